@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# src/gridder/kernel/tile.c is compiled once per instruction set and precision. -ffp-contract=fast is said aloud:
+# -std=c11 silently turns fused multiply-add off in GCC.
+set(ib_kernel_objects "")
+function(ib_kernel isa bytes flags)
+  foreach(precision f32 f64)
+    set(target ib_tile_${isa}_${precision})
+    add_library(${target} OBJECT src/gridder/kernel/tile.c)
+    target_link_libraries(${target} PRIVATE ib_flags)
+    target_compile_definitions(${target} PRIVATE IB_ISA=${isa} IB_PRECISION=${precision} IB_VECTOR_BYTES=${bytes})
+    target_compile_options(${target} PRIVATE -O3 -ffp-contract=fast -Wno-psabi ${flags})
+    list(APPEND ib_kernel_objects $<TARGET_OBJECTS:${target}>)
+  endforeach()
+  set(ib_kernel_objects ${ib_kernel_objects} PARENT_SCOPE)
+endfunction()
+
+if(EXISTS ${CMAKE_SOURCE_DIR}/src/gridder/kernel/tile.c)
+  ib_kernel(base 16 "")
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    ib_kernel(v3 32 "-march=x86-64-v3")
+    ib_kernel(v4 64 "-march=x86-64-v4;-mprefer-vector-width=512")
+  endif()
+endif()

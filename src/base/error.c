@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The one table of exit codes: a status's name, its code, what the code means. Codes without a status belong to the
+   harness commands. */
+static const struct {
+    ib_status   status;
+    const char *name;
+    int         code;
+    const char *text;
+} exits[] = {
+    {IB_OK, "ok", 0, "done"},
+    {IB_EINTERNAL, "internal error", 1, "a defect in imgbench, or a failure without a class of its own"},
+    {IB_EUSAGE, "usage", 2, "an option or argument is wrong, or contradicts another"},
+    {IB_ECHECK, "check failed", 5, "the image disagrees with the direct Fourier sum; no file was left"},
+    {IB_EDATA, "bad data", 65, "the input is missing, malformed, contradictory or has no usable sample"},
+    {IB_EUNSUPPORTED, "unsupported", 69, "a valid request that this build cannot serve"},
+    {IB_ENOMEM, "out of memory", 71, "the memory limit is too small, or the allocator refused"},
+    {IB_EIO, "input/output", 74, "the system or a file library refused to read or write"},
+    {IB_EINTERRUPTED, "interrupted", 75, "stopped by a signal; nothing was left half-written, start it again"},
+};
+
+enum { N_EXITS = sizeof exits / sizeof *exits };
+
+const char *ib_status_name(ib_status status)
+{
+    for (size_t i = 0; i < N_EXITS; i++)
+        if (exits[i].status == status)
+            return exits[i].name;
+    return "unknown";
+}
+
+int ib_exit_code(ib_status status)
+{
+    for (size_t i = 0; i < N_EXITS; i++)
+        if (exits[i].status == status)
+            return exits[i].code;
+    return 1;
+}
+
+int ib_exit_code_row(size_t i, const char **text)
+{
+    if (i >= N_EXITS)
+        return -1;
+    *text = exits[i].text;
+    return exits[i].code;
+}
+
+ib_status ib_fail(ib_error *err, ib_status status, const char *format, ...)
+{
+    va_list args;
+
+    err->status = status;
+    err->rank = -1;
+    va_start(args, format);
+    vsnprintf(err->text, sizeof err->text, format, args);
+    va_end(args);
+    return status;
+}
+
+ib_status ib_within(ib_error *err, const char *format, ...)
+{
+    char    inner[sizeof err->text];
+    va_list args;
+
+    memcpy(inner, err->text, sizeof inner);
+    va_start(args, format);
+    const int n = vsnprintf(err->text, sizeof err->text, format, args);
+    va_end(args);
+    if (n >= 0 && (size_t)n < sizeof err->text)
+        snprintf(err->text + n, sizeof err->text - (size_t)n, "%s", inner);
+    return err->status;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** Where planes go: the table of functions that every output format fills.
+ *
+ * A file is laid out whole by one rank, then every rank writes its planes at their final offsets with no partner:
+ * ranks finish at different times and must not wait for each other. It has a temporary name until it is whole. */
+#ifndef IB_MODEL_SINK_H
+#define IB_MODEL_SINK_H
+
+#include "model/image.h"
+
+enum { IB_MAX_REGIONS = 24 };
+
+/** Where the parts of a file lie. Plain data: rank 0 broadcasts it. */
+typedef struct ib_layout {
+    char     path[512];               /* final name */
+    char     partial[520];            /* name until whole */
+    uint64_t offset[IB_MAX_REGIONS];  /* byte offsets; their meaning is the format's own */
+    uint64_t bytes;                   /* size of the file so far */
+} ib_layout;
+
+typedef struct ib_sink_ops {
+    const char *name, *suffix, *help; /* "hdf5", ".hdf5" */
+
+    /** Lay the whole file out under its temporary name; reserve its space. One rank.
+     *  @return IB_EIO when the disk is too small or the folder read-only. */
+    ib_status (*create)(const char *path, const ib_cube *cube, ib_layout *layout, ib_error *err);
+
+    /** Open a laid-out file for writing planes. Any rank, the one that created it included. */
+    ib_status (*attach)(void **self, const ib_layout *layout, const ib_cube *cube, ib_error *err);
+
+    /** Write one plane and what belongs to it at its final place. Any thread, any time, any order. */
+    ib_status (*write)(void *self, const ib_plane *plane, ib_error *err);
+
+    /** Flush this rank's writes to the device and let go of the file. Accepts NULL. */
+    ib_status (*detach)(void *self, ib_error *err);
+
+    /** After every rank has detached, one rank: complete the header (beam [n_chan][n_stokes][3] rad, NaN: blank
+     *  plane; NULL: none was fitted), sync, give the file its final name. Removes it on failure. */
+    ib_status (*commit)(const ib_layout *layout, const ib_cube *cube, const double *beam, ib_error *err);
+} ib_sink_ops;
+
+#endif
