@@ -10,6 +10,10 @@ foreach(dep FFTW3:fftw3 FFTW3F:fftw3f HDF5:hdf5-openmpi CFITSIO:cfitsio JANSSON:
   pkg_check_modules(${var} REQUIRED IMPORTED_TARGET ${module})
 endforeach()
 
+# Dimension scales are in HDF5's high-level library, which its pkg-config file leaves out.
+find_library(HDF5_HL NAMES hdf5_hl hdf5_openmpi_hl HINTS ${HDF5_LIBRARY_DIRS} REQUIRED)
+target_link_libraries(PkgConfig::HDF5 INTERFACE ${HDF5_HL})
+
 # casacore's own pkg-config file pulls in every one of its libraries: the tables suffice.
 find_library(CASA_TABLES casa_tables REQUIRED)
 find_library(CASA_CASA casa_casa REQUIRED)

@@ -8,7 +8,7 @@
 
 #include "model/image.h"
 
-enum { IB_MAX_REGIONS = 24 };
+enum { IB_MAX_REGIONS = 40 };
 
 /** Where the parts of a file lie. Plain data: rank 0 broadcasts it. */
 typedef struct ib_layout {
@@ -37,6 +37,9 @@ typedef struct ib_sink_ops {
     /** After every rank has detached, one rank: complete the header (beam [n_chan][n_stokes][3] rad, NaN: blank
      *  plane; NULL: none was fitted), sync, give the file its final name. Removes it on failure. */
     ib_status (*commit)(const ib_layout *layout, const ib_cube *cube, const double *beam, ib_error *err);
+
+    /** Instead of commit: remove the file. Any rank, any time after create; silent. */
+    void (*abandon)(const ib_layout *layout);
 } ib_sink_ops;
 
 #endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#define _GNU_SOURCE /* fallocate: unlike posix_fallocate it never falls back to writing zeros */
+#include "io/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+/* The folder part of a path, "." when there is none; returns where the name starts. */
+static const char *split(const char *path, char *folder, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+
+    if (slash)
+        snprintf(folder, size, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+    else
+        snprintf(folder, size, ".");
+    return slash ? slash + 1 : path;
+}
+
+ib_status ib_file_begin(ib_layout *layout, const char *path, ib_error *err)
+{
+    char folder[sizeof layout->path];
+    const char *name = split(path, folder, sizeof folder);
+    struct stat info;
+
+    memset(layout, 0, sizeof *layout);
+    if (strlen(path) >= sizeof layout->path - 20)
+        return ib_fail(err, IB_EUSAGE, "the name %.60s... is longer than %zu characters; choose a shorter --output",
+                       path, sizeof layout->path - 20);
+    if (!*name)
+        return ib_fail(err, IB_EUSAGE, "%s is a folder; --output needs the name of a file", path);
+    if (stat(folder, &info))
+        return ib_fail(err, IB_EIO, "folder %s: %s; create it or choose another --output", folder, strerror(errno));
+    if (!S_ISDIR(info.st_mode))
+        return ib_fail(err, IB_EIO, "%s is not a folder; choose another --output", folder);
+
+    snprintf(layout->path, sizeof layout->path, "%s", path);
+    snprintf(layout->partial, sizeof layout->partial, "%.*s.%s.partial.XXXXXX", (int)(name - path), path, name);
+    const int fd = mkstemp(layout->partial);
+    if (fd < 0) {
+        const int why = errno;
+
+        layout->partial[0] = '\0';
+        return ib_fail(err, IB_EIO, "cannot write into folder %s: %s; choose another --output", folder,
+                       strerror(why));
+    }
+    /* mkstemp gives the owner alone access; a cube gets the access of any other new file. */
+    const mode_t mask = umask(0);
+    umask(mask);
+    const int refused = fchmod(fd, 0666 & ~mask);
+    close(fd);
+    if (!refused)
+        return IB_OK;
+    ib_fail(err, IB_EIO, "set the access rights of %s: %s", layout->partial, strerror(errno));
+    ib_file_abandon(layout);
+    return err->status;
+}
+
+static ib_status too_small(const ib_layout *layout, uint64_t bytes, double room, ib_error *err)
+{
+    char folder[sizeof layout->path];
+
+    split(layout->path, folder, sizeof folder);
+    return ib_fail(
+        err, IB_EIO,
+        "%s needs %.3g GB and folder %s has room for %.3g GB; free some, choose another --output or make the "
+        "cube smaller (--channels, --imsize)",
+        layout->path, (double)bytes * 1e-9, folder, room * 1e-9);
+}
+
+ib_status ib_file_reserve(const ib_layout *layout, uint64_t bytes, ib_error *err)
+{
+    ib_status rc = IB_OK;
+    struct stat now;
+    struct statvfs disk = {0};
+    const int fd = ib_file_attach(layout, err);
+
+    if (fd < 0)
+        return err->status;
+    if (fstat(fd, &now) || fstatvfs(fd, &disk)) {
+        rc = ib_fail(err, IB_EIO, "examine %s: %s", layout->partial, strerror(errno));
+        goto done;
+    }
+    const double room = (double)disk.f_bavail * (double)disk.f_frsize + (double)now.st_blocks * 512;
+    if (bytes < (uint64_t)now.st_size)
+        bytes = (uint64_t)now.st_size;
+    if (!fallocate(fd, 0, 0, (off_t)bytes))
+        goto done;
+    if (errno == ENOSPC || errno == EFBIG || errno == EDQUOT) {
+        rc = too_small(layout, bytes, room, err);
+    } else if (errno != EOPNOTSUPP && errno != ENOSYS) {
+        rc = ib_fail(err, IB_EIO, "reserve %llu bytes for %s: %s", (unsigned long long)bytes, layout->path,
+                     strerror(errno));
+    } else if ((double)bytes > room) {
+        rc = too_small(layout, bytes, room, err);
+    } else if (ftruncate(fd, (off_t)bytes)) {
+        rc = ib_fail(err, IB_EIO, "extend %s: %s", layout->partial, strerror(errno));
+    }
+done:
+    close(fd);
+    return rc;
+}
+
+int ib_file_attach(const ib_layout *layout, ib_error *err)
+{
+    const int fd = open(layout->partial, O_RDWR | O_CLOEXEC);
+
+    if (fd < 0)
+        ib_fail(err, IB_EIO, "open %s: %s", layout->partial, strerror(errno));
+    return fd;
+}
+
+ib_status ib_file_write(int fd, const char *name, const void *bytes, size_t n, uint64_t offset, ib_error *err)
+{
+    const char *from = bytes;
+
+    while (n > 0) {
+        const ssize_t done = pwrite(fd, from, n, (off_t)offset);
+
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return ib_fail(err, IB_EIO, "write %zu bytes at %llu of %s: %s", n, (unsigned long long)offset, name,
+                           done < 0 ? strerror(errno) : "nothing was taken");
+        from += done;
+        n -= (size_t)done;
+        offset += (uint64_t)done;
+    }
+    return IB_OK;
+}
+
+ib_status ib_file_detach(int fd, const char *name, ib_error *err)
+{
+    const bool failed = fdatasync(fd) != 0;
+    const int why = errno;
+
+    if (!close(fd) && !failed)
+        return IB_OK;
+    return ib_fail(err, IB_EIO, "flush %s to the device: %s", name, strerror(failed ? why : errno));
+}
+
+static ib_status sync_folder(const char *path, ib_error *err)
+{
+    char folder[sizeof((ib_layout *)0)->path];
+
+    split(path, folder, sizeof folder);
+    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool failed = fd < 0 || (fsync(fd) && errno != EINVAL); /* EINVAL: this file system has no need of it */
+    const int why = errno;
+
+    if (fd >= 0)
+        close(fd);
+    return failed ? ib_fail(err, IB_EIO, "flush folder %s to the device: %s", folder, strerror(why)) : IB_OK;
+}
+
+ib_status ib_file_publish(const ib_layout *layout, ib_error *err)
+{
+    const int fd = ib_file_attach(layout, err);
+    ib_status rc = fd < 0 ? err->status : ib_file_detach(fd, layout->partial, err);
+
+    if (rc == IB_OK && rename(layout->partial, layout->path))
+        rc = ib_fail(err, IB_EIO, "rename %s to %s: %s", layout->partial, layout->path, strerror(errno));
+    if (rc) {
+        ib_file_abandon(layout);
+        return rc;
+    }
+    return sync_folder(layout->path, err);
+}
+
+void ib_file_abandon(const ib_layout *layout)
+{
+    if (layout->partial[0])
+        unlink(layout->partial);
+}

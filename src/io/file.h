@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** A file that many processes fill at fixed offsets and that has a temporary name until it is whole. */
+#ifndef IB_IO_FILE_H
+#define IB_IO_FILE_H
+
+#include "base/error.h"
+#include "model/sink.h"
+
+/** Fill in a layout's names and create the empty temporary file beside the final one, under a name that no other
+ *  job has. @return IB_EIO, the sentence naming the folder, when that cannot be. */
+ib_status ib_file_begin(ib_layout *layout, const char *path, ib_error *err);
+
+/** Reserve space: afterwards the file has at least this size, what was not written reads as zero, and writing into
+ *  it cannot fill the disk. @return IB_EIO with what is needed and what is free. */
+ib_status ib_file_reserve(const ib_layout *layout, uint64_t bytes, ib_error *err);
+
+/** A descriptor of the temporary file for ib_file_write; -1 on failure. */
+int ib_file_attach(const ib_layout *layout, ib_error *err);
+
+/** All n bytes at an offset. Any thread. `name` is for the error sentence. */
+ib_status ib_file_write(int fd, const char *name, const void *bytes, size_t n, uint64_t offset, ib_error *err);
+
+/** Flush to the device and close. */
+ib_status ib_file_detach(int fd, const char *name, ib_error *err);
+
+/** Flush, give the file its final name, make the name durable. The temporary file is gone afterwards, whatever
+ *  happened. */
+ib_status ib_file_publish(const ib_layout *layout, ib_error *err);
+
+/** Remove the temporary file if it is there. */
+void ib_file_abandon(const ib_layout *layout);
+
+#endif
