@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# Tests that run the finished program: tests/LABEL/NAME.sh becomes LABEL.NAME. A script says how many processors and
+# seconds it needs in its head ("# processors: 2", "# timeout: 120"); exit code 77 is "skipped".
+if(NOT TARGET imgbench)
+  return()
+endif()
+find_program(IB_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED) # Debian's, which has the packages
+
+file(GLOB scripts CONFIGURE_DEPENDS cli/*.sh mpi/*.sh fault/*.sh real/*.sh)
+foreach(script ${scripts})
+  get_filename_component(name ${script} NAME_WE)
+  get_filename_component(folder ${script} DIRECTORY)
+  get_filename_component(label ${folder} NAME)
+  set(processors 1)
+  set(timeout 120)
+  file(STRINGS ${script} head LIMIT_COUNT 12 REGEX "^# (processors|timeout): [0-9]+$")
+  foreach(line ${head})
+    string(REGEX MATCH "^# ([a-z]+): ([0-9]+)$" line ${line})
+    set(${CMAKE_MATCH_1} ${CMAKE_MATCH_2})
+  endforeach()
+
+  add_test(NAME ${label}.${name} COMMAND sh ${script})
+  set_tests_properties(${label}.${name} PROPERTIES
+    LABELS ${label} TIMEOUT ${timeout} PROCESSORS ${processors} SKIP_RETURN_CODE 77)
+  set_property(TEST ${label}.${name} PROPERTY ENVIRONMENT
+    IMGBENCH=$<TARGET_FILE:imgbench>
+    IMGBENCH_SOURCE=${CMAKE_SOURCE_DIR}
+    IMGBENCH_BUILD=${CMAKE_BINARY_DIR}
+    IMGBENCH_SCRATCH=${CMAKE_BINARY_DIR}/scratch/${label}.${name}
+    IMGBENCH_SANITIZED=${IB_SANITIZE}
+    MPIEXEC=${MPIEXEC_EXECUTABLE}
+    PYTHON=${IB_PYTHON}
+    XDG_CACHE_HOME=${CMAKE_BINARY_DIR}/cache # FFT plans of the tests stay out of the user's
+    OMP_NUM_THREADS=1
+    OMPI_ALLOW_RUN_AS_ROOT=1
+    OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+    OMPI_MCA_rmaps_base_oversubscribe=1
+    OMPI_MCA_hwloc_base_binding_policy=none
+    OMPI_MCA_mpi_yield_when_idle=1
+    OMPI_MCA_btl_vader_single_copy_mechanism=none)
+endforeach()
