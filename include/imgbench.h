@@ -60,9 +60,9 @@ enum { IB_FORMAT_TABLE, IB_FORMAT_JSON };
  *  Strings are borrowed and must outlive the configuration. */
 typedef struct ib_config {
     /* input */
-    const char *input;    /* path, or sim:PRESET[,key=value...]; "": the default simulation */
-    const char *column;   /* MeasurementSet column; "": CORRECTED_DATA if there, else DATA */
-    const char *field;    /* selections by number, range or name; "": all */
+    const char *input;  /* path, or sim:PRESET[,key=value...]; "": the default simulation */
+    const char *column; /* MeasurementSet column; "": CORRECTED_DATA if there, else DATA */
+    const char *field;  /* selections by number, range or name; "": all */
     const char *spw;
     const char *channels;
     /* image */
@@ -73,23 +73,23 @@ typedef struct ib_config {
     int64_t bin;       /* input channels per image channel */
     int     psf;       /* image the point spread function too */
     /* gridding */
-    int     kernel;       /* IB_KERNEL_... */
-    int64_t support;      /* taps per axis */
-    int64_t oversampling; /* table samples per cell */
-    double  padding;      /* padded over image size */
-    int     lookup;       /* IB_LINEAR, IB_NEAREST */
-    int     precision;    /* IB_SINGLE, IB_DOUBLE */
-    const char *isa;      /* instruction set of the leaf loops; "auto": the best here */
+    int         kernel;       /* IB_KERNEL_... */
+    int64_t     support;      /* taps per axis */
+    int64_t     oversampling; /* table samples per cell */
+    double      padding;      /* padded over image size */
+    int         lookup;       /* IB_LINEAR, IB_NEAREST */
+    int         precision;    /* IB_SINGLE, IB_DOUBLE */
+    const char *isa;          /* instruction set of the leaf loops; "auto": the best here */
     /* weighting */
-    int    weighting;     /* IB_NATURAL, ... */
+    int    weighting; /* IB_NATURAL, ... */
     double robust;
     int    density;       /* IB_DENSITY_... */
     int    density_rule;  /* IB_RULE_... */
     double taper[3];      /* FWHM major, minor, position angle (rad); 0: none */
     int    stokes_weight; /* IB_HARMONIC, ... */
     /* output */
-    const char *output;   /* "": NAME.hdf5 after the input */
-    int         fits;     /* write a FITS cube beside each HDF5 cube */
+    const char *output; /* "": NAME.hdf5 after the input */
+    int         fits;   /* write a FITS cube beside each HDF5 cube */
     int         overwrite;
     /* run */
     int64_t     chunks;  /* runs of channels dealt to ranks; 0: one per channel */
@@ -104,7 +104,7 @@ typedef struct ib_config {
 
 /* The phases of a launch, in the order of the summary. Used by timers, records and reports. */
 #define IB_PHASES(X)                                                                                                 \
-    X(OPEN, "open")   /* input described, outputs laid out */                                                       \
+    X(OPEN, "open")   /* input described, outputs laid out */                                                        \
     X(PLAN, "plan")   /* memory forecast, tables, FFT plans */                                                       \
     X(READ, "read")   /* visibilities from storage, or simulated */                                                  \
     X(WEIGH, "weigh") /* density of weights, imaging weights */                                                      \
@@ -131,31 +131,31 @@ typedef struct ib_counts {
 
 /** What a launch did; equal on all ranks. Plain data. Times in seconds. */
 typedef struct ib_result {
-    int     ranks, threads;
-    size_t  n_row, n_chan_in, n_corr;           /* what was selected */
-    size_t  nx, ny, grid_nx, grid_ny;           /* pixels, padded grid */
-    size_t  n_chan, n_stokes, n_plane, n_blank; /* image channels, planes each, products of them, without a sample */
-    double  cell[2];
-    size_t  n_chunk, n_window;
-    int     support, oversampling, kernel, lookup, precision;
-    double  padding;
-    char    isa[16], fft_plan[80]; /* variant of the leaf loops; digest of the FFT plans */
-    double  wall_s;
+    int    ranks, threads;
+    size_t n_row, n_chan_in, n_corr;           /* what was selected */
+    size_t nx, ny, grid_nx, grid_ny;           /* pixels, padded grid */
+    size_t n_chan, n_stokes, n_plane, n_blank; /* image channels, planes each, products of them, without a sample */
+    double cell[2];
+    size_t n_chunk, n_window;
+    int    support, oversampling, kernel, lookup, precision;
+    double padding;
+    char   isa[16], fft_plan[80]; /* variant of the leaf loops; digest of the FFT plans */
+    double wall_s;
     struct {
         double max_s, mean_s, min_s; /* over ranks; threads working side by side count by their mean */
         int    max_rank;
     } phase[IB_N_PHASES];
     ib_counts counts;
     double    sum_of_weights;
-    double    outside_weight;          /* share of the weight whose support leaves the grid */
-    double    w_phase;                 /* rad; bound of the phase that imaging without w neglects */
-    double    promised, measured;      /* relative to the rms of random-phase visibilities; measured < 0: not checked */
+    double    outside_weight;     /* share of the weight whose support leaves the grid */
+    double    w_phase;            /* rad; bound of the phase that imaging without w neglects */
+    double    promised, measured; /* relative to the rms of random-phase visibilities; measured < 0: not checked */
     size_t    n_checked_plane, n_checked_pixel;
     int64_t   plan_bytes, peak_bytes, limit_bytes; /* largest over ranks */
     int64_t   bytes_read, bytes_written;
-    double    beam[3];                 /* rad: FWHM major, minor, position angle of the middle channel; 0: none */
+    double    beam[3]; /* rad: FWHM major, minor, position angle of the middle channel; 0: none */
     char      input[256], column[32], stokes[32];
-    char      output[4][512];          /* files that now exist under their final name; "" beyond */
+    char      output[4][512]; /* files that now exist under their final name; "" beyond */
 } ib_result;
 
 /** The defaults of src/options.def. */

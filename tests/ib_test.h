@@ -55,7 +55,9 @@ static inline void ib_test_text(ib_test *t, const char *got, const char *want, c
 #define IB_NEAR(t, got, want, tolerance) ib_test_near(t, got, want, tolerance, __FILE__, __LINE__, #got)
 #define IB_TEXT(t, got, want)            ib_test_text(t, got, want, __FILE__, __LINE__)
 
+/* clang-format off */
 #define IB_TEST(function) {#function, function}
+/* clang-format on */
 
 /* A test without a single check fails: it proves nothing. */
 #define IB_TEST_MAIN(...)                                                                                            \

@@ -46,8 +46,8 @@ void *ib_alloc(size_t n, size_t size, const char *what, ib_error *err)
     const size_t total = (bytes + align + ALIGN + align - 1) / align * align;
     char        *base = must_fail() ? NULL : aligned_alloc(align, total);
     if (!base) {
-        ib_fail(err, IB_ENOMEM, "%s: the system refused %zu bytes; use a smaller --memory or fewer ranks per node", what,
-                bytes);
+        ib_fail(err, IB_ENOMEM, "%s: the system refused %zu bytes; use a smaller --memory or fewer ranks per node",
+                what, bytes);
         return NULL;
     }
     if (align == HUGE)
@@ -60,7 +60,8 @@ void *ib_alloc(size_t n, size_t size, const char *what, ib_error *err)
 
     const size_t now = atomic_fetch_add(&held, bytes) + bytes;
     size_t       top = atomic_load(&peak);
-    while (now > top && !atomic_compare_exchange_weak(&peak, &top, now)) {}
+    while (now > top && !atomic_compare_exchange_weak(&peak, &top, now)) {
+    }
     return block;
 }
 

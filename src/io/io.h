@@ -44,8 +44,8 @@ ib_status ib_vis_commit(const ib_layout *layout, ib_error *err);
  *  *pixel is from ib_alloc, the caller's. For pictures. */
 typedef struct ib_picture {
     size_t nx, ny, n_chan, n_stokes;
-    double ra, dec, cell[2], freq;   /* rad, rad, Hz of the plane */
-    double beam[3];                  /* rad; 0 none */
+    double ra, dec, cell[2], freq; /* rad, rad, Hz of the plane */
+    double beam[3];                /* rad; 0 none */
     char   unit[IB_NAME], object[IB_NAME], stokes[8];
     float *pixel;
 } ib_picture;

@@ -15,22 +15,22 @@ typedef struct ib_note {
 /** A cube of planes [stokes][chan][ny][nx] and its header. Plain data; arrays and strings are borrowed and must
  *  outlive the sink. */
 typedef struct ib_cube {
-    const char   *product;   /* "dirty", "psf" */
-    const char   *unit;      /* "Jy/beam"; "" none */
-    size_t        nx, ny, n_chan, n_stokes;
-    double        cell[2];   /* rad, positive */
-    double        ra, dec;   /* rad, at pixel (nx/2, ny/2) */
-    const double *freq;      /* [n_chan] Hz, centre */
-    const double *width;     /* [n_chan] Hz */
-    bool          even;      /* frequencies are evenly spaced: a FREQ axis describes them */
-    int           stokes[IB_MAX_STOKES]; /* IB_I, IB_XX ... evenly spaced in FITS codes */
-    double        rest_freq; /* Hz, 0 unknown */
-    double        time;      /* s, MJD x 86400: DATE-OBS; 0 unknown */
-    const char   *telescope, *object, *observer, *frame, *radesys; /* "" unknown */
-    const ib_note *note;     /* [n_note] run parameters */
-    size_t        n_note;
-    size_t        n_bin;     /* bins of a plane's histogram */
-    size_t        n_mip;     /* mipmap levels: 2, 4, ... 2^n_mip */
+    const char    *product; /* "dirty", "psf" */
+    const char    *unit;    /* "Jy/beam"; "" none */
+    size_t         nx, ny, n_chan, n_stokes;
+    double         cell[2];               /* rad, positive */
+    double         ra, dec;               /* rad, at pixel (nx/2, ny/2) */
+    const double  *freq;                  /* [n_chan] Hz, centre */
+    const double  *width;                 /* [n_chan] Hz */
+    bool           even;                  /* frequencies are evenly spaced: a FREQ axis describes them */
+    int            stokes[IB_MAX_STOKES]; /* IB_I, IB_XX ... evenly spaced in FITS codes */
+    double         rest_freq;             /* Hz, 0 unknown */
+    double         time;                  /* s, MJD x 86400: DATE-OBS; 0 unknown */
+    const char    *telescope, *object, *observer, *frame, *radesys; /* "" unknown */
+    const ib_note *note;                                            /* [n_note] run parameters */
+    size_t         n_note;
+    size_t         n_bin; /* bins of a plane's histogram */
+    size_t         n_mip; /* mipmap levels: 2, 4, ... 2^n_mip */
 } ib_cube;
 
 /** Levels of mipmaps that a plane of nx x ny gets: halved until both sides are at most 128 pixels. */
@@ -42,18 +42,18 @@ size_t ib_mip_size(size_t n, size_t level);
 typedef struct ib_plane_stats {
     double   min, max, sum, sum_sq; /* of pixels that are not NaN; min and max are NaN when there is none */
     uint64_t n_nan;
-    uint64_t hash[2];               /* XXH3-128 of the plane's bytes, low and high half */
+    uint64_t hash[2]; /* XXH3-128 of the plane's bytes, low and high half */
 } ib_plane_stats;
 
 /** One finished plane, as it goes to the sinks. Views; nothing is owned. */
 typedef struct ib_plane {
     size_t         chan, stokes;
-    const float   *pixel;            /* [ny][nx]; NaN: blank */
+    const float   *pixel; /* [ny][nx]; NaN: blank */
     ib_plane_stats stats;
     const int64_t *histogram;        /* [n_bin], between min and max */
     const float   *mip[IB_MAX_MIPS]; /* mip[0] is the half-size one; NaN-aware block means */
     double         sum_of_weights;
-    double         beam[3];          /* rad: FWHM major, minor, position angle (north through east); 0: none */
+    double         beam[3]; /* rad: FWHM major, minor, position angle (north through east); 0: none */
     ib_counts      counts;
 } ib_plane;
 

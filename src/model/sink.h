@@ -12,10 +12,10 @@ enum { IB_MAX_REGIONS = 40 };
 
 /** Where the parts of a file lie. Plain data: rank 0 broadcasts it. */
 typedef struct ib_layout {
-    char     path[512];               /* final name */
-    char     partial[520];            /* name until whole */
-    uint64_t offset[IB_MAX_REGIONS];  /* byte offsets; their meaning is the format's own */
-    uint64_t bytes;                   /* size of the file so far */
+    char     path[512];              /* final name */
+    char     partial[520];           /* name until whole */
+    uint64_t offset[IB_MAX_REGIONS]; /* byte offsets; their meaning is the format's own */
+    uint64_t bytes;                  /* size of the file so far */
 } ib_layout;
 
 typedef struct ib_sink_ops {

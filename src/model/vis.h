@@ -25,7 +25,7 @@ typedef struct ib_range {
 /** The selected rows of one spectral window, which share frequencies and correlations. Channels are the selected
  *  ones, in the order of the input (frequencies may descend). */
 typedef struct ib_spw {
-    int     id;                 /* number in the input */
+    int     id; /* number in the input */
     char    name[IB_NAME];
     size_t  n_row, n_chan, n_corr;
     int     corr[IB_MAX_CORR];  /* IB_XX, ... in the order of the samples */
@@ -47,33 +47,33 @@ typedef struct ib_vis_info {
     size_t    n_spw, n_field, n_antenna;
     ib_spw   *spw;
     ib_field *field;
-    double   *dish;                     /* [n_antenna] m, 0 where unknown */
+    double   *dish; /* [n_antenna] m, 0 where unknown */
     char      telescope[IB_NAME], object[IB_NAME], observer[IB_NAME];
-    char      frame[16];                /* of the frequencies as in FITS: "TOPOCENT", "LSRK", "BARYCENT", ...; "" unknown */
-    char      radesys[16];              /* "ICRS", "FK5" */
-    char      column[32];               /* data column read, "" where there is no choice */
-    double    time_first, time_last;    /* s, MJD x 86400, UTC; 0 unknown */
-    double    rest_freq;                /* Hz, 0 unknown */
-    int64_t   imsize[2];                /* pixels the simulation was made for; 0: none */
-    double    cell[2];                  /* rad, likewise */
-    int       stokes;                   /* IB_PLANES_... that AUTO stands for */
+    char      frame[16];   /* of the frequencies as in FITS: "TOPOCENT", "LSRK", "BARYCENT", ...; "" unknown */
+    char      radesys[16]; /* "ICRS", "FK5" */
+    char      column[32];  /* data column read, "" where there is no choice */
+    double    time_first, time_last; /* s, MJD x 86400, UTC; 0 unknown */
+    double    rest_freq;             /* Hz, 0 unknown */
+    int64_t   imsize[2];             /* pixels the simulation was made for; 0: none */
+    double    cell[2];               /* rad, likewise */
+    int       stokes;                /* IB_PLANES_... that AUTO stands for */
 } ib_vis_info;
 
 void ib_vis_info_clear(ib_vis_info *info);
 
 /** Rows [first, first + n) of a spectral window. Buffers are the caller's, of at least n rows; NULL: not wanted. */
 typedef struct ib_rows {
-    double (*uvw)[3];      /* m, as in the MeasurementSet: V ~ exp(+2 pi i (u l + v m + w (n - 1))) */
+    double (*uvw)[3]; /* m, as in the MeasurementSet: V ~ exp(+2 pi i (u l + v m + w (n - 1))) */
     int32_t (*antenna)[2];
-    int32_t *field;        /* index into info->field */
-    float   *weight;       /* [row][corr]; filled only if the window has no weight per channel */
+    int32_t *field;  /* index into info->field */
+    float   *weight; /* [row][corr]; filled only if the window has no weight per channel */
 } ib_rows;
 
 /** Samples of channels x rows. Buffers are the caller's. */
 typedef struct ib_samples {
-    float (*vis)[2];  /* [chan][row][corr] re, im */
-    float   *weight;  /* [chan][row][corr]; filled only if the window has a weight per channel */
-    uint8_t *flag;    /* [chan][row][corr] non-zero: leave out (row flags included) */
+    float (*vis)[2]; /* [chan][row][corr] re, im */
+    float   *weight; /* [chan][row][corr]; filled only if the window has a weight per channel */
+    uint8_t *flag;   /* [chan][row][corr] non-zero: leave out (row flags included) */
 } ib_samples;
 
 /** The list of channel runs that are consecutive in the input: the run that starts at selected channel `first`, at
