@@ -12,18 +12,27 @@
 /* Codes of the FITS STOKES axis: Greisen & Calabretta 2002, table 28. */
 static const struct {
     const char *name;
-    int fits;
+    int         fits;
 } correlations[] = {
     [IB_I] = {"I", 1},    [IB_Q] = {"Q", 2},    [IB_U] = {"U", 3},    [IB_V] = {"V", 4},
     [IB_RR] = {"RR", -1}, [IB_RL] = {"RL", -3}, [IB_LR] = {"LR", -4}, [IB_LL] = {"LL", -2},
     [IB_XX] = {"XX", -5}, [IB_XY] = {"XY", -7}, [IB_YX] = {"YX", -8}, [IB_YY] = {"YY", -6},
 };
 
-static bool is_known(int corr) { return corr >= IB_I && corr <= IB_YY; }
+static bool is_known(int corr)
+{
+    return corr >= IB_I && corr <= IB_YY;
+}
 
-const char *ib_corr_name(int corr) { return is_known(corr) ? correlations[corr].name : "?"; }
+const char *ib_corr_name(int corr)
+{
+    return is_known(corr) ? correlations[corr].name : "?";
+}
 
-int ib_corr_fits(int corr) { return is_known(corr) ? correlations[corr].fits : 0; }
+int ib_corr_fits(int corr)
+{
+    return is_known(corr) ? correlations[corr].fits : 0;
+}
 
 /* ---- what an input holds ------------------------------------------------------------------------------------ */
 
@@ -57,27 +66,30 @@ size_t ib_chan_run(const ib_spw *spw, size_t first, size_t n)
 
 /* The things that can be selected, and the words for them. */
 typedef struct choice {
-    const char *what;
-    size_t n;
+    const char        *what;
+    size_t             n;
     const char *const *names;
-    const int *ids;
+    const int         *ids;
 } choice;
 
 /* Part of the selection's text, without the blanks around it. */
 typedef struct item {
     const char *text;
-    size_t n;
+    size_t      n;
 } item;
 
 /* first..last in steps; a number alone is the range of itself. */
 typedef struct span {
     uint64_t first, last, step;
-    bool alone;
+    bool     alone;
 } span;
 
 enum { N_SHOWN = 6, SHOWN_CHARS = 24, ITEM_CHARS = 40 };
 
-static uint64_t id_at(const choice *of, size_t i) { return of->ids ? (uint64_t)of->ids[i] : i; }
+static uint64_t id_at(const choice *of, size_t i)
+{
+    return of->ids ? (uint64_t)of->ids[i] : i;
+}
 
 /* Names come from files and items from command lines: neither may break the line or fill the sentence. */
 static void add_text(char *to, size_t size, const char *text, size_t n, size_t most)
@@ -161,7 +173,7 @@ static bool parse_span(item it, span *out)
 static ib_status select_span(const choice *of, item it, span s, uint8_t *selected, ib_error *err)
 {
     uint64_t largest = 0;
-    bool found = false;
+    bool     found = false;
 
     if (s.step == 0)
         return refuse(of, it, "has a step of 0; the smallest is 1", err);
@@ -170,7 +182,7 @@ static ib_status select_span(const choice *of, item it, span s, uint8_t *selecte
 
     for (size_t i = 0; i < of->n; i++) {
         const uint64_t id = id_at(of, i);
-        const bool in = id >= s.first && id <= s.last && (id - s.first) % s.step == 0;
+        const bool     in = id >= s.first && id <= s.last && (id - s.first) % s.step == 0;
 
         selected[i] |= in;
         found |= in;
@@ -187,7 +199,7 @@ static ib_status select_span(const choice *of, item it, span s, uint8_t *selecte
 static bool fits(item pattern, const char *name)
 {
     const char *again = NULL;
-    size_t p = 0, star = SIZE_MAX;
+    size_t      p = 0, star = SIZE_MAX;
 
     while (*name) {
         if (p < pattern.n && pattern.text[p] == '*') {
@@ -214,7 +226,7 @@ static bool select_name(const choice *of, item it, bool as_pattern, uint8_t *sel
 
     for (size_t i = 0; of->names && i < of->n; i++) {
         const char *name = of->names[i];
-        const bool same = strlen(name) == it.n && !memcmp(name, it.text, it.n);
+        const bool  same = strlen(name) == it.n && !memcmp(name, it.text, it.n);
 
         if (same || (as_pattern && fits(it, name))) {
             selected[i] = 1;

@@ -13,8 +13,8 @@ enum { N_FIELDS = sizeof fields / sizeof *fields };
 /* The selected things as "0 2 4", or the status's name. */
 static const char *picked(const char *text, size_t n, const char *const *names, const int *ids, ib_error *err)
 {
-    static char out[1000];
-    uint8_t mark[MOST];
+    static char     out[1000];
+    uint8_t         mark[MOST];
     const ib_status rc = ib_select(text, names ? "field" : "channel", n, names, ids, mark, err);
 
     if (rc)
@@ -55,7 +55,7 @@ static void numbers_ranges_and_steps_select(ib_test *t)
 static void ids_need_not_be_consecutive(ib_test *t)
 {
     const int ids[] = {4, 7, 9};
-    ib_error err;
+    ib_error  err;
 
     IB_TEXT(t, picked("7", 3, NULL, ids, &err), "1");
     IB_TEXT(t, picked("4-8", 3, NULL, ids, &err), "0 1");
@@ -129,7 +129,7 @@ static void hostile_selections_are_refused(ib_test *t)
                                       "0-1:18446744073709551617-"};
 
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        ib_error err = {0};
+        ib_error   err = {0};
         const bool fits = !strcmp(bad[i], "1-2"); /* the one that is right, so that the list is known to be read */
 
         IB_TEXT(t, picked(bad[i], 4, NULL, NULL, &err), fits ? "1 2" : "usage");
@@ -154,9 +154,9 @@ static void the_sentence_names_the_item_and_what_exists(ib_test *t)
 
 static void long_and_unprintable_texts_stay_one_short_line(ib_test *t)
 {
-    static char name[5000], text[100000];
+    static char       name[5000], text[100000];
     const char *const names[] = {name, name, name, name, name, name, name};
-    ib_error err;
+    ib_error          err;
 
     memset(name, '\n', sizeof name - 1);
     memset(text, '*', sizeof text - 2);
@@ -189,7 +189,7 @@ static void correlations_have_names_and_fits_codes(ib_test *t)
 
 static void runs_of_channels_end_at_gaps(ib_test *t)
 {
-    int chan[] = {2, 3, 4, 10, 12, 13};
+    int          chan[] = {2, 3, 4, 10, 12, 13};
     const ib_spw spw = {.n_chan = 6, .chan = chan};
 
     IB_CHECK(t, ib_chan_run(&spw, 0, 6) == 3);
