@@ -44,7 +44,7 @@ static void say(const char *kind, const char *format, va_list args)
     progress.drawn = 0;
 }
 
-void ib_note(const char *format, ...)
+void ib_say(const char *format, ...)
 {
     va_list args;
 

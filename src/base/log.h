@@ -12,7 +12,7 @@
 void ib_log_rank(int rank);
 
 /** A sentence worth knowing ("reads CORRECTED_DATA"), from rank 0. A newline is added. */
-void ib_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void ib_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /** A sentence that asks for attention, from any rank. A newline is added. */
 void ib_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
