@@ -14,11 +14,11 @@
 static int speaker;
 
 static struct {
-    bool active, terminal;
-    char what[64];
+    bool     active, terminal;
+    char     what[64];
     uint64_t total;
-    double start, drawn;
-    int lines; /* printed so far, where it is not a terminal */
+    double   start, drawn;
+    int      lines; /* printed so far, where it is not a terminal */
 } progress;
 
 static double now(void)
@@ -29,11 +29,14 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-void ib_log_rank(int rank) { speaker = rank; }
+void ib_log_rank(int rank)
+{
+    speaker = rank;
+}
 
 /* One write per sentence, so that ranks do not mix letters; the line of progress makes room and is drawn again by the
    next update. */
-static void say(const char *kind, const char *format, va_list args)
+static void put(const char *kind, const char *format, va_list args)
 {
     char text[1200], rank[32] = "";
 
@@ -51,7 +54,7 @@ void ib_say(const char *format, ...)
     if (speaker)
         return;
     va_start(args, format);
-    say("", format, args);
+    put("", format, args);
     va_end(args);
 }
 
@@ -60,7 +63,7 @@ void ib_warn(const char *format, ...)
     va_list args;
 
     va_start(args, format);
-    say("warning: ", format, args);
+    put("warning: ", format, args);
     va_end(args);
 }
 
@@ -81,7 +84,7 @@ void ib_progress_start(const char *what, uint64_t total, int quiet)
 static void draw(uint64_t done, const char *rate, double elapsed)
 {
     const double share = (double)done / (double)progress.total;
-    char left[64] = "";
+    char         left[64] = "";
 
     if (done > 0 && done < progress.total)
         snprintf(left, sizeof left, "  %s left", ib_text_duration(elapsed * (1 / share - 1)).s);
