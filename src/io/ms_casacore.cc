@@ -44,6 +44,15 @@ ib_status refuse(ib_error *err, ib_status status, const char *text)
     return ib_fail(err, status, "casacore: %.*s", static_cast<int>(n < 240 ? n : 240), text);
 }
 
+/* Most of casacore's exceptions tell what the system said in their text only. */
+ib_status status_of(const char *text)
+{
+    for (int refusal : {EACCES, EPERM, EIO, EMFILE, ENFILE})
+        if (std::strstr(text, std::strerror(refusal)))
+            return IB_EIO;
+    return IB_EDATA;
+}
+
 /* Runs the body; turns whatever it throws into a status. */
 template <typename Body> ib_status guarded(ib_error *err, Body body)
 {
@@ -55,7 +64,7 @@ template <typename Body> ib_status guarded(ib_error *err, Body body)
     } catch (const casa::SystemCallError &e) {
         return refuse(err, e.error() == ENOENT ? IB_EDATA : IB_EIO, e.what());
     } catch (const std::exception &e) {
-        return refuse(err, IB_EDATA, e.what());
+        return refuse(err, status_of(e.what()), e.what());
     } catch (...) {
         return ib_fail(err, IB_EDATA, "casacore: an unknown exception");
     }

@@ -16,9 +16,9 @@
 #include "base/mem.h"
 #include "model/source.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -867,7 +867,9 @@ static ib_status ms_open(void **self, const char *path, const ib_config *cfg, ib
     if (!rc)
         rc = need_main(ms, err);
     if (!rc && !ib_casa_rows(ms->main))
-        rc = ib_fail(err, IB_EDATA, "table MAIN has no rows: nothing was observed");
+        rc =
+            ib_fail(err, IB_EDATA,
+                    "table MAIN has no rows; casacore keeps their number in table.lock: was it left out in copying?");
     if (!rc)
         rc = choose_column(ms, cfg->column, err);
     if (!rc)
@@ -1127,11 +1129,8 @@ static int ms_probe(const char *path)
         return 0;
     FILE *file = fopen(name, "rb");
     if (!file)
-        return 0;
-    if (fread(begin, 1, sizeof begin, file) == sizeof begin && !memcmp(begin, magic, sizeof magic))
-        certain = 60;
-    else
-        certain = 40; /* damaged or cut short: opening says how */
+        return errno == EACCES ? 40 : 0; /* here and below 40: opening says what is wrong */
+    certain = fread(begin, 1, sizeof begin, file) == sizeof begin && !memcmp(begin, magic, sizeof magic) ? 60 : 40;
     fclose(file);
 
     snprintf(name, sizeof name, "%s/table.info", path);
