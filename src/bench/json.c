@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench/json.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+json_t *ib_json_real(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+json_t *ib_json_count(uint64_t n)
+{
+    char text[24];
+
+    if (n <= UINT64_C(1) << 53)
+        return json_integer((json_int_t)n);
+    snprintf(text, sizeof text, "%" PRIu64, n);
+    return json_string(text);
+}
+
+json_t *ib_json_text(const char *text)
+{
+    json_t *json = json_string(text);
+    char    ascii[4096];
+    size_t  n = 0;
+
+    if (json)
+        return json;
+    for (; *text && n < sizeof ascii; text++)
+        ascii[n++] = (unsigned char)*text < 0x80 ? *text : '?';
+    return json_stringn(ascii, n);
+}
+
+json_t *ib_json_phases(const ib_result *result)
+{
+    static const char *const name[] = {
+#define IB_PHASE_NAME(id, text) text,
+        IB_PHASES(IB_PHASE_NAME)
+#undef IB_PHASE_NAME
+    };
+    json_t *phases = json_object();
+
+    for (int i = 0; i < IB_N_PHASES; i++)
+        json_object_set_new(phases, name[i],
+                            json_pack("{s:o, s:o, s:o, s:i}", "max_s", ib_json_real(result->phase[i].max_s), "mean_s",
+                                      ib_json_real(result->phase[i].mean_s), "min_s",
+                                      ib_json_real(result->phase[i].min_s), "max_rank", result->phase[i].max_rank));
+    return phases;
+}
+
+json_t *ib_json_counts(const ib_result *result)
+{
+    const ib_counts *c = &result->counts;
+
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "read", ib_json_count(c->read), "gridded",
+                     ib_json_count(c->gridded), "flagged", ib_json_count(c->flagged), "weightless",
+                     ib_json_count(c->weightless), "not_finite", ib_json_count(c->not_finite), "outside",
+                     ib_json_count(c->outside), "autocorrelation", ib_json_count(c->autocorrelation));
+}
+
+json_t *ib_json_reasons(const ib_verdict *verdict)
+{
+    json_t *reasons = json_array();
+
+    for (size_t i = 0; i < verdict->n_reason; i++)
+        json_array_append_new(reasons, json_string(verdict->reason[i]));
+    return reasons;
+}
+
+static double per_second(uint64_t n, double s)
+{
+    return s > 0 ? (double)n / s : (double)NAN;
+}
+
+double ib_grid_rate(const ib_result *result)
+{
+    return per_second(result->counts.gridded, result->phase[IB_PHASE_GRID].max_s);
+}
+
+double ib_wall_rate(const ib_result *result)
+{
+    return per_second(result->counts.gridded, result->wall_s);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** The parts that a record and the summary document share. New references, the caller's. */
+#ifndef IB_BENCH_JSON_H
+#define IB_BENCH_JSON_H
+
+#include "bench/summary.h"
+
+#include <jansson.h>
+
+/** A number; null when it is not finite: JSON has no NaN. */
+json_t *ib_json_real(double x);
+
+/** An integer; as text above 2^53, where readers lose digits. */
+json_t *ib_json_count(uint64_t n);
+
+/** A text; bytes that are not UTF-8 (file names may hold any) become question marks. */
+json_t *ib_json_text(const char *text);
+
+json_t *ib_json_phases(const ib_result *result);
+json_t *ib_json_counts(const ib_result *result);
+json_t *ib_json_reasons(const ib_verdict *verdict);
+
+/** Samples gridded per second, of the grid phase and of the whole launch; NaN when nothing was timed. */
+double ib_grid_rate(const ib_result *result);
+double ib_wall_rate(const ib_result *result);
+
+#endif

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench/record.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "bench/json.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SCHEMA = 1, BENCH_VERSION = 1, MAX_PATH = 1024 };
+
+extern char **environ;
+
+struct ib_record {
+    FILE    *file;
+    char     run_id[37], path[MAX_PATH], partial[MAX_PATH + 8];
+    int      lines;
+    uint64_t digest; /* of the bytes so far */
+};
+
+/* FNV-1a: names and guards against truncation; nobody attacks a benchmark's own record. */
+#define FNV_START UINT64_C(0xcbf29ce484222325)
+static uint64_t fnv1a(uint64_t hash, const char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        hash = (hash ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+static json_t *hex(uint64_t hash)
+{
+    char text[17];
+
+    snprintf(text, sizeof text, "%016" PRIx64, hash);
+    return json_string(text);
+}
+
+/* An identity of the facts in an object, whatever the order they were set in. */
+static json_t *identity(const json_t *facts)
+{
+    char   *text = json_dumps(facts, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
+    json_t *id = text ? hex(fnv1a(FNV_START, text, strlen(text))) : json_null();
+
+    free(text);
+    return id;
+}
+
+/* RFC 9562, version 7: milliseconds since 1970 in front, so that names sort by time. */
+static void make_run_id(char id[37], const struct timespec *now)
+{
+    unsigned char  b[16] = {0};
+    const uint64_t ms = (uint64_t)now->tv_sec * 1000 + (uint64_t)now->tv_nsec / 1000000;
+    FILE          *random = fopen("/dev/urandom", "rb");
+
+    if (!random || fread(b, 1, sizeof b, random) != sizeof b) { /* time and process still tell launches apart */
+        const uint64_t seed = (uint64_t)now->tv_nsec ^ (uint64_t)getpid() << 32;
+        memcpy(b + 8, &seed, sizeof seed);
+    }
+    if (random)
+        fclose(random);
+    for (int i = 0; i < 6; i++)
+        b[i] = (unsigned char)(ms >> (40 - 8 * i));
+    b[6] = (unsigned char)(0x70 | (b[6] & 0x0f));
+    b[8] = (unsigned char)(0x80 | (b[8] & 0x3f));
+    char *at = id;
+    for (int i = 0; i < 16; i++)
+        at += sprintf(at, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", b[i]);
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+/* Folders are private: "--output=/home/me/x.h5" becomes "--output=x.h5". */
+static json_t *without_folders(const char *argument)
+{
+    const char *equals = strncmp(argument, "--", 2) == 0 ? strchr(argument, '=') : NULL;
+    char        text[600];
+
+    if (!equals)
+        return ib_json_text(base_name(argument));
+    snprintf(text, sizeof text, "%.*s%s", (int)(equals + 1 - argument), argument, base_name(equals + 1));
+    return ib_json_text(text);
+}
+
+/* ---- the run line ---------------------------------------------------------------------------------------- */
+
+/* Options that say what is computed, not where it goes, what is shown or how the machine is used. */
+static bool fixes_the_problem(const ib_option *option)
+{
+    return !strcmp(option->group, "input") || !strcmp(option->group, "image") || !strcmp(option->group, "gridding") ||
+           !strcmp(option->group, "weighting") || !strcmp(option->key, "chunks");
+}
+
+static json_t *workload(const ib_command *command)
+{
+    static const char *const from[] = {"default", "file", "environment", "command line"};
+    json_t                  *problem = json_object(), *params = json_object(), *origin = json_object();
+    const char              *input = base_name(command->cfg.input);
+    struct stat              st;
+    char                     text[600];
+
+    for (size_t i = 0; i < ib_option_count(); i++) {
+        const ib_option *option = ib_option_at(i);
+        ib_option_render(&command->cfg, i, text, sizeof text);
+        json_object_set_new(params, option->key, ib_json_text(strcmp(option->type, "TEXT") ? text : base_name(text)));
+        if (fixes_the_problem(option))
+            json_object_set_new(problem, option->key, ib_json_text(text));
+        if (command->origin[i] != IB_BY_DEFAULT)
+            json_object_set_new(origin, option->key, json_string(from[command->origin[i]]));
+    }
+    json_object_set_new(problem, "input", ib_json_text(input));
+    json_object_set_new(problem, "bench_version", json_integer(BENCH_VERSION));
+
+    const bool file = *input && !stat(command->cfg.input, &st) && S_ISREG(st.st_mode);
+    json_t    *id = identity(problem);
+    json_decref(problem);
+    return json_pack("{s:o, s:i, s:o, s:o, s:[{s:o, s:o}]}", "workload_id", id, "bench_version", BENCH_VERSION,
+                     "params", params, "given", origin, "inputs", "name", ib_json_text(input), "bytes",
+                     file ? ib_json_count((uint64_t)st.st_size) : json_null());
+}
+
+static json_t *shape(const ib_launch *launch)
+{
+    json_t   *places = json_array(), *facts;
+    const int nodes = ib_place_nodes(launch->place, launch->ranks);
+    int       fewest = launch->ranks, most = 0;
+
+    for (int i = 0; i < launch->ranks; i++) {
+        /* nodes by number in the order of their first ranks: their names are private */
+        int node = 0, ranks = 0;
+        for (int k = 0; k < launch->ranks; k++)
+            ranks += !strcmp(launch->place[k].node, launch->place[i].node);
+        for (int k = 0; strcmp(launch->place[k].node, launch->place[i].node) != 0; k++)
+            node = ib_place_nodes(launch->place, k + 1);
+        fewest = ranks < fewest ? ranks : fewest;
+        most = ranks > most ? ranks : most;
+        json_array_append_new(places, json_pack("{s:i, s:s}", "node", node, "cpus", launch->place[i].cpus));
+    }
+    facts = json_pack("{s:i, s:i, s:i}", "ranks", launch->ranks, "nodes", nodes, "threads", launch->threads);
+    json_object_set_new(facts, "shape_id", identity(facts));
+    json_object_set_new(facts, "ranks_per_node", json_pack("{s:i, s:i}", "min", fewest, "max", most));
+    json_object_set_new(facts, "places", places);
+    json_object_set_new(facts, "oversubscribed",
+                        json_boolean(ib_place_excess(launch->place, launch->ranks, launch->threads) > 0));
+    return facts;
+}
+
+static json_t *build(const char *mpi_library)
+{
+    const ib_build *b = ib_build_facts();
+    json_t         *libs = json_array(), *facts;
+
+    for (const ib_library *l = b->library; l->name; l++)
+        json_array_append_new(libs, json_pack("{s:s, s:s}", "name", l->name, "version_compiled", l->version));
+    facts = json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:s}", "version", b->version, "commit",
+                      b->commit, "describe", b->describe, "dirty",
+                      b->dirty < 0 ? json_null() : json_boolean(b->dirty), "cc", b->compiler, "cflags", b->flags,
+                      "build_type", b->type, "sanitizers", b->sanitizers, "libs", libs, "mpi_library", mpi_library);
+    json_object_set_new(facts, "build_id", identity(facts));
+    return facts;
+}
+
+static json_t *machine(const ib_machine *m)
+{
+    json_t *facts = json_pack("{s:s, s:i, s:i, s:i, s:I}", "cpu", m->cpu, "sockets", m->sockets, "cores", m->cores,
+                              "cpus", m->cpus, "mem_bytes", (json_int_t)m->mem_bytes);
+
+    json_object_set_new(facts, "machine_id", identity(facts)); /* the hardware: a new kernel is the same machine */
+    json_object_set_new(facts, "alias", json_string(m->alias));
+    json_object_set_new(facts, "kernel", ib_json_text(m->kernel));
+    json_object_set_new(facts, "os", ib_json_text(m->os));
+    json_object_set_new(facts, "governor", *m->governor ? ib_json_text(m->governor) : json_null());
+    return facts;
+}
+
+static json_t *job(void)
+{
+    static const struct {
+        const char *scheduler, *id, *array_id, *array_index, *partition, *restart;
+    } known[] = {
+        {"slurm", "SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_PARTITION",
+         "SLURM_RESTART_COUNT"},
+        {"pbs", "PBS_JOBID", "PBS_ARRAY_ID", "PBS_ARRAY_INDEX", "PBS_QUEUE", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        const char *const variable[] = {known[i].id, known[i].array_id, known[i].array_index, known[i].partition,
+                                        known[i].restart};
+        const char *const field[] = {"job_id", "array_id", "array_index", "partition", "restart_count"};
+        if (!getenv(known[i].id))
+            continue;
+        json_t *facts = json_pack("{s:s}", "scheduler", known[i].scheduler);
+        for (size_t k = 0; k < sizeof field / sizeof *field; k++) {
+            const char *value = variable[k] ? getenv(variable[k]) : NULL;
+            json_object_set_new(facts, field[k], value ? ib_json_text(value) : json_null());
+        }
+        return facts;
+    }
+    return json_pack("{s:s}", "scheduler", "none");
+}
+
+/* Variables that change how fast or what is computed; the rest of the environment is nobody's business. What Open MPI's
+   launcher tells its own processes holds addresses and folders. */
+static json_t *environment(void)
+{
+    static const char *const prefix[] = {"OMP_", "GOMP_", "KMP_", "OMPI_MCA_", "MPICH_", "UCX_", "FI_", "MALLOC_"};
+    static const char *const launcher[] = {"OMPI_MCA_orte_", "OMPI_MCA_ess", "OMPI_MCA_pmix", "OMPI_MCA_shmem",
+                                           "OMPI_MCA_initial_wdir"};
+    json_t                  *facts = json_object();
+    char                     name[128];
+
+    for (char **entry = environ; *entry; entry++) {
+        const size_t n = strcspn(*entry, "=");
+        bool         wanted = false;
+        if (n >= sizeof name || (*entry)[n] != '=')
+            continue;
+        snprintf(name, sizeof name, "%.*s", (int)n, *entry);
+        for (size_t i = 0; i < sizeof prefix / sizeof *prefix; i++)
+            wanted |= !strncmp(name, prefix[i], strlen(prefix[i]));
+        for (size_t i = 0; i < sizeof launcher / sizeof *launcher; i++)
+            wanted &= strncmp(name, launcher[i], strlen(launcher[i])) != 0;
+        for (size_t i = 0; i < ib_option_count(); i++) {
+            char own[64];
+            ib_option_variable(i, own, sizeof own);
+            wanted |= !strcmp(name, own);
+        }
+        if (wanted)
+            json_object_set_new(facts, name, ib_json_text(base_name(*entry + n + 1)));
+    }
+    return facts;
+}
+
+/* ---- lines ----------------------------------------------------------------------------------------------- */
+
+/* Write one line; takes the reference. */
+static ib_status write_line(ib_record *record, const char *type, json_t *fields, ib_error *err)
+{
+    json_t *line = json_pack("{s:i, s:s, s:s}", "v", SCHEMA, "t", type, "run_id", record->run_id);
+
+    const int whole = json_object_update(line, fields); /* fails when fields could not be made */
+    char     *text = whole ? NULL : json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(17));
+    json_decref(line);
+    json_decref(fields);
+    if (!text)
+        return ib_fail(err, IB_EINTERNAL, "record %s: a line could not be put into words", record->partial);
+
+    const size_t n = strlen(text);
+    record->digest = fnv1a(fnv1a(record->digest, text, n), "\n", 1);
+    record->lines++;
+    const bool ok =
+        fwrite(text, 1, n, record->file) == n && fputc('\n', record->file) != EOF && !fflush(record->file);
+    free(text);
+    return ok ? IB_OK : ib_fail(err, IB_EIO, "record: write %s: %s", record->partial, strerror(errno));
+}
+
+static ib_status make_folders(char *path, ib_error *err)
+{
+    for (char *slash = path + 1; (slash = strchr(slash, '/')); slash++) {
+        *slash = 0;
+        if (mkdir(path, 0777) && errno != EEXIST) {
+            ib_fail(err, IB_EIO, "record: make folder %s: %s; choose another with --record", path, strerror(errno));
+            *slash = '/';
+            return err->status;
+        }
+        *slash = '/';
+    }
+    return IB_OK;
+}
+
+static ib_status write_run_line(ib_record *record, const ib_launch *launch, const ib_machine *here,
+                                const struct timespec *now, ib_error *err)
+{
+    json_t   *argv = json_array();
+    char      started[64];
+    struct tm utc;
+
+    gmtime_r(&now->tv_sec, &utc);
+    const size_t n = strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(started + n, sizeof started - n, ".%09ldZ", now->tv_nsec);
+    for (int i = 0; i < launch->argc; i++)
+        json_array_append_new(argv, without_folders(launch->argv[i]));
+    return write_line(record, "run",
+                      json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "started", started, "intent", "run",
+                                "argv", argv, "workload", workload(launch->command), "shape", shape(launch), "build",
+                                build(launch->mpi_library), "machine", machine(here), "job", job(), "env",
+                                environment()),
+                      err);
+}
+
+ib_status ib_record_begin(ib_record **out, const char *folder, const ib_launch *launch, ib_error *err)
+{
+    struct timespec now;
+    struct tm       utc;
+    ib_machine      here;
+    ib_status       rc;
+    ib_record      *record = ib_alloc_zero(1, sizeof *record, "record", err);
+
+    if (!record)
+        return err->status;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    make_run_id(record->run_id, &now);
+    ib_machine_facts(&here);
+    record->digest = FNV_START;
+    const int n = snprintf(record->path, sizeof record->path, "%s/%s/%04d-%02d/%s.jsonl", folder, here.alias,
+                           utc.tm_year + 1900, utc.tm_mon + 1, record->run_id);
+    if (n < 0 || n >= MAX_PATH) {
+        rc = ib_fail(err, IB_EIO, "record: the name of folder %.80s... is too long", folder);
+        goto done;
+    }
+    snprintf(record->partial, sizeof record->partial, "%s.part", record->path);
+    if ((rc = make_folders(record->partial, err)))
+        goto done;
+    record->file = fopen(record->partial, "wx");
+    if (!record->file) {
+        rc = ib_fail(err, IB_EIO, "record: create %s: %s; choose another folder with --record", record->partial,
+                     strerror(errno));
+        goto done;
+    }
+    rc = write_run_line(record, launch, &here, &now, err);
+    if (rc) {
+        fclose(record->file);
+        remove(record->partial);
+        goto done;
+    }
+    *out = record;
+    record = NULL;
+done:
+    ib_free(record);
+    return rc;
+}
+
+static const char *end_status(ib_status status)
+{
+    return status == IB_OK ? "ok" : status == IB_EINTERRUPTED ? "interrupted" : "failed";
+}
+
+static ib_status write_outcome(ib_record *record, const ib_result *r, ib_error *err)
+{
+    ib_status rc = write_line(
+        record, "rep",
+        json_pack(
+            "{s:i, s:b, s:o, s:o, s:o, s:o, s:i, s:s, s:s, s:o, s:o}", "rep", 0, "warm", 0, "wall_s",
+            ib_json_real(r->wall_s), "T_s", ib_json_real(r->wall_s), "phases", ib_json_phases(r), "counts",
+            ib_json_counts(r), "threads", r->threads, "isa", r->isa, "fft_plan", r->fft_plan, "memory",
+            json_pack("{s:I, s:I, s:I}", "plan_bytes", (json_int_t)r->plan_bytes, "peak_bytes",
+                      (json_int_t)r->peak_bytes, "limit_bytes", (json_int_t)r->limit_bytes),
+            "bytes",
+            json_pack("{s:I, s:I}", "read", (json_int_t)r->bytes_read, "written", (json_int_t)r->bytes_written)),
+        err);
+    const bool measured = r->measured >= 0;
+    if (!rc)
+        rc = write_line(record, "check",
+                        json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", "direct Fourier sum", "kind",
+                                  "oracle", "value", measured ? ib_json_real(r->measured) : json_null(), "value_why",
+                                  measured ? json_null() : json_string("not asked for"), "tol",
+                                  ib_json_real(r->promised), "pass",
+                                  measured ? json_boolean(r->measured <= r->promised) : json_null(), "detail",
+                                  json_pack("{s:o, s:o}", "planes", ib_json_count(r->n_checked_plane), "pixels",
+                                            ib_json_count(r->n_checked_pixel))),
+                        err);
+    return rc;
+}
+
+ib_status ib_record_end(ib_record *record, const ib_result *result, const ib_error *failure,
+                        const ib_verdict *verdict, double wall_s, char *path, size_t size, ib_error *err)
+{
+    ib_status rc = failure->status ? IB_OK : write_outcome(record, result, err);
+
+    *path = 0;
+    if (!rc)
+        rc = write_line(record, "end",
+                        json_pack("{s:s, s:i, s:o, s:o, s:s, s:o, s:i, s:{s:s, s:o}}", "status",
+                                  end_status(failure->status), "exit_code", ib_exit_code(failure->status), "error",
+                                  failure->status ? ib_json_text(failure->text) : json_null(), "wall_s",
+                                  ib_json_real(wall_s), "validity", ib_validity_name(verdict->validity), "reasons",
+                                  ib_json_reasons(verdict), "lines", record->lines + 1, "digest", "algo", "fnv1a64",
+                                  "value", hex(record->digest)),
+                        err);
+    if (!rc && fsync(fileno(record->file)))
+        rc = ib_fail(err, IB_EIO, "record: sync %s: %s", record->partial, strerror(errno));
+    if (fclose(record->file) && !rc)
+        rc = ib_fail(err, IB_EIO, "record: close %s: %s", record->partial, strerror(errno));
+    if (!rc && rename(record->partial, record->path))
+        rc = ib_fail(err, IB_EIO, "record: rename %s: %s", record->partial, strerror(errno));
+    if (!rc)
+        snprintf(path, size, "%s", record->path);
+    ib_free(record);
+    return rc;
+}

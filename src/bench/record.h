@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** The record of a launch: one JSON Lines file, begun before the work (docs/records.md).
+ *
+ * FOLDER/MACHINE/YYYY-MM/RUN_ID.jsonl, named .jsonl.part until its last line is on disk: a .part without a running
+ * job is a launch that was lost. */
+#ifndef IB_BENCH_RECORD_H
+#define IB_BENCH_RECORD_H
+
+#include "base/option.h"
+#include "bench/summary.h"
+
+/** What is known of a launch before its work. Borrowed until ib_record_begin returns. */
+typedef struct ib_launch {
+    int               argc;
+    char *const      *argv;
+    const ib_command *command;
+    int               ranks, threads; /* threads of each rank */
+    const ib_place   *place;          /* [ranks] */
+    const char       *mpi_library;    /* as the library names itself */
+} ib_launch;
+
+typedef struct ib_record ib_record;
+
+/** Create the file and write its first line. One process.
+ *  @return IB_EIO when the folder cannot be made or written; the work does not depend on it. */
+ib_status ib_record_begin(ib_record **out, const char *folder, const ib_launch *launch, ib_error *err);
+
+/** Write what happened and the end line, sync, give the file its final name. Ends the record, also on failure.
+ *  @param path  receives the final name; "" when it was not reached */
+ib_status ib_record_end(ib_record *record, const ib_result *result, const ib_error *failure,
+                        const ib_verdict *verdict, double wall_s, char *path, size_t size, ib_error *err);
+
+#endif

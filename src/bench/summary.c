@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench/summary.h"
+#include "base/option.h"
+#include "base/text.h"
+#include "bench/json.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define COUNTED_S     60.0 /* a single repetition shorter than this is not reportable (harness specification, 3.2) */
+#define W_PHASE_LIMIT 0.1  /* rad; a source at the edge loses 1 - cos(0.1) = 0.5 % of its flux there */
+
+const char *ib_validity_name(ib_validity validity)
+{
+    static const char *const name[] = {"reportable", "valid", "provisional", "invalid"};
+
+    return name[validity];
+}
+
+/* ---- verdict --------------------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 3, 4))) static void because(ib_verdict *v, ib_validity at_best, const char *format, ...)
+{
+    va_list args;
+
+    if (at_best > v->validity)
+        v->validity = at_best;
+    if (v->n_reason == IB_MAX_REASONS)
+        return;
+    va_start(args, format);
+    vsnprintf(v->reason[v->n_reason++], sizeof v->reason[0], format, args);
+    va_end(args);
+}
+
+static uint64_t accounted(const ib_counts *c)
+{
+    return c->gridded + c->flagged + c->weightless + c->not_finite + c->outside + c->autocorrelation;
+}
+
+void ib_judge(ib_verdict *out, const ib_result *result, const ib_error *failure, const ib_build *build, int excess)
+{
+    memset(out, 0, sizeof *out);
+    if (failure->status) {
+        because(out, IB_INVALID, "%.118s",
+                failure->status == IB_ECHECK ? failure->text : ib_status_name(failure->status));
+        return;
+    }
+    if (accounted(&result->counts) != result->counts.read)
+        because(out, IB_INVALID, "the counts of samples do not add up");
+    if (!(result->measured >= 0))
+        because(out, IB_PROVISIONAL, "not compared with the direct Fourier sum");
+    else if (!(result->measured <= result->promised))
+        because(out, IB_INVALID, "accuracy %.1e is worse than the promised %.1e", result->measured, result->promised);
+    if (*build->sanitizers)
+        because(out, IB_PROVISIONAL, "built with sanitizers (%.60s)", build->sanitizers);
+    if (build->dirty > 0)
+        because(out, IB_PROVISIONAL, "built from changed sources");
+    if (excess > 0)
+        because(out, IB_PROVISIONAL, "%d more threads than processors", excess);
+    if (build->dirty < 0)
+        because(out, IB_VALID, "commit of the sources unknown");
+    if (strcmp(build->type, "Release") != 0)
+        because(out, IB_VALID, "build type %.60s", *build->type ? build->type : "none");
+    if (!(result->wall_s >= COUNTED_S))
+        because(out, IB_VALID, "one repetition below %.0f s", COUNTED_S);
+    /* What nothing here measures is said, not assumed. */
+    because(out, IB_VALID, "binding, neighbours and clock not measured");
+}
+
+/* ---- table ----------------------------------------------------------------------------------------------- */
+
+static const char *const phase_name[] = {
+#define IB_PHASE_NAME(id, text) text,
+    IB_PHASES(IB_PHASE_NAME)
+#undef IB_PHASE_NAME
+};
+
+/* The word of a choice, as the table of options spells it. */
+static void choices(const ib_result *r, char kernel[16], char lookup[16], char precision[16])
+{
+    ib_config cfg;
+
+    ib_config_default(&cfg);
+    cfg.kernel = r->kernel;
+    cfg.lookup = r->lookup;
+    cfg.precision = r->precision;
+    for (size_t i = 0; i < ib_option_count(); i++) {
+        const char *key = ib_option_name(i);
+        if (!strcmp(key, "kernel"))
+            ib_option_render(&cfg, i, kernel, 16);
+        else if (!strcmp(key, "lookup"))
+            ib_option_render(&cfg, i, lookup, 16);
+        else if (!strcmp(key, "precision"))
+            ib_option_render(&cfg, i, precision, 16);
+    }
+}
+
+static void print_job(FILE *out, const ib_result *r)
+{
+    char kernel[16], lookup[16], precision[16], cell[100];
+
+    choices(r, kernel, lookup, precision);
+    snprintf(cell, sizeof cell, "%s", ib_text_angle(r->cell[0]).s);
+    if (r->cell[0] != r->cell[1])
+        snprintf(cell, sizeof cell, "%s x %s", ib_text_angle(r->cell[0]).s, ib_text_angle(r->cell[1]).s);
+    fprintf(out, "input      %s%s%s\n", r->input, *r->column ? ", column " : "", r->column);
+    fprintf(out, "           %s rows x %s channels x %zu correlations\n", ib_text_count(r->n_row).s,
+            ib_text_count(r->n_chan_in).s, r->n_corr);
+    fprintf(out, "image      %zu x %zu pixels of %s, %s channels x %s\n", r->nx, r->ny, cell,
+            ib_text_count(r->n_chan).s, r->stokes);
+    fprintf(out, "planes     %s", ib_text_count(r->n_plane).s);
+    if (r->n_blank)
+        fprintf(out, ", %s blank: without a usable sample", ib_text_count(r->n_blank).s);
+    fprintf(out,
+            "\ngridding   %s, support %d, oversampling %d, lookup %s, padding %g (%zu x %zu cells), %s, isa %s\n",
+            kernel, r->support, r->oversampling, lookup, r->padding, r->grid_nx, r->grid_ny, precision, r->isa);
+    fprintf(out, "run        %d %s x %d %s, %s chunks, %zu %s\n", r->ranks, r->ranks == 1 ? "rank" : "ranks",
+            r->threads, r->threads == 1 ? "thread" : "threads", ib_text_count(r->n_chunk).s, r->n_window,
+            r->n_window == 1 ? "window" : "windows");
+}
+
+static void print_phases(FILE *out, const ib_result *r)
+{
+    fprintf(out, "\nphase          max s      mean s   imbalance   share\n");
+    for (int i = 0; i < IB_N_PHASES; i++) {
+        const double max = r->phase[i].max_s, mean = r->phase[i].mean_s;
+        if (max > 0)
+            fprintf(out, "%-8s  %10.3f  %10.3f  %8.1f %%  %4.1f %%\n", phase_name[i], max, mean,
+                    mean > 0 ? 100 * (max / mean - 1) : 0, r->wall_s > 0 ? 100 * mean / r->wall_s : 0);
+    }
+    fprintf(out, "wall      %10.3f\n\n", r->wall_s);
+}
+
+static void print_rates(FILE *out, const ib_result *r)
+{
+    const double cores = (double)r->ranks * r->threads, grid = ib_grid_rate(r), wall = ib_wall_rate(r);
+    const double read_s = r->phase[IB_PHASE_READ].max_s, write_s = r->phase[IB_PHASE_WRITE].max_s;
+
+    fprintf(out, "gridded    %s, %s while gridding; %s, %s over all\n", ib_text_rate(grid, "vis/s").s,
+            ib_text_rate(grid / cores, "vis/s/core").s, ib_text_rate(wall, "vis/s").s,
+            ib_text_rate(wall / cores, "vis/s/core").s);
+    fprintf(out, "read       %s", ib_text_bytes((double)r->bytes_read).s);
+    if (read_s > 0)
+        fprintf(out, ", %s", ib_text_rate((double)r->bytes_read / read_s, "B/s").s);
+    fprintf(out, "\nwritten    %s", ib_text_bytes((double)r->bytes_written).s);
+    if (write_s > 0)
+        fprintf(out, ", %s", ib_text_rate((double)r->bytes_written / write_s, "B/s").s);
+    fprintf(out, "\nmemory     %s planned, %s at most, %s allowed (per rank)\n",
+            ib_text_bytes((double)r->plan_bytes).s, ib_text_bytes((double)r->peak_bytes).s,
+            ib_text_bytes((double)r->limit_bytes).s);
+}
+
+static void print_counts(FILE *out, const ib_counts *c)
+{
+    const struct {
+        const char *name;
+        uint64_t    n;
+    } part[] = {{"gridded", c->gridded},       {"flagged", c->flagged}, {"weightless", c->weightless},
+                {"not finite", c->not_finite}, {"outside", c->outside}, {"autocorrelation", c->autocorrelation}};
+    const uint64_t sum = accounted(c);
+
+    fprintf(out, "\nsamples read       %24s\n", ib_text_count(c->read).s);
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++)
+        fprintf(out, "  %c %-15s%24s\n", i ? '+' : '=', part[i].name, ib_text_count(part[i].n).s);
+    if (sum != c->read)
+        fprintf(out, "  these are        %24s: the counts do not add up\n", ib_text_count(sum).s);
+    fputc('\n', out);
+}
+
+static void print_quality(FILE *out, const ib_result *r)
+{
+    fprintf(out, "accuracy   %.1e promised, ", r->promised);
+    if (r->measured >= 0)
+        fprintf(out, "%.1e measured at %s pixels of %s planes\n", r->measured, ib_text_count(r->n_checked_pixel).s,
+                ib_text_count(r->n_checked_plane).s);
+    else
+        fprintf(out, "not measured\n");
+    if (r->outside_weight > 0)
+        fprintf(out, "outside    %.2g of the weight: baselines beyond what the cell size holds\n", r->outside_weight);
+    fprintf(out, "w phase    %.2g rad at most%s\n", r->w_phase,
+            r->w_phase > W_PHASE_LIMIT ? ": imaging without w distorts the edges; choose a smaller field" : "");
+    if (r->beam[0] > 0)
+        fprintf(out, "beam       %s x %s, position angle %.1f deg (middle channel)\n", ib_text_angle(r->beam[0]).s,
+                ib_text_angle(r->beam[1]).s, r->beam[2] * 180 / acos(-1.0));
+}
+
+static void print_result_line(FILE *out, const ib_result *r, const ib_error *failure, const ib_verdict *v)
+{
+    fprintf(out, "RESULT %s", ib_validity_name(v->validity));
+    if (!failure->status)
+        fprintf(out, "  T=%.2f s  %s", r->wall_s,
+                ib_text_rate(ib_grid_rate(r) / ((double)r->ranks * r->threads), "vis/s/core").s);
+    for (size_t i = 0; i < v->n_reason; i++)
+        fprintf(out, "%s%s", i ? "; " : "  (", v->reason[i]);
+    fprintf(out, "%s\n", v->n_reason ? ")" : "");
+}
+
+void ib_summary_table(FILE *out, const ib_result *result, const ib_error *failure, const ib_verdict *verdict,
+                      const char *record)
+{
+    if (!failure->status) {
+        print_job(out, result);
+        print_phases(out, result);
+        print_rates(out, result);
+        print_counts(out, &result->counts);
+        print_quality(out, result);
+        for (size_t i = 0; i < sizeof result->output / sizeof *result->output; i++)
+            if (*result->output[i])
+                fprintf(out, "%-10s %s\n", i ? "" : "output", result->output[i]);
+        if (*record)
+            fprintf(out, "record     %s\n", record);
+        fputc('\n', out);
+    }
+    print_result_line(out, result, failure, verdict);
+}
+
+/* ---- document -------------------------------------------------------------------------------------------- */
+
+static json_t *document(const ib_result *r)
+{
+    char         kernel[16], lookup[16], precision[16];
+    const double cores = (double)r->ranks * r->threads;
+    json_t      *json = json_object(), *files = json_array();
+
+    choices(r, kernel, lookup, precision);
+    for (size_t i = 0; i < sizeof r->output / sizeof *r->output; i++)
+        if (*r->output[i])
+            json_array_append_new(files, ib_json_text(r->output[i]));
+
+    json_object_set_new(json, "wall_s", ib_json_real(r->wall_s));
+    json_object_set_new(json, "ranks", json_integer(r->ranks));
+    json_object_set_new(json, "threads", json_integer(r->threads));
+    json_object_set_new(json, "input",
+                        json_pack("{s:o, s:s, s:o, s:o, s:o}", "name", ib_json_text(r->input), "column", r->column,
+                                  "rows", ib_json_count(r->n_row), "channels", ib_json_count(r->n_chan_in),
+                                  "correlations", ib_json_count(r->n_corr)));
+    json_object_set_new(json, "image",
+                        json_pack("{s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o}", "nx", ib_json_count(r->nx), "ny",
+                                  ib_json_count(r->ny), "cell_l_rad", ib_json_real(r->cell[0]), "cell_m_rad",
+                                  ib_json_real(r->cell[1]), "channels", ib_json_count(r->n_chan), "stokes", r->stokes,
+                                  "planes", ib_json_count(r->n_plane), "blank", ib_json_count(r->n_blank)));
+    json_object_set_new(json, "gridding",
+                        json_pack("{s:s, s:i, s:i, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "kernel", kernel,
+                                  "support", r->support, "oversampling", r->oversampling, "padding",
+                                  ib_json_real(r->padding), "lookup", lookup, "precision", precision, "isa", r->isa,
+                                  "grid_nx", ib_json_count(r->grid_nx), "grid_ny", ib_json_count(r->grid_ny),
+                                  "chunks", ib_json_count(r->n_chunk), "windows", ib_json_count(r->n_window)));
+    json_object_set_new(json, "phases", ib_json_phases(r));
+    json_object_set_new(json, "counts", ib_json_counts(r));
+    json_object_set_new(
+        json, "rates",
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "grid_vis_per_s", ib_json_real(ib_grid_rate(r)),
+                  "grid_vis_per_s_per_core", ib_json_real(ib_grid_rate(r) / cores), "wall_vis_per_s",
+                  ib_json_real(ib_wall_rate(r)), "wall_vis_per_s_per_core", ib_json_real(ib_wall_rate(r) / cores),
+                  "read_bytes_per_s", ib_json_real((double)r->bytes_read / r->phase[IB_PHASE_READ].max_s),
+                  "write_bytes_per_s", ib_json_real((double)r->bytes_written / r->phase[IB_PHASE_WRITE].max_s)));
+    json_object_set_new(
+        json, "bytes",
+        json_pack("{s:I, s:I}", "read", (json_int_t)r->bytes_read, "written", (json_int_t)r->bytes_written));
+    json_object_set_new(json, "accuracy",
+                        json_pack("{s:o, s:o, s:o, s:o}", "promised", ib_json_real(r->promised), "measured",
+                                  r->measured >= 0 ? ib_json_real(r->measured) : json_null(), "planes",
+                                  ib_json_count(r->n_checked_plane), "pixels", ib_json_count(r->n_checked_pixel)));
+    json_object_set_new(json, "memory",
+                        json_pack("{s:I, s:I, s:I}", "plan_bytes", (json_int_t)r->plan_bytes, "peak_bytes",
+                                  (json_int_t)r->peak_bytes, "limit_bytes", (json_int_t)r->limit_bytes));
+    json_object_set_new(json, "beam_rad",
+                        r->beam[0] > 0 ? json_pack("[o, o, o]", ib_json_real(r->beam[0]), ib_json_real(r->beam[1]),
+                                                   ib_json_real(r->beam[2]))
+                                       : json_null());
+    json_object_set_new(json, "w_phase_rad", ib_json_real(r->w_phase));
+    json_object_set_new(json, "outside_weight", ib_json_real(r->outside_weight));
+    json_object_set_new(json, "sum_of_weights", ib_json_real(r->sum_of_weights));
+    json_object_set_new(json, "output", files);
+    return json;
+}
+
+void ib_summary_json(FILE *out, const ib_result *result, const ib_error *failure, const ib_verdict *verdict,
+                     const char *record)
+{
+    /* A gate that fails is a result, and a bad one; any other failure is none. */
+    const bool failed = failure->status && failure->status != IB_ECHECK;
+    json_t    *json = json_object();
+
+    json_object_set_new(json, "result", json_string(failed ? "failed" : ib_validity_name(verdict->validity)));
+    json_object_set_new(json, "reasons", ib_json_reasons(verdict));
+    json_object_set_new(json, "status", json_string(ib_status_name(failure->status)));
+    json_object_set_new(json, "exit_code", json_integer(ib_exit_code(failure->status)));
+    json_object_set_new(json, "version", json_string(ib_build_facts()->version));
+    json_object_set_new(json, "commit", json_string(ib_build_facts()->commit));
+    if (failure->status)
+        json_object_set_new(json, "error", ib_json_text(failure->text));
+    else
+        json_object_update_new(json, document(result));
+    json_object_set_new(json, "record", *record ? ib_json_text(record) : json_null());
+    json_dumpf(json, out, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+    fputc('\n', out);
+    json_decref(json);
+}

@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The command line: subcommands, the only MPI_Init, the only place that prints errors and decides the exit code. */
+#include "imgbench.h"
+
+#include "base/comm.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/option.h"
+#include "base/text.h"
+#include "base/trace.h"
+#include "bench/help.h"
+#include "bench/record.h"
+#include "bench/view.h"
+#include "io/io.h"
+
+#include <errno.h>
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_FORMATS = 8 };
+
+/* One start of the program. */
+typedef struct invocation {
+    int        argc; /* what follows the subcommand's name */
+    char     **argv;
+    int        all_argc;
+    char     **all_argv;
+    ib_command command; /* parsed, for subcommands under MPI */
+    int        rank, ranks;
+} invocation;
+
+typedef struct subcommand {
+    ib_help_entry doc;
+    const char   *only;                                         /* options it takes; NULL: all */
+    ib_status (*parallel)(const invocation *in, ib_error *err); /* under MPI, on every rank; NULL: */
+    ib_status (*alone)(const invocation *in, ib_error *err);    /* without MPI, in one process */
+} subcommand;
+
+static ib_status run(const invocation *in, ib_error *err);
+static ib_status simulate(const invocation *in, ib_error *err);
+static ib_status view(const invocation *in, ib_error *err);
+static ib_status help(const invocation *in, ib_error *err);
+
+/* clang-format off */
+static const subcommand subcommands[] = { /* the first is meant where none is named */
+    {{"run",      "[OPTIONS] [INPUT]",               "image INPUT, measure, check, record; the word run may be left out"}, NULL, run, NULL},
+    {{"simulate", "sim:PRESET[,key=value...] -o FILE.h5", "write simulated visibilities to a file; takes --overwrite, --memory and --quiet, too"}, "output overwrite memory quiet", simulate, NULL},
+    {{"view",     "CUBE.hdf5 [--plane CHANNEL[,STOKES]] [-o FILE.png]", "draw one plane of a cube, counted from 0; the middle channel without --plane"}, NULL, NULL, view},
+    {{"help",     "[TOPIC]",                         "explain a command, a group of options, an option or a topic"}, NULL, NULL, help},
+};
+/* clang-format on */
+enum { N_SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
+
+/* ---- run ------------------------------------------------------------------------------------------------- */
+
+/* Where every rank runs, on rank 0; NULL elsewhere. */
+static ib_status gather_places(const invocation *in, ib_place **places, ib_error *err)
+{
+    ib_place  here;
+    ib_status rc = IB_OK;
+
+    *places = NULL;
+    if (in->rank == 0) {
+        *places = ib_alloc((size_t)in->ranks, sizeof here, "places of ranks", err);
+        rc = *places ? IB_OK : err->status;
+    }
+    rc = ib_agree(MPI_COMM_WORLD, rc, err);
+    if (rc)
+        return rc;
+    ib_place_here(&here);
+    ib_gather(&here, sizeof here, *places, MPI_COMM_WORLD);
+    return IB_OK;
+}
+
+/* A launch must not fail because its record cannot be written. */
+static ib_record *begin_record(const invocation *in, int threads, const ib_place *places)
+{
+    const ib_config *cfg = &in->command.cfg;
+    char             library[MPI_MAX_LIBRARY_VERSION_STRING];
+    int              length;
+    ib_record       *record = NULL;
+    ib_error         err;
+
+    if (!*cfg->record || cfg->plan)
+        return NULL;
+    MPI_Get_library_version(library, &length);
+    library[strcspn(library, "\n")] = 0;
+    const ib_launch launch = {in->all_argc, in->all_argv, &in->command, in->ranks, threads, places, library};
+    if (ib_record_begin(&record, cfg->record, &launch, &err))
+        ib_warn("%s; this launch leaves no record", err.text);
+    return record;
+}
+
+static ib_status run(const invocation *in, ib_error *err)
+{
+    const ib_config *cfg = &in->command.cfg;
+    const int        threads = cfg->threads ? (int)cfg->threads : omp_get_max_threads();
+    const double     start = ib_now();
+    ib_place        *places = NULL;
+    ib_record       *record = NULL;
+    ib_result        result;
+    ib_error         record_err;
+    ib_verdict       verdict;
+    char             path[1024] = "";
+
+    memset(&result, 0, sizeof result);
+    ib_status rc = gather_places(in, &places, err);
+    if (rc)
+        return rc;
+    if (in->rank == 0)
+        record = begin_record(in, threads, places);
+    err->status = IB_OK;
+    rc = ib_run(cfg, MPI_COMM_WORLD, &result, err);
+    err->status = rc;
+    if (in->rank == 0 && !cfg->plan) {
+        ib_judge(&verdict, &result, err, ib_build_facts(), ib_place_excess(places, in->ranks, threads));
+        if (record && ib_record_end(record, &result, err, &verdict, ib_now() - start, path, sizeof path, &record_err))
+            ib_warn("%s", record_err.text);
+        if (cfg->format == IB_FORMAT_JSON)
+            ib_summary_json(stdout, &result, err, &verdict, path);
+        else
+            ib_summary_table(stdout, &result, err, &verdict, path);
+    }
+    ib_free(places);
+    return rc;
+}
+
+/* ---- simulate -------------------------------------------------------------------------------------------- */
+
+static ib_status lay_out(const ib_config *cfg, const ib_vis_info *info, ib_layout *layout, ib_error *err)
+{
+    if (!cfg->overwrite && !access(cfg->output, F_OK))
+        return ib_fail(err, IB_EUSAGE, "%s exists; --overwrite replaces it", cfg->output);
+    return ib_vis_create(cfg->output, info, layout, err);
+}
+
+static ib_status simulate(const invocation *in, ib_error *err)
+{
+    const ib_config *cfg = &in->command.cfg;
+    ib_source       *source = NULL;
+    ib_vis_info      info = {0};
+    ib_layout        layout = {0};
+
+    if (*cfg->input && strncmp(cfg->input, "sim:", 4) != 0)
+        return ib_fail(err, IB_EUSAGE, "simulate takes sim:PRESET[,key=value...], not %s", cfg->input);
+    if (!*cfg->output)
+        return ib_fail(err, IB_EUSAGE, "simulate needs the file to write: --output FILE.h5");
+    ib_status rc = ib_agree(MPI_COMM_WORLD, ib_source_open(&source, cfg, &info, err), err);
+    if (rc)
+        goto done;
+    rc = ib_agree(MPI_COMM_WORLD, in->rank ? IB_OK : lay_out(cfg, &info, &layout, err), err);
+    if (rc)
+        goto done;
+    ib_broadcast(&layout, sizeof layout, 0, MPI_COMM_WORLD);
+    rc = ib_agree(MPI_COMM_WORLD, ib_vis_fill(&layout, source, &info, in->rank, in->ranks, cfg->memory, err), err);
+    if (in->rank == 0 && rc)
+        remove(layout.partial);
+    if (rc)
+        goto done;
+    rc = ib_agree(MPI_COMM_WORLD, in->rank ? IB_OK : ib_vis_commit(&layout, err), err);
+    if (!rc && !cfg->quiet)
+        ib_say("wrote %s, %s", cfg->output, ib_text_bytes((double)layout.bytes).s);
+done:
+    ib_source_close(source);
+    ib_vis_info_clear(&info);
+    return rc;
+}
+
+/* ---- view ------------------------------------------------------------------------------------------------ */
+
+/* The value of an option of view at argv[*at], NULL when it is another one; *at moves to its last argument. */
+static const char *view_option(const invocation *in, int *at, const char *name, const char *brief)
+{
+    const char  *text = in->argv[*at];
+    const size_t n = strlen(name);
+
+    if (!strncmp(text, name, n) && text[n] == '=')
+        return text + n + 1;
+    if (strcmp(text, name) != 0 && strcmp(text, brief) != 0)
+        return NULL;
+    return *at + 1 < in->argc ? in->argv[++*at] : "";
+}
+
+static ib_status parse_plane(const char *text, int64_t plane[2], ib_error *err)
+{
+    const char *comma = strchr(text, ',');
+    char        chan[24];
+    ib_status   rc;
+
+    snprintf(chan, sizeof chan, "%.*s", comma ? (int)(comma - text) : 23, text);
+    rc = ib_text_to_int(chan, &plane[0], err);
+    if (!rc && comma)
+        rc = ib_text_to_int(comma + 1, &plane[1], err);
+    if (!rc && (plane[0] < 0 || plane[1] < 0))
+        rc = ib_fail(err, IB_EUSAGE, "%s is negative; planes are counted from 0", text);
+    return rc ? ib_within(err, "--plane: ") : IB_OK;
+}
+
+/* "x.hdf5" -> "x.png", in the folder of the cube. */
+static void name_picture(const char *cube, char *out, size_t size)
+{
+    const char *dot = strrchr(cube, '.');
+    const int   n = dot && !strchr(dot, '/') ? (int)(dot - cube) : (int)strlen(cube);
+
+    snprintf(out, size, "%.*s.png", n, cube);
+}
+
+static ib_status draw(const char *cube, const int64_t plane[2], const char *output, ib_error *err)
+{
+    ib_picture picture = {0};
+    char       title[300], name[1024];
+    size_t     chan = plane[0] < 0 ? 0 : (size_t)plane[0];
+
+    ib_status rc = ib_picture_read(cube, chan, (size_t)plane[1], &picture, err);
+    if (!rc && plane[0] < 0 && picture.n_chan > 1) {
+        chan = picture.n_chan / 2;
+        ib_free(picture.pixel);
+        picture = (ib_picture){0};
+        rc = ib_picture_read(cube, chan, (size_t)plane[1], &picture, err);
+    }
+    if (rc)
+        goto done;
+    snprintf(title, sizeof title, "%s%schannel %zu of %zu, %s, %s", picture.object, *picture.object ? ", " : "", chan,
+             picture.n_chan, ib_text_hertz(picture.freq).s, picture.stokes);
+    if (*output)
+        snprintf(name, sizeof name, "%s", output);
+    else
+        name_picture(cube, name, sizeof name);
+    const ib_drawing drawing = {.nx = picture.nx,
+                                .ny = picture.ny,
+                                .cell = {picture.cell[0], picture.cell[1]},
+                                .pixel = picture.pixel,
+                                .beam = {picture.beam[0], picture.beam[1], picture.beam[2]},
+                                .title = title,
+                                .unit = picture.unit};
+    rc = ib_view_draw(&drawing, name, err);
+    if (!rc)
+        printf("%s\n", name);
+done:
+    ib_free(picture.pixel);
+    return rc;
+}
+
+static ib_status view(const invocation *in, ib_error *err)
+{
+    const char *cube = NULL, *output = "", *value;
+    int64_t     plane[2] = {-1, 0};
+    ib_status   rc = IB_OK;
+
+    for (int at = 0; at < in->argc && !rc; at++) {
+        if (!strcmp(in->argv[at], "--help") || !strcmp(in->argv[at], "-h"))
+            return help(&(invocation){.argc = 1, .argv = (char *[]){"view"}}, err);
+        if ((value = view_option(in, &at, "--plane", "-p")))
+            rc = parse_plane(value, plane, err);
+        else if ((value = view_option(in, &at, "--output", "-o")))
+            output = value;
+        else if (in->argv[at][0] == '-' && in->argv[at][1])
+            rc = ib_fail(err, IB_EUSAGE, "view has no option %s; it takes --plane and --output", in->argv[at]);
+        else if (cube)
+            rc = ib_fail(err, IB_EUSAGE, "two cubes, %s and %s; give one", cube, in->argv[at]);
+        else
+            cube = in->argv[at];
+    }
+    if (!rc && !cube)
+        rc = ib_fail(err, IB_EUSAGE, "view needs a cube: imgbench view CUBE.hdf5");
+    return rc ? rc : draw(cube, plane, output, err);
+}
+
+/* ---- help ------------------------------------------------------------------------------------------------ */
+
+static ib_status help(const invocation *in, ib_error *err)
+{
+    ib_help_entry command[N_SUBCOMMANDS + 1] = {{0}}, format[MAX_FORMATS + 1] = {{0}};
+
+    for (size_t i = 0; i < N_SUBCOMMANDS; i++)
+        command[i] = subcommands[i].doc;
+    for (size_t i = 0; i < MAX_FORMATS && ib_source_format_at(i); i++)
+        format[i] = (ib_help_entry){ib_source_format_at(i)->name, "", ib_source_format_at(i)->help};
+
+    const ib_help_tables tables = {command, format};
+    if (in->argc > 1)
+        return ib_fail(err, IB_EUSAGE, "help takes one topic, not %d", in->argc);
+    if (in->argc == 1)
+        return ib_help_topic(stdout, in->argv[0], &tables, err);
+    ib_help_overview(stdout, &tables);
+    return IB_OK;
+}
+
+static void print_version(void)
+{
+    const ib_build *b = ib_build_facts();
+    char            library[MPI_MAX_LIBRARY_VERSION_STRING];
+    int             length;
+
+    MPI_Get_library_version(library, &length); /* allowed before MPI_Init */
+    library[strcspn(library, ",\n")] = 0;
+    printf("imgbench %s\ncommit    %s%s\ncompiler  %s, %s%s%s, %s\nMPI       %s\n", b->version, b->commit,
+           b->dirty > 0 ? ", with changes" : "", b->compiler, b->flags, *b->sanitizers ? " -fsanitize=" : "",
+           b->sanitizers, b->type, library);
+    for (const ib_library *l = b->library; l->name; l++)
+        printf("%-9s %s\n", l->name, l->version);
+}
+
+/* ---- main ------------------------------------------------------------------------------------------------ */
+
+/* Rank that the launcher tells before MPI is initialised; 0 without a launcher. */
+static int launcher_rank(void)
+{
+    static const char *const variables[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
+
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        const char *text = getenv(variables[i]);
+        if (text)
+            return (int)strtol(text, NULL, 10);
+    }
+    return 0;
+}
+
+/* Standard output is a result: what does not arrive there is an error, too. */
+static ib_status flush_output(ib_status rc, ib_error *err)
+{
+    if ((fflush(stdout) || ferror(stdout)) && !rc)
+        return ib_fail(err, IB_EIO, "write to standard output: %s", strerror(errno));
+    return rc;
+}
+
+static void tell(ib_status rc, const ib_error *err)
+{
+    if (rc && err->rank > 0)
+        fprintf(stderr, "imgbench: rank %d: %s\n", err->rank, err->text);
+    else if (rc)
+        fprintf(stderr, "imgbench: %s\n", err->text);
+}
+
+static ib_status without_mpi(const subcommand *which, const invocation *in, ib_error *err)
+{
+    if (launcher_rank() > 0)
+        return IB_OK;
+    ib_status rc;
+    if (in->command.version) {
+        print_version();
+        rc = IB_OK;
+    } else if (in->command.help) {
+        const bool named = which != subcommands;
+        rc = help(&(invocation){.argc = named, .argv = (char *[]){(char *)(size_t)which->doc.name}}, err);
+    } else {
+        rc = which->alone(in, err);
+    }
+    rc = flush_output(rc, err);
+    tell(rc, err);
+    return rc;
+}
+
+/* A command line that one rank could not parse (its node may not see the file of --config) fails on every rank. */
+static ib_status under_mpi(const subcommand *which, invocation *in, ib_status rc, ib_error *err)
+{
+    int provided;
+
+    MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    MPI_Comm_rank(MPI_COMM_WORLD, &in->rank);
+    MPI_Comm_size(MPI_COMM_WORLD, &in->ranks);
+    ib_log_rank(in->rank);
+    if (!rc && provided < MPI_THREAD_FUNNELED)
+        rc = ib_fail(err, IB_EUNSUPPORTED, "this MPI library does not allow threads (MPI_THREAD_FUNNELED)");
+    rc = ib_agree(MPI_COMM_WORLD, rc, err);
+    if (!rc)
+        rc = which->parallel(in, err);
+    if (in->rank == 0) {
+        rc = flush_output(rc, err);
+        tell(rc, err);
+    }
+    rc = ib_agree(MPI_COMM_WORLD, rc, err);
+    MPI_Finalize();
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    const subcommand *which = subcommands;
+    invocation        in = {.argc = argc - 1, .argv = argv + 1, .all_argc = argc, .all_argv = argv, .ranks = 1};
+    ib_error          err = {IB_OK, -1, ""};
+    ib_status         rc = IB_OK;
+
+    for (size_t i = 0; argc > 1 && i < N_SUBCOMMANDS; i++)
+        if (!strcmp(argv[1], subcommands[i].doc.name)) {
+            which = &subcommands[i];
+            in.argc--;
+            in.argv++;
+        }
+    if (which->parallel)
+        rc = ib_command_parse(&in.command, in.argc, in.argv, which->only, &err);
+    const bool alone = which->alone || (!rc && (in.command.help || in.command.version));
+    rc = alone ? without_mpi(which, &in, &err) : under_mpi(which, &in, rc, &err);
+    ib_command_clear(&in.command);
+    return ib_exit_code(rc);
+}
