@@ -213,9 +213,11 @@ ib_status ib_h5_create(hid_t *file, const char *path, hsize_t meta_bytes, ib_err
 {
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
 
-    const hid_t list = access_list(meta_bytes);
-    *file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, list);
+    const hid_t list = access_list(meta_bytes), creation = H5Pcreate(H5P_FILE_CREATE);
+    H5Pset_obj_track_times(creation, false); /* of the root group */
+    *file = H5Fcreate(path, H5F_ACC_TRUNC, creation, list);
     const ib_status rc = *file < 0 ? ib_h5_fail(err, IB_EIO, "create %s", path) : IB_OK;
+    H5Pclose(creation);
     H5Pclose(list);
     return rc;
 }
