@@ -8,6 +8,14 @@
 #define PI  3.14159265358979323846
 #define DEG (PI / 180)
 
+/* The loops over rows exist for several instruction sets and the loader picks one. Nothing is fused or reordered (see
+   CMakeLists.txt), so all of them give the same bits and none needs a name. */
+#if defined(__x86_64__) && defined(__GNUC__) && __GNUC__ >= 12 && !defined(__clang__)
+#define VECTOR_LOOP __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define VECTOR_LOOP
+#endif
+
 /* ---- arrays ----------------------------------------------------------------------------------------------- */
 
 /* clang-format off */
@@ -108,8 +116,8 @@ static inline void threefry(uint32_t k0, uint32_t k1, uint32_t c0, uint32_t c1, 
     *b1 = y;
 }
 
-void ib_sim_random(const uint32_t key[2], size_t n, const uint32_t *restrict row, uint32_t sample,
-                   uint32_t (*restrict bits)[2])
+VECTOR_LOOP void ib_sim_random(const uint32_t key[2], size_t n, const uint32_t *restrict row, uint32_t sample,
+                               uint32_t (*restrict bits)[2])
 {
     const uint32_t k0 = key[0], k1 = key[1];
 
@@ -160,8 +168,8 @@ static inline float logarithm(float x)
     return (float)exponent * 0x1.62e430p-1f + f * (1 + f * (-0x1.fffff8p-2f + f * p));
 }
 
-void ib_sim_gaussians(const uint32_t key[2], size_t n, const uint32_t *restrict row, uint32_t sample,
-                      float *restrict re, float *restrict im)
+VECTOR_LOOP void ib_sim_gaussians(const uint32_t key[2], size_t n, const uint32_t *restrict row, uint32_t sample,
+                                  float *restrict re, float *restrict im)
 {
     const uint32_t k0 = key[0], k1 = key[1];
 
@@ -181,8 +189,8 @@ void ib_sim_gaussians(const uint32_t key[2], size_t n, const uint32_t *restrict 
 
 /* ---- visibilities ----------------------------------------------------------------------------------------- */
 
-void ib_sim_add_source(const ib_sim_tile *restrict tile, const ib_sim_source *source, double freq, float *restrict re,
-                       float *restrict im)
+VECTOR_LOOP void ib_sim_add_source(const ib_sim_tile *restrict tile, const ib_sim_source *source, double freq,
+                                   float *restrict re, float *restrict im)
 {
     const double wavenumber = freq / IB_LIGHT;
     const double l = source->l * wavenumber, m = source->m * wavenumber, n1 = source->n1 * wavenumber;
