@@ -166,6 +166,9 @@ void ib_config_default(ib_config *cfg);
  *  @return the same status, and the same err, on every rank. On failure nothing is left under a final name. */
 ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_error *err);
 
+/** Ask a running ib_run to stop soon with IB_EINTERRUPTED. Async-signal-safe. */
+void ib_interrupt(void);
+
 /** A short name of a status ("bad data") and the exit code of a program that ends with it. */
 const char *ib_status_name(ib_status status);
 int         ib_exit_code(ib_status status);

@@ -93,3 +93,12 @@ void ib_direct_add(ib_direct *direct, size_t n, const double (*uv)[2], const dou
         add_block(direct, u, v, &x);
     }
 }
+
+void ib_direct_merge(ib_direct *direct, const ib_direct *part)
+{
+    for (size_t j = 0; j < direct->n_m; j++)
+        for (size_t i = 0; i < direct->n_l; i++)
+            direct->sum[j][i] += part->sum[j][i];
+    direct->weight += part->weight;
+    direct->square += part->square;
+}

@@ -24,4 +24,7 @@ typedef struct ib_direct {
 void ib_direct_add(ib_direct *direct, size_t n, const double (*uv)[2], const double (*value)[2],
                    const double *weight);
 
+/** Add the sums of another part of the samples, for the same pixels. */
+void ib_direct_merge(ib_direct *direct, const ib_direct *part);
+
 #endif

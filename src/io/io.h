@@ -20,8 +20,9 @@ ib_status ib_source_rows(ib_source *source, size_t spw, ib_range rows, const ib_
 ib_status ib_source_read(ib_source *source, size_t spw, ib_range chans, ib_range rows, const ib_samples *into,
                          ib_error *err);
 
-/** Name of the format, and bytes delivered so far by reads. */
+/** Name of the format; whether several threads may read at once; bytes delivered so far by reads. */
 const char *ib_source_format(const ib_source *source);
+bool        ib_source_concurrent(const ib_source *source);
 int64_t     ib_source_bytes(const ib_source *source);
 
 void ib_source_close(ib_source *source);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -22,7 +23,7 @@ struct ib_source {
     const ib_source_ops *ops;
     void                *self;
     const ib_vis_info   *info;
-    int64_t              bytes;
+    atomic_int_fast64_t  bytes;
 };
 
 const ib_source_ops *ib_source_format_at(size_t i)
@@ -190,6 +191,11 @@ ib_status ib_source_read(ib_source *source, size_t spw, ib_range chans, ib_range
 const char *ib_source_format(const ib_source *source)
 {
     return source->ops->name;
+}
+
+bool ib_source_concurrent(const ib_source *source)
+{
+    return source->ops->concurrent;
 }
 
 int64_t ib_source_bytes(const ib_source *source)

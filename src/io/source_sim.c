@@ -752,5 +752,6 @@ const ib_source_ops ib_source_sim = {
     .open = sim_open,
     .rows = sim_rows,
     .read = sim_read,
+    .concurrent = true,
     .close = sim_close,
 };

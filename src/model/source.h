@@ -19,11 +19,13 @@ typedef struct ib_source_ops {
     ib_status (*rows)(void *self, size_t spw, ib_range rows, const ib_rows *into, ib_error *err);
 
     /** Samples of channels x rows of info->spw[spw]; channels count the selected ones. The same bytes whatever the
-     *  ranges are cut into. Called by one thread at a time. */
+     *  ranges are cut into. Called by one thread at a time, unless `concurrent`. */
     ib_status (*read)(void *self, size_t spw, ib_range chans, ib_range rows, const ib_samples *into, ib_error *err);
 
     /** Accepts NULL. */
     void (*close)(void *self);
+
+    bool concurrent; /* several threads may read at once */
 } ib_source_ops;
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #define IB_LIGHT 299792458.0 /* m/s */
+#define IB_PI    3.14159265358979323846
 
 enum { IB_MAX_CORR = 4, IB_NAME = 64 };
 

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The table of instruction sets, and the choice. */
+#include "gridder/kernel/kernel.h"
+
+#include <string.h>
+
+#define DECLARE(isa)                                                                                                 \
+    void ib_grid_##isa##_f32(const ib_tile_job *), ib_grid_##isa##_f64(const ib_tile_job *);                         \
+    void ib_patch_##isa##_f32(int, ib_patch *), ib_patch_##isa##_f64(int, ib_patch *);                               \
+    void ib_locate_##isa(const ib_locate_job *);
+#define ROW(isa, help)                                                                                               \
+    {                                                                                                                \
+#isa, help, usable_##isa, ib_locate_##isa, {ib_grid_##isa##_f32, ib_grid_##isa##_f64 },                      \
+        {                                                                                                            \
+            ib_patch_##isa##_f32, ib_patch_##isa##_f64                                                               \
+        }                                                                                                            \
+    }
+
+DECLARE(reference)
+DECLARE(base)
+
+static int usable_reference(void)
+{
+    return 1;
+}
+
+static int usable_base(void)
+{
+    return 1;
+}
+
+#ifdef __x86_64__
+DECLARE(v3)
+DECLARE(v4)
+
+static int usable_v3(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+static int usable_v4(void)
+{
+    return usable_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
+}
+#endif
+
+/* clang-format off */
+static const ib_isa isas[] = {
+    ROW(reference, "textbook loops in plain C, one sample after the other"),
+    ROW(base, "128-bit vectors: every machine"),
+#ifdef __x86_64__
+    ROW(v3, "256-bit vectors: AVX2 and FMA"),
+    ROW(v4, "512-bit vectors: AVX-512"),
+#endif
+};
+/* clang-format on */
+
+enum { N_ISAS = sizeof isas / sizeof *isas };
+
+const ib_isa *ib_isa_at(size_t i)
+{
+    return i < N_ISAS ? &isas[i] : NULL;
+}
+
+const ib_isa *ib_isa_find(const char *name)
+{
+    for (size_t i = N_ISAS; i-- > 0;)
+        if ((!strcmp(name, "auto") || !strcmp(name, isas[i].name)) && isas[i].usable())
+            return &isas[i];
+    return NULL;
+}

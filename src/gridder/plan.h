@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** Everything that is decided before work starts: a pure function of options, input and machine, equal on all ranks. */
+#ifndef IB_GRIDDER_PLAN_H
+#define IB_GRIDDER_PLAN_H
+
+#include "gridder/kernel/kernel.h"
+#include "model/image.h"
+
+/** Image and uv grid. The grid is the half plane u >= 0 of the padded grid: column c holds u = c - margin cells, row r
+ *  holds v = r - grid_ny/2 cells. Columns left of the margin and beyond the Nyquist column catch supports that cross
+ *  the edge; those on the left are folded back before the transform. */
+typedef struct ib_geometry {
+    size_t   nx, ny;           /* pixels */
+    size_t   grid_nx, grid_ny; /* padded grid, cells of the full plane; even */
+    double   cell[2];          /* rad */
+    int      support;
+    ib_patch patch;                  /* of the leaf loops */
+    size_t   margin, stride, height; /* half plane as stored: columns left of zero, cells per row, rows */
+    size_t   tile;                   /* side of a tile, cells */
+} ib_geometry;
+
+/** An input channel: contributes to one image channel. */
+typedef struct ib_part {
+    uint32_t spw, chan; /* index into info->spw, selected channel of it */
+} ib_part;
+
+/** What the rows of a spectral window reach. */
+typedef struct ib_extent {
+    double   u, v, w, uv; /* largest |u|, |v|, |w|, length in the uv plane, m; autocorrelations left out */
+    uint64_t n_auto, n_not_finite;
+} ib_extent;
+
+typedef struct ib_plan {
+    ib_geometry geometry;
+    double      padding; /* really used: the smaller one of the two axes */
+    int         mode, n_stokes, stokes[IB_MAX_STOKES];
+    bool        psf, density_all, needs_density;
+    int         n_grid; /* planes gridded together for one image channel: Stokes planes and their PSFs */
+
+    size_t   n_chan; /* image channels */
+    double  *freq, *width;
+    bool     even;
+    size_t  *part_first; /* [n_chan + 1] into part */
+    ib_part *part;
+
+    /* Units are what is dealt: image channels; for mfs fixed shares of the input channels, whose grids are summed. */
+    size_t  n_unit, n_chunk;
+    size_t *share_first; /* mfs: [n_unit + 1] into part */
+
+    /* Rows are sorted once per bin: a run of input channels over which samples move by less than half a cell. Bins come
+       from data and options alone, so that bits do not depend on ranks, threads, chunks or memory. */
+    uint32_t **bin;      /* [spw][chan] */
+    double   **bin_freq; /* [spw][bin] Hz */
+
+    size_t block_rows; /* rows read at once, at most */
+    double w_phase;    /* rad: the largest phase that imaging without w neglects */
+    size_t n_check;    /* image channels to compare with the direct sum */
+    int    n_pixel;    /* its pixels along l and along m */
+
+    /* memory of one rank, bytes */
+    size_t  n_lane, window; /* grids resident at once; image channels (mfs: input channels) read at once */
+    int64_t lane_bytes, channel_bytes, fixed_bytes, base_bytes, tree_bytes, total_bytes;
+    bool    fused; /* every image channel's samples are in one read: it is finished as soon as it is gridded */
+} ib_plan;
+
+/** Decide. @param extent [info->n_spw]; @param n_rank, n_thread of this launch; base_bytes resident before work.
+ *  @return IB_EUSAGE, IB_EDATA, IB_ENOMEM (the sentence has the least memory that would do), IB_EUNSUPPORTED. */
+ib_status ib_plan_make(ib_plan *plan, const ib_config *cfg, const ib_vis_info *info, const ib_extent *extent,
+                       int n_rank, int n_thread, int64_t base_bytes, ib_error *err);
+void      ib_plan_clear(ib_plan *plan, const ib_vis_info *info);
+
+/** Units of a rank: contiguous runs of whole chunks, as even as possible. */
+ib_range ib_plan_share(const ib_plan *plan, int rank, int n_rank);
+
+/** Smallest even size >= n whose only prime factors are 2, 3, 5, 7. */
+size_t ib_good_size(double n);
+
+/** Bytes of one grid of a plane. */
+size_t ib_grid_bytes(const ib_geometry *geometry, int precision);
+
+#endif

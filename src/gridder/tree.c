@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "gridder/tree.h"
+#include "base/mem.h"
+
+#include <string.h>
+
+void ib_tree_begin(ib_tree *tree, size_t n, int precision)
+{
+    memset(tree, 0, sizeof *tree);
+    tree->n = n;
+    tree->precision = precision;
+}
+
+void ib_tree_clear(ib_tree *tree)
+{
+    for (int i = 0; i < tree->n_node; i++)
+        ib_free(tree->node[i].sum);
+    for (int i = 0; i < tree->n_spare; i++)
+        ib_free(tree->spare[i]);
+    memset(tree, 0, sizeof *tree);
+}
+
+void *ib_tree_buffer(ib_tree *tree, ib_error *err)
+{
+    if (tree->n_spare)
+        return tree->spare[--tree->n_spare];
+    return ib_alloc(tree->n, tree->precision == IB_DOUBLE ? sizeof(double) : sizeof(float), "partial sums", err);
+}
+
+static void merge_last_two(ib_tree *tree)
+{
+    ib_tree_node *left = &tree->node[tree->n_node - 2], *right = left + 1;
+
+    if (tree->precision == IB_DOUBLE) {
+        double *a = left->sum, *b = right->sum;
+        for (size_t i = 0; i < tree->n; i++)
+            a[i] += b[i];
+    } else {
+        float *a = left->sum, *b = right->sum;
+        for (size_t i = 0; i < tree->n; i++)
+            a[i] += b[i];
+    }
+    left->level++;
+    left->index /= 2;
+    tree->spare[tree->n_spare++] = right->sum;
+    tree->n_node--;
+}
+
+static bool siblings(const ib_tree *tree)
+{
+    const ib_tree_node *right = &tree->node[tree->n_node - 1], *left = right - 1;
+    return tree->n_node > 1 && left->level == right->level && left->index % 2 == 0 && right->index == left->index + 1;
+}
+
+void ib_tree_push(ib_tree *tree, ib_tree_node node)
+{
+    tree->node[tree->n_node++] = node;
+    while (siblings(tree))
+        merge_last_two(tree);
+}
+
+void *ib_tree_total(ib_tree *tree)
+{
+    while (tree->n_node > 1) {
+        /* The right edge has no siblings to wait for: it rises until its left neighbour is one. */
+        ib_tree_node *last = &tree->node[tree->n_node - 1];
+        while (!siblings(tree)) {
+            last->level++;
+            last->index /= 2;
+        }
+        merge_last_two(tree);
+    }
+    return tree->n_node ? tree->node[0].sum : NULL;
+}

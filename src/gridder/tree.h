@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** Sums whose bits do not depend on who added what: leaves are added pair by pair in one binary tree. */
+#ifndef IB_GRIDDER_TREE_H
+#define IB_GRIDDER_TREE_H
+
+#include "imgbench.h"
+
+#include <stdbool.h>
+
+enum { IB_TREE_NODES = 64 };
+
+/** A sum of the leaves [index 2^level, (index + 1) 2^level), as far as they exist. */
+typedef struct ib_tree_node {
+    int    level;
+    size_t index;
+    void  *sum;
+} ib_tree_node;
+
+/** Nodes that wait for their sibling, from left to right. */
+typedef struct ib_tree {
+    size_t       n; /* reals of a sum */
+    int          precision;
+    int          n_node, n_spare;
+    ib_tree_node node[IB_TREE_NODES];
+    void        *spare[IB_TREE_NODES];
+} ib_tree;
+
+void ib_tree_begin(ib_tree *tree, size_t n, int precision);
+void ib_tree_clear(ib_tree *tree);
+
+/** A buffer for the next node's sum; NULL: no memory. It goes back with ib_tree_push. */
+void *ib_tree_buffer(ib_tree *tree, ib_error *err);
+
+/** Add a node to the right of those there are; siblings are summed at once. Takes the buffer. */
+void ib_tree_push(ib_tree *tree, ib_tree_node node);
+
+/** The sum of all, once every leaf has been pushed; NULL: none was. Stays the tree's. */
+void *ib_tree_total(ib_tree *tree);
+
+#endif

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Every instruction set and precision of the leaf loops against the textbook ones. */
+#include "base/mem.h"
+#include "gridder/convfn.h"
+#include "gridder/kernel/kernel.h"
+#include "ib_test.h"
+
+#include <float.h>
+#include <stdlib.h>
+
+enum { SIDE = 400, N = 700, PLANES = 2, ROOM = IB_BATCH };
+
+static double uniform(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(*state >> 11) * 0x1p-53;
+}
+
+struct fixture {
+    int32_t iu[N], iv[N];
+    double  pu[N], pv[N];
+    double  value[PLANES][N][2];
+};
+
+/* Samples in clusters, as tracks are, so that groups of many and of one occur. */
+static void scatter(struct fixture *f, int support, int n_row, uint64_t seed)
+{
+    uint64_t state = seed;
+    double   u = 0, v = 0;
+
+    for (int k = 0; k < N; k++) {
+        if (k % 40 == 0) {
+            u = uniform(&state) * (SIDE - 2 * support - 120) + 8;
+            v = uniform(&state) * (SIDE - 2 * support - 120) + 8;
+        }
+        f->iu[k] = (int32_t)(u + 6 * uniform(&state));
+        f->iv[k] = (int32_t)(v + 6 * uniform(&state));
+        f->pu[k] = uniform(&state) * (n_row - 1.001);
+        f->pv[k] = uniform(&state) * (n_row - 1.001);
+        for (int q = 0; q < PLANES; q++)
+            for (int i = 0; i < 2; i++)
+                f->value[q][k][i] = 2 * uniform(&state) - 1;
+    }
+}
+
+/* Grid of all planes as doubles, whatever the precision. */
+static void run(const ib_isa *isa, const struct fixture *f, const ib_convfn *fn, double *out)
+{
+    static _Alignas(64) char scratch[IB_SCRATCH_BYTES];
+    ib_error                 err;
+    const size_t             real = fn->precision == IB_DOUBLE ? sizeof(double) : sizeof(float);
+    void                    *grid[PLANES], *value[PLANES];
+
+    for (int q = 0; q < PLANES; q++) {
+        grid[q] = ib_alloc_zero((size_t)SIDE * SIDE * 2, real, "grid", &err);
+        value[q] = ib_alloc((size_t)N * 2, real, "values", &err);
+        for (int k = 0; k < N; k++)
+            for (int i = 0; i < 2; i++) {
+                if (fn->precision == IB_DOUBLE)
+                    ((double *)value[q])[2 * k + i] = f->value[q][k][i];
+                else
+                    ((float *)value[q])[2 * k + i] = (float)f->value[q][k][i];
+            }
+    }
+    for (size_t first = 0; first < N; first += ROOM) {
+        const void       *part[PLANES] = {(char *)value[0] + 2 * first * real, (char *)value[1] + 2 * first * real};
+        const ib_tile_job job = {N - first < ROOM ? N - first : ROOM,
+                                 f->iu + first,
+                                 f->iv + first,
+                                 f->pu + first,
+                                 f->pv + first,
+                                 PLANES,
+                                 part,
+                                 grid,
+                                 SIDE,
+                                 fn->taps,
+                                 fn->stride,
+                                 fn->lookup == IB_LINEAR,
+                                 fn->support,
+                                 scratch};
+        isa->grid[fn->precision](&job);
+    }
+    for (int q = 0; q < PLANES; q++)
+        for (size_t i = 0; i < (size_t)SIDE * SIDE * 2; i++)
+            out[(size_t)q * SIDE * SIDE * 2 + i] =
+                fn->precision == IB_DOUBLE ? ((double *)grid[q])[i] : (double)((float *)grid[q])[i];
+    for (int q = 0; q < PLANES; q++) {
+        ib_free(grid[q]);
+        ib_free(value[q]);
+    }
+}
+
+/* A cell is a sum of at most 240 products (a cluster of 40 that may meet five others) of value <= 1 and two taps <= 1;
+   each of the additions and the at most four roundings of a product are off by half an ulp of a sum that stays below 240. */
+static void compare(ib_test *t, int precision)
+{
+    static struct fixture f;
+    const double          epsilon = precision == IB_DOUBLE ? DBL_EPSILON : (double)FLT_EPSILON;
+    const size_t          n = (size_t)PLANES * SIDE * SIDE * 2;
+    double               *want = malloc(n * sizeof *want), *got = malloc(n * sizeof *got);
+
+    for (int support = 3; support <= 129; support += support < 20 ? 1 : support < 50 ? 5 : 39)
+        for (int lookup = IB_LINEAR; lookup <= IB_NEAREST; lookup++) {
+            ib_convfn *fn;
+            ib_error   err;
+            IB_CHECK(t, ib_convfn_create(&fn, IB_KERNEL_KB, support, 16, 1.5, lookup, precision, &err) == IB_OK);
+            scatter(&f, support, (int)fn->n_row, (uint64_t)support);
+            run(ib_isa_find("reference"), &f, fn, want);
+            for (size_t i = 0; ib_isa_at(i); i++) {
+                double off = 0, sum = 0;
+                if (!ib_isa_at(i)->usable())
+                    continue;
+                run(ib_isa_at(i), &f, fn, got);
+                for (size_t k = 0; k < n; k++) {
+                    off = fmax(off, fabs(got[k] - want[k]));
+                    sum += fabs(got[k]);
+                }
+                IB_CHECK(t, sum > 1);
+                IB_NEAR(t, off, 0, 240 * epsilon);
+            }
+            ib_convfn_destroy(fn);
+        }
+    free(want);
+    free(got);
+}
+
+static void every_instruction_set_grids_as_the_textbook_in_single_precision(ib_test *t)
+{
+    compare(t, IB_SINGLE);
+}
+
+static void every_instruction_set_grids_as_the_textbook_in_double_precision(ib_test *t)
+{
+    compare(t, IB_DOUBLE);
+}
+
+/* Patches are what updates write: supports of all samples of a group must lie inside. */
+static void patches_hold_the_supports_of_their_group(ib_test *t)
+{
+    for (size_t i = 0; ib_isa_at(i); i++)
+        for (int precision = 0; precision < 2; precision++)
+            for (int support = 3; support <= 129; support++) {
+                ib_patch p;
+                ib_isa_at(i)->patch[precision](support, &p);
+                IB_CHECK(t, p.group_u >= 1 && p.group_v >= 1 && p.patch_u <= 160 && p.patch_v <= 160);
+                IB_CHECK(t, p.group_u + support - 1 == p.patch_u && p.group_v + support - 1 == p.patch_v);
+            }
+}
+
+static void only_usable_instruction_sets_are_found(ib_test *t)
+{
+    IB_CHECK(t, ib_isa_find("auto") != NULL);
+    IB_TEXT(t, ib_isa_find("base")->name, "base");
+    IB_CHECK(t, ib_isa_find("sse9") == NULL);
+}
+
+IB_TEST_MAIN({IB_TEST(patches_hold_the_supports_of_their_group), IB_TEST(only_usable_instruction_sets_are_found),
+              IB_TEST(every_instruction_set_grids_as_the_textbook_in_single_precision),
+              IB_TEST(every_instruction_set_grids_as_the_textbook_in_double_precision)})
