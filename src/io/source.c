@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-extern const ib_source_ops ib_source_ms, ib_source_sim;
+extern const ib_source_ops ib_source_hdf5, ib_source_ms, ib_source_sim;
 
 /* Adding a format is a file, a name above and one here. */
-static const ib_source_ops *const formats[] = {&ib_source_sim, &ib_source_ms};
+static const ib_source_ops *const formats[] = {&ib_source_sim, &ib_source_hdf5, &ib_source_ms};
 
 enum { N_FORMATS = sizeof formats / sizeof *formats };
 

@@ -613,4 +613,5 @@ const ib_source_ops ib_source_hdf5 = {
     .rows = hdf5_rows,
     .read = hdf5_read,
     .close = hdf5_close,
+    .concurrent = true,
 };

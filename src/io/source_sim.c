@@ -16,10 +16,9 @@
 
 #define PREFIX  "sim:"
 #define DEFAULT "sim:chiles,times=24,channel=0.125,image=0.1,cell=1arcsec"
-#define PI      3.14159265358979323846
-#define DEG     (PI / 180)
-#define ARCSEC  (PI / 648000)
-#define HOUR    (PI / 12)
+#define DEG     (IB_PI / 180)
+#define ARCSEC  (IB_PI / 648000)
+#define HOUR    (IB_PI / 12)
 #define START   (59215.0 * 86400) /* 2021-01-01: the first transit from then on is the middle of the observation */
 
 enum { MAX_SOURCES = 1000 };
@@ -35,9 +34,11 @@ typedef struct preset {
     int         circular, stokes;
 } preset;
 
-/* Sizes as published for the CNGI prototype against CASA 6.2; frequencies, cells, arrays and noise are ours. */
+/* Sizes of aca-9eb to chiles as published for the CNGI prototype against CASA 6.2; all else is ours. The mosaics among
+   them, aca-9eb, aca-141 and alma-mos, are one pointing here. */
 /* clang-format off */
 static const preset presets[] = {
+    /* name            array       scope   field        R, m times  bl   chan corr  image         fill   first chan, width     cell         ra             dec         hours noise rest      circular planes */
     {"point",          "vla-d",    "EVLA", "point",     0,   20,  351,     8, 2, { 256,  256}, 1.000, 1.40e9, 1e6,      8.00*ARCSEC, 12.0000*HOUR,  45.00*DEG, 6, 0.0, 0,            1, IB_PLANES_I},
     {"chiles",         "vla-b",    "EVLA", "COSMOS",    0, 2072,  351, 30720, 2, {1000, 1000}, 1.000, 0.95e9, 15.6e3,   1.50*ARCSEC, 10.0233*HOUR,   2.35*DEG, 6, 0.1, 1420405751.77, 1, IB_PLANES_CORR},
     {"aca-9eb",        "aca7",     "ALMA", "aca-9eb",   0, 2564,   53,  2048, 2, { 400,  500}, 0.738, 230e9,  0.98e6,   1.00*ARCSEC, 16.0000*HOUR, -40.00*DEG, 4, 0.1, 0,            0, IB_PLANES_CORR},
@@ -84,7 +85,7 @@ static const struct key {
     {"imsize",           PIXELS, AT(imsize),           1,         65536},
     {"cell",             ANGLE,  AT(cell),             1e-12,     0.2},
     {"ra",               ANGLE,  AT(ra),               -7,        7},
-    {"dec",              ANGLE,  AT(dec),              -PI / 2, PI / 2},
+    {"dec",              ANGLE,  AT(dec),              -IB_PI / 2, IB_PI / 2},
     {"freq",             HERTZ,  AT(freq),             1,         1e15},
     {"width",            HERTZ,  AT(width),            1e-3,      1e14},
     {"descending",       YES_NO, AT(descending),       0,         1},
@@ -499,8 +500,12 @@ static ib_status make_channels(sim *s, const ib_config *cfg, ib_spw *spw, ib_err
     const size_t n = (size_t)s->ask.channels;
     uint8_t     *selected = ib_alloc_zero(n, 1, "channel selection", err);
 
-    if (!selected || ib_select(cfg->channels, "channel", n, NULL, NULL, selected, err))
+    if (!selected)
+        return err->status;
+    if (ib_select(cfg->channels, "channel", n, NULL, NULL, selected, err)) {
+        ib_within(err, "--channels: ");
         goto done;
+    }
     for (size_t c = 0; c < n; c++)
         s->n_chan += selected[c] != 0;
     s->chan = ib_alloc(s->n_chan, sizeof *s->chan, "channels", err);

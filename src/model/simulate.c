@@ -5,8 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#define PI  3.14159265358979323846
-#define DEG (PI / 180)
+#define DEG (IB_PI / 180)
 
 /* The loops over rows exist for several instruction sets and the loader picks one. Nothing is fused or reordered (see
    CMakeLists.txt), so all of them give the same bits and none needs a name. */
@@ -81,14 +80,14 @@ void ib_sim_axes(double hour_angle, double dec, double axes[3][3])
 double ib_sim_sidereal(double time, double longitude)
 {
     const double day = time / 86400 - 51544.5; /* since J2000.0 */
-    const double turns = 0.7790572732640 + TURNS_PER_DAY * day + longitude / (2 * PI);
+    const double turns = 0.7790572732640 + TURNS_PER_DAY * day + longitude / (2 * IB_PI);
 
-    return 2 * PI * (turns - floor(turns));
+    return 2 * IB_PI * (turns - floor(turns));
 }
 
 double ib_sim_transit(double time, double longitude, double ra)
 {
-    const double turns = (ra - ib_sim_sidereal(time, longitude)) / (2 * PI);
+    const double turns = (ra - ib_sim_sidereal(time, longitude)) / (2 * IB_PI);
 
     return time + (turns - floor(turns)) * 86400 / TURNS_PER_DAY;
 }
