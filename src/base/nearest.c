@@ -6,7 +6,10 @@
 
 enum { MAX_WORD = 64 }; /* longer words are nobody's typing error */
 
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
 
 /* Damerau-Levenshtein distance, adjacent swaps only: three rows of its table. */
 static size_t distance(const char *a, size_t n_a, const char *b, size_t n_b)
@@ -33,8 +36,8 @@ static size_t distance(const char *a, size_t n_a, const char *b, size_t n_b)
 const char *ib_nearest(const char *word, const char *const *names, size_t n)
 {
     const size_t length = strlen(word);
-    const char *best = NULL;
-    size_t fewest = 0;
+    const char  *best = NULL;
+    size_t       fewest = 0;
 
     if (length > MAX_WORD)
         return NULL;
