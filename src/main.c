@@ -19,6 +19,7 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_FORMATS = 8 };
@@ -162,8 +163,9 @@ static ib_status simulate(const invocation *in, ib_error *err)
     if (rc)
         goto done;
     rc = ib_agree(MPI_COMM_WORLD, in->rank ? IB_OK : ib_vis_commit(&layout, err), err);
-    if (!rc && !cfg->quiet)
-        ib_say("wrote %s, %s", cfg->output, ib_text_bytes((double)layout.bytes).s);
+    struct stat file;
+    if (!rc && !cfg->quiet && !stat(cfg->output, &file))
+        ib_say("wrote %s, %s", cfg->output, ib_text_bytes((double)file.st_size).s);
 done:
     ib_source_close(source);
     ib_vis_info_clear(&info);
@@ -345,8 +347,9 @@ static ib_status without_mpi(const subcommand *which, const invocation *in, ib_e
         print_version();
         rc = IB_OK;
     } else if (in->command.help) {
-        const bool named = which != subcommands;
-        rc = help(&(invocation){.argc = named, .argv = (char *[]){(char *)(size_t)which->doc.name}}, err);
+        char name[32];
+        snprintf(name, sizeof name, "%s", which->doc.name);
+        rc = help(&(invocation){.argc = which != subcommands, .argv = (char *[]){name}}, err);
     } else {
         rc = which->alone(in, err);
     }

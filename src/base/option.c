@@ -21,9 +21,9 @@ typedef enum type { TEXT, ANGLE2, ANGLE3, INT, INT2, REAL, BYTES, BOOL, CHOICE }
 
 /* What a field of ib_config must be for each type. */
 typedef const char *field_TEXT;
-typedef double field_ANGLE2[2], field_ANGLE3[3], field_REAL;
-typedef int64_t field_INT, field_INT2[2], field_BYTES;
-typedef int field_BOOL, field_CHOICE;
+typedef double      field_ANGLE2[2], field_ANGLE3[3], field_REAL;
+typedef int64_t     field_INT, field_INT2[2], field_BYTES;
+typedef int         field_BOOL, field_CHOICE;
 
 #define IB_OPT(group, key, type, field, initial, range, argument, help)                                              \
     _Static_assert(_Generic(&((ib_config *)0)->field, field_##type * : 1, default : 0),                              \
@@ -33,8 +33,8 @@ typedef int field_BOOL, field_CHOICE;
 
 typedef struct row {
     ib_option doc;
-    type type;
-    size_t offset; /* of the field in ib_config */
+    type      type;
+    size_t    offset; /* of the field in ib_config */
 } row;
 
 static const row rows[] = {
@@ -46,11 +46,20 @@ static const row rows[] = {
 enum { N_ROWS = sizeof rows / sizeof *rows };
 _Static_assert(sizeof rows / sizeof *rows <= IB_MAX_OPTIONS, "raise IB_MAX_OPTIONS");
 
-size_t ib_option_count(void) { return N_ROWS; }
+size_t ib_option_count(void)
+{
+    return N_ROWS;
+}
 
-const ib_option *ib_option_at(size_t i) { return &rows[i].doc; }
+const ib_option *ib_option_at(size_t i)
+{
+    return &rows[i].doc;
+}
 
-const char *ib_option_name(size_t i) { return rows[i].doc.key; }
+const char *ib_option_name(size_t i)
+{
+    return rows[i].doc.key;
+}
 
 void ib_option_variable(size_t i, char *text, size_t size)
 {
@@ -84,11 +93,11 @@ static ib_status read_number(type kind, const char *text, void *field, double *v
 /* The range "min..max" of a row holds for sizes; the third value of an ANGLE3 is a direction and goes free. */
 static ib_status check_range(const row *o, const char *text, double value, ib_error *err)
 {
-    char low[32];
+    char        low[32];
     const char *dots = strstr(o->doc.range, "..");
-    double bound;
+    double      bound;
     union {
-        double real;
+        double  real;
         int64_t whole;
     } unused;
 
@@ -96,8 +105,8 @@ static ib_status check_range(const row *o, const char *text, double value, ib_er
         return IB_OK;
     snprintf(low, sizeof low, "%.*s", (int)(dots - o->doc.range), o->doc.range);
     const char *high = dots + 2;
-    const bool below = *low && !read_number(o->type, low, &unused, &bound, err) && value < bound;
-    const bool above = *high && !read_number(o->type, high, &unused, &bound, err) && value > bound;
+    const bool  below = *low && !read_number(o->type, low, &unused, &bound, err) && value < bound;
+    const bool  above = *high && !read_number(o->type, high, &unused, &bound, err) && value > bound;
     if (below || above)
         return ib_fail(err, IB_EUSAGE, "%s is outside %s", text, o->doc.range);
     return IB_OK;
@@ -105,7 +114,7 @@ static ib_status check_range(const row *o, const char *text, double value, ib_er
 
 static ib_status read_numbers(const row *o, const char *text, char *field, size_t n_max, ib_error *err)
 {
-    char item[64];
+    char   item[64];
     double value[MAX_VALUES];
     size_t n = 0;
 
@@ -206,10 +215,10 @@ static ib_text render_number(type kind, const char *field)
 
 bool ib_option_render(const ib_config *cfg, size_t i, char *text, size_t size)
 {
-    const row *o = &rows[i];
+    const row  *o = &rows[i];
     const char *field = (const char *)cfg + o->offset;
     const char *word = "";
-    int n = 0;
+    int         n = 0;
 
     if (o->type == TEXT) {
         n = snprintf(text, size, "%s", *(const char *const *)(const void *)field);
@@ -267,8 +276,8 @@ static bool listed(const char *only, const char *key)
 static ib_status unknown(const char *key, size_t len, const char *only, ib_error *err)
 {
     const char *names[N_ROWS + 3] = {"config", "help", "version"};
-    char word[64];
-    size_t n = 3;
+    char        word[64];
+    size_t      n = 3;
 
     for (size_t i = 0; i < N_ROWS; i++)
         if (listed(only, rows[i].doc.key))
@@ -290,7 +299,7 @@ static ib_status no_meaning(const char *key, const char *only, ib_error *err)
 /* Every value is checked, also one that another source overrules: a wrong line in a file is wrong today, too. */
 static ib_status set(ib_command *command, size_t i, const char *text, ib_origin origin, ib_error *err)
 {
-    ib_config trial = command->cfg;
+    ib_config       trial = command->cfg;
     const ib_status rc = read_value(&rows[i], text, &trial, err);
 
     if (!rc && origin >= command->origin[i]) {
@@ -337,8 +346,8 @@ static ib_status from_line(ib_command *command, char *line, const char *only, bo
     if (!equals)
         return ib_fail(err, IB_EUSAGE, "\"%s\" is not key = value", line);
     *equals = 0;
-    const char *key = trim(line), *value = trim(equals + 1);
-    const bool input = !strcmp(key, "input");
+    const char  *key = trim(line), *value = trim(equals + 1);
+    const bool   input = !strcmp(key, "input");
     const size_t i = find(key, strlen(key));
     if (i == N_ROWS && !input)
         return unknown(key, strlen(key), only, err);
@@ -357,9 +366,9 @@ static ib_status from_line(ib_command *command, char *line, const char *only, bo
 static ib_status from_file(ib_command *command, const char *path, const char *only, ib_error *err)
 {
     ib_status rc = IB_OK;
-    bool seen[N_ROWS + 1] = {false};
-    int number = 0;
-    FILE *file = fopen(path, "rb");
+    bool      seen[N_ROWS + 1] = {false};
+    int       number = 0;
+    FILE     *file = fopen(path, "rb");
 
     if (!file)
         return ib_fail(err, IB_EIO, "--config: open %s: %s", path, strerror(errno));
@@ -406,10 +415,10 @@ static ib_status take_option(ib_command *command, int argc, char *const *argv, i
                              const char **path, ib_error *err)
 {
     const char *key = !strcmp(argv[*at], "-o") ? "output" : argv[*at] + 2;
-    size_t len = strcspn(key, "=");
+    size_t      len = strcspn(key, "=");
     const char *value = key[len] ? key + len + 1 : NULL;
-    size_t i = find(key, len);
-    const bool config = len == 6 && !strncmp(key, "config", 6);
+    size_t      i = find(key, len);
+    const bool  config = len == 6 && !strncmp(key, "config", 6);
 
     if (i == N_ROWS && !config && !strncmp(key, "no-", 3)) {
         i = find(key + 3, len - 3);
@@ -442,8 +451,8 @@ static ib_status take_option(ib_command *command, int argc, char *const *argv, i
 ib_status ib_command_parse(ib_command *command, int argc, char *const *argv, const char *only, ib_error *err)
 {
     const char *path = NULL;
-    bool taken = false, options = true;
-    ib_status rc = IB_OK;
+    bool        taken = false, options = true;
+    ib_status   rc = IB_OK;
 
     memset(command, 0, sizeof *command);
     ib_config_default(&command->cfg);

@@ -16,9 +16,9 @@ typedef struct ib_option {
     const char *help;
 } ib_option;
 
-size_t ib_option_count(void);
+size_t           ib_option_count(void);
 const ib_option *ib_option_at(size_t i);
-const char *ib_option_name(size_t i); /* its key */
+const char      *ib_option_name(size_t i); /* its key */
 
 /** The value of option i as text that reads back as the same value ("0.4arcsec", "2GiB", "yes").
  *  @return false when it does not fit; the text is cut then. */
@@ -33,8 +33,8 @@ enum { IB_MAX_OPTIONS = 64 };
 typedef struct ib_command {
     ib_config cfg;
     ib_origin origin[IB_MAX_OPTIONS]; /* of each option, in the order of the table */
-    bool help, version;               /* asked for; then nothing after it was parsed */
-    char *file;                       /* text of --config */
+    bool      help, version;          /* asked for; then nothing after it was parsed */
+    char     *file;                   /* text of --config */
 } ib_command;
 
 /** Parse what follows the program's (and subcommand's) name: --key value, --key=value, --flag, --no-flag, --flag=yes|no,

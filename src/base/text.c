@@ -15,7 +15,7 @@
 
 typedef struct unit {
     const char *name;
-    double size;
+    double      size;
 } unit;
 
 /* Descending, so that the first one not larger than a value prints it. */
@@ -36,7 +36,7 @@ enum { N_BINARY = 5, N_SIZES = sizeof sizes / sizeof *sizes };
 static bool leading_number(const char *text, double *out, const char **rest)
 {
     const char *digits = text + (*text == '-' || *text == '+');
-    char *end;
+    char       *end;
 
     if (!(isdigit((unsigned char)*digits) || (*digits == '.' && isdigit((unsigned char)digits[1]))))
         return false;
@@ -54,7 +54,7 @@ static bool leading_number(const char *text, double *out, const char **rest)
 ib_status ib_text_to_int(const char *text, int64_t *out, ib_error *err)
 {
     const char *digits = text + (*text == '-' || *text == '+');
-    char *end;
+    char       *end;
 
     if (!isdigit((unsigned char)*digits))
         return ib_fail(err, IB_EUSAGE, "\"%s\" is not a whole number", text);
@@ -71,7 +71,7 @@ ib_status ib_text_to_int(const char *text, int64_t *out, ib_error *err)
 ib_status ib_text_to_real(const char *text, double *out, ib_error *err)
 {
     const char *rest;
-    double value;
+    double      value;
 
     if (!leading_number(text, &value, &rest) || *rest)
         return ib_fail(err, IB_EUSAGE, "\"%s\" is not a number", text);
@@ -82,8 +82,8 @@ ib_status ib_text_to_real(const char *text, double *out, ib_error *err)
 ib_status ib_text_to_angle(const char *text, double *out, ib_error *err)
 {
     static const char known[] = "deg, arcmin, arcsec, mas, uas or rad";
-    const char *rest;
-    double value;
+    const char       *rest;
+    double            value;
 
     if (!leading_number(text, &value, &rest))
         return ib_fail(err, IB_EUSAGE, "\"%s\" is not an angle; write a number and its unit: %s", text, known);
@@ -104,7 +104,7 @@ ib_status ib_text_to_angle(const char *text, double *out, ib_error *err)
 ib_status ib_text_to_bytes(const char *text, int64_t *out, ib_error *err)
 {
     const char *rest;
-    double value, scale = 0;
+    double      value, scale = 0;
 
     if (!leading_number(text, &value, &rest) || value < 0)
         return ib_fail(err, IB_EUSAGE,
@@ -141,8 +141,8 @@ ib_status ib_text_to_bool(const char *text, int *out, ib_error *err)
 static ib_text three_digits(double value, const char *between, const char *unit_name)
 {
     const double size = fabs(value);
-    const int decimals = size < 9.995 ? 2 : size < 99.95 ? 1 : 0;
-    ib_text text;
+    const int    decimals = size < 9.995 ? 2 : size < 99.95 ? 1 : 0;
+    ib_text      text;
 
     snprintf(text.s, sizeof text.s, "%.*f%s%s", decimals, value, between, unit_name);
     return text;
@@ -186,7 +186,7 @@ ib_text ib_text_duration(double s)
     if (!(s >= 0 && s < 1e9))
         return (ib_text){"?"};
     const long long whole = llround(s), hour = whole / 3600;
-    const int minute = (int)(whole / 60 % 60), second = (int)(whole % 60);
+    const int       minute = (int)(whole / 60 % 60), second = (int)(whole % 60);
     if (hour)
         snprintf(text.s, sizeof text.s, "%lld:%02d:%02d", hour, minute, second);
     else
@@ -196,9 +196,9 @@ ib_text ib_text_duration(double s)
 
 ib_text ib_text_count(uint64_t n)
 {
-    char digits[24];
+    char    digits[24];
     ib_text text;
-    int at = 0;
+    int     at = 0;
 
     const int len = snprintf(digits, sizeof digits, "%" PRIu64, n);
     for (int i = 0; i < len; i++) {
@@ -213,7 +213,7 @@ ib_text ib_text_count(uint64_t n)
 static ib_text with_prefix(double value, const char *what)
 {
     static const struct {
-        double size;
+        double      size;
         const char *name;
     } prefix[] = {{1e15, " P"}, {1e12, " T"}, {1e9, " G"}, {1e6, " M"}, {1e3, " k"}};
 
@@ -225,7 +225,10 @@ static ib_text with_prefix(double value, const char *what)
     return three_digits(value, " ", what);
 }
 
-ib_text ib_text_rate(double per_s, const char *what) { return with_prefix(per_s, what); }
+ib_text ib_text_rate(double per_s, const char *what)
+{
+    return with_prefix(per_s, what);
+}
 
 ib_text ib_text_hertz(double hz)
 {
@@ -243,7 +246,7 @@ ib_text ib_text_hertz(double hz)
 static int exact_in(ib_text *text, double value, double size, const char *name)
 {
     const double number = value / size;
-    const bool plain = number == 0 || (fabs(number) >= 1e-4 && fabs(number) < 1e15);
+    const bool   plain = number == 0 || (fabs(number) >= 1e-4 && fabs(number) < 1e15);
 
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text->s, sizeof text->s, "%.*g", digits, number);

@@ -128,11 +128,13 @@ static void wrap_text(FILE *out, const char *text, int width)
 
 static void put_entry(FILE *out, const char *name, const char *text, int width)
 {
-    const int n = fprintf(out, "  %s", name);
+    int at = fprintf(out, "  %s", name);
 
-    fprintf(out, "%*s", n + 2 > INDENT ? 0 : INDENT - n, n + 2 > INDENT ? "" : "");
-    if (n + 2 > INDENT)
-        fprintf(out, "\n%*s", INDENT, "");
+    if (at + 2 > INDENT) {
+        fputc('\n', out);
+        at = 0;
+    }
+    fprintf(out, "%*s", INDENT - at, "");
     wrap(out, text, INDENT, INDENT, width);
 }
 
@@ -141,13 +143,12 @@ static bool is_flag(const ib_option *o)
     return !*o->argument;
 }
 
-/* What may be given and what holds otherwise: "[3..129; default 7]". */
+/* What may be given and what holds otherwise: "[3..129; default 7]"; nothing where the help text says it. */
 static void values(const ib_option *o, char *text, size_t size)
 {
-    snprintf(text, size, "[%s%sdefault %s]", is_flag(o) ? "" : o->range, is_flag(o) || !*o->range ? "" : "; ",
-             o->initial);
-    if (!*o->initial)
-        snprintf(text, size, "%s", "");
+    *text = 0;
+    if (*o->initial)
+        snprintf(text, size, "[%s%sdefault %s]", o->range, *o->range ? "; " : "", o->initial);
 }
 
 static void put_option(FILE *out, const ib_option *o, int width)
@@ -160,7 +161,6 @@ static void put_option(FILE *out, const ib_option *o, int width)
     put_entry(out, name, text, width);
 }
 
-/* Calls what for each group, in the order of the table. */
 static bool starts_group(size_t i)
 {
     return i == 0 || strcmp(ib_option_at(i)->group, ib_option_at(i - 1)->group) != 0;

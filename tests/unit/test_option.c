@@ -14,8 +14,8 @@ enum { MAX_ARGS = 20 };
 static ib_status parse(ib_command *command, const char *line, const char *only, ib_error *err)
 {
     static char words[400];
-    char *argv[MAX_ARGS];
-    int argc = 0;
+    char       *argv[MAX_ARGS];
+    int         argc = 0;
 
     snprintf(words, sizeof words, "%s", line);
     for (char *word = strtok(words, " "); word && argc < MAX_ARGS; word = strtok(NULL, " "))
@@ -25,7 +25,7 @@ static ib_status parse(ib_command *command, const char *line, const char *only, 
 
 static void parses(ib_test *t, ib_command *command, const char *line)
 {
-    ib_error err = {0};
+    ib_error        err = {0};
     const ib_status rc = parse(command, line, NULL, &err);
 
     ib_test_check(t, !rc, __FILE__, __LINE__, rc ? err.text : line);
@@ -34,7 +34,7 @@ static void parses(ib_test *t, ib_command *command, const char *line)
 static void refuses(ib_test *t, const char *line, const char *sentence)
 {
     ib_command command;
-    ib_error err = {0};
+    ib_error   err = {0};
 
     IB_CHECK(t, parse(&command, line, NULL, &err) == IB_EUSAGE);
     IB_TEXT(t, err.text, sentence);
@@ -54,9 +54,9 @@ static size_t option(const char *key)
 static void every_field_of_the_configuration_has_an_option(ib_test *t)
 {
     const char *tests = getenv("IMGBENCH_TESTS");
-    char path[600], line[300];
-    bool inside = false;
-    size_t n_field = 0;
+    char        path[600], line[300];
+    bool        inside = false;
+    size_t      n_field = 0;
 
     snprintf(path, sizeof path, "%s/../include/imgbench.h", tests ? tests : "tests");
     FILE *file = fopen(path, "r");
@@ -90,7 +90,7 @@ static void every_field_of_the_configuration_has_an_option(ib_test *t)
 static void defaults_are_those_of_the_table(ib_test *t)
 {
     ib_config cfg;
-    char text[200];
+    char      text[200];
 
     ib_config_default(&cfg);
     for (size_t i = 0; i < ib_option_count(); i++) {
@@ -155,7 +155,7 @@ static void a_refusal_names_option_value_and_remedy(ib_test *t)
 static void a_command_takes_only_its_own_options(ib_test *t)
 {
     ib_command c;
-    ib_error err = {0};
+    ib_error   err = {0};
 
     IB_CHECK(t, !parse(&c, "x --output y", "output overwrite", &err));
     IB_CHECK(t, parse(&c, "x --put y", "output overwrite", &err) == IB_EUSAGE);
@@ -174,7 +174,7 @@ static void write_file(const char *path, const char *text)
 static void the_command_line_wins_over_environment_file_and_defaults(ib_test *t)
 {
     static const char path[] = "test_option.conf";
-    ib_command c;
+    ib_command        c;
 
     write_file(path,
                "# a comment\n\n support = 11 # taps\noversampling=50\r\nrobust = 1\ninput = a#b.ms\npsf = no\n");
@@ -216,7 +216,7 @@ static void the_command_line_wins_over_environment_file_and_defaults(ib_test *t)
 static void rendered_options_read_back(ib_test *t)
 {
     ib_command a, b;
-    char text[200], argument[300];
+    char       text[200], argument[300];
 
     parses(t, &a,
            "--cell 0.1arcsec,0.3mas --taper 1deg,2arcmin,17deg --imsize 7,9 --memory 1234567890 --padding 1.3 "

@@ -9,8 +9,8 @@
 static void whole_numbers_are_read_strictly(ib_test *t)
 {
     static const char *const bad[] = {"", " 1", "1 ", "1.0", "1e3", "0x10", "-", "one", "9223372036854775808"};
-    int64_t n = 7;
-    ib_error err;
+    int64_t                  n = 7;
+    ib_error                 err;
 
     IB_CHECK(t, !ib_text_to_int("-9223372036854775808", &n, &err) && n == INT64_MIN);
     IB_CHECK(t, !ib_text_to_int("+3840", &n, &err) && n == 3840);
@@ -22,8 +22,8 @@ static void whole_numbers_are_read_strictly(ib_test *t)
 static void reals_are_finite_and_whole_texts(ib_test *t)
 {
     static const char *const bad[] = {"", "nan", "inf", "-inf", "1e999", "0x1p3", "1.2.3", "1,2", " 1", "."};
-    double x = 0;
-    ib_error err;
+    double                   x = 0;
+    ib_error                 err;
 
     IB_CHECK(t, !ib_text_to_real("-2.5e-3", &x, &err) && x == -2.5e-3);
     IB_CHECK(t, !ib_text_to_real(".5", &x, &err) && x == 0.5);
@@ -33,13 +33,13 @@ static void reals_are_finite_and_whole_texts(ib_test *t)
 
 static void angles_carry_their_unit(ib_test *t)
 {
-    const double degree = acos(-1.0) / 180;
+    const double             degree = acos(-1.0) / 180;
     static const char *const bad[] = {"", "1", "1 ", "deg", "1degree", "nanrad", "infdeg", "1e400deg"};
-    double rad = 0;
-    ib_error err;
+    double                   rad = 0;
+    ib_error                 err;
     static const struct {
         const char *text;
-        double degrees;
+        double      degrees;
     } good[] = {{"2deg", 2},          {"2 deg", 2},         {"90arcmin", 1.5}, {"-0.4arcsec", -0.4 / 3600},
                 {"5mas", 5 / 3600e3}, {"7uas", 7 / 3600e6}, {"0", 0},          {"0.0", 0}};
 
@@ -58,11 +58,11 @@ static void angles_carry_their_unit(ib_test *t)
 static void sizes_know_both_kinds_of_kilo(ib_test *t)
 {
     static const char *const bad[] = {"", "-1", "2G", "2gib", "nan", "8192PiB", "1 2"};
-    int64_t n = 0;
-    ib_error err;
+    int64_t                  n = 0;
+    ib_error                 err;
     static const struct {
         const char *text;
-        int64_t bytes;
+        int64_t     bytes;
     } good[] = {
         {"4096", 4096},      {"4096B", 4096},           {"2GiB", INT64_C(2) << 30}, {"1.5 KiB", 1536},
         {"2GB", 2000000000}, {"10kB", 10000},           {"3 MB", 3000000},          {"1TiB", INT64_C(1) << 40},
@@ -105,8 +105,8 @@ static void numbers_print_with_three_digits(ib_test *t)
 static void exact_texts_read_back_as_the_same_number(ib_test *t)
 {
     uint64_t state = 1;
-    int64_t bytes;
-    double x;
+    int64_t  bytes;
+    double   x;
     ib_error err;
 
     IB_TEXT(t, ib_text_exact(0.1).s, "0.1");
@@ -116,7 +116,7 @@ static void exact_texts_read_back_as_the_same_number(ib_test *t)
     for (int i = 0; i < 2000; i++) {
         state = state * 6364136223846793005u + 1442695040888963407u;
         const double want = ldexp((double)(int64_t)state, -(int)(state >> 58));
-        double got = 0;
+        double       got = 0;
         ib_text_to_real(ib_text_exact(want).s, &got, &err);
         IB_CHECK(t, got == want);
         ib_text_to_angle(ib_text_exact_angle(want).s, &got, &err);
