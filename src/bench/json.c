@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bench/json.h"
+#include "base/trace.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -34,15 +35,10 @@ json_t *ib_json_text(const char *text)
 
 json_t *ib_json_phases(const ib_result *result)
 {
-    static const char *const name[] = {
-#define IB_PHASE_NAME(id, text) text,
-        IB_PHASES(IB_PHASE_NAME)
-#undef IB_PHASE_NAME
-    };
     json_t *phases = json_object();
 
     for (int i = 0; i < IB_N_PHASES; i++)
-        json_object_set_new(phases, name[i],
+        json_object_set_new(phases, ib_phase_name((ib_phase)i),
                             json_pack("{s:o, s:o, s:o, s:i}", "max_s", ib_json_real(result->phase[i].max_s), "mean_s",
                                       ib_json_real(result->phase[i].mean_s), "min_s",
                                       ib_json_real(result->phase[i].min_s), "max_rank", result->phase[i].max_rank));

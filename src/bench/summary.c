@@ -2,6 +2,7 @@
 #include "bench/summary.h"
 #include "base/option.h"
 #include "base/text.h"
+#include "base/trace.h"
 #include "bench/json.h"
 
 #include <math.h>
@@ -70,12 +71,6 @@ void ib_judge(ib_verdict *out, const ib_result *result, const ib_error *failure,
 
 /* ---- table ----------------------------------------------------------------------------------------------- */
 
-static const char *const phase_name[] = {
-#define IB_PHASE_NAME(id, text) text,
-    IB_PHASES(IB_PHASE_NAME)
-#undef IB_PHASE_NAME
-};
-
 /* The word of a choice, as the table of options spells it. */
 static void choices(const ib_result *r, char kernel[16], char lookup[16], char precision[16])
 {
@@ -126,7 +121,7 @@ static void print_phases(FILE *out, const ib_result *r)
     for (int i = 0; i < IB_N_PHASES; i++) {
         const double max = r->phase[i].max_s, mean = r->phase[i].mean_s;
         if (max > 0)
-            fprintf(out, "%-8s  %10.3f  %10.3f  %8.1f %%  %4.1f %%\n", phase_name[i], max, mean,
+            fprintf(out, "%-8s  %10.3f  %10.3f  %8.1f %%  %4.1f %%\n", ib_phase_name((ib_phase)i), max, mean,
                     mean > 0 ? 100 * (max / mean - 1) : 0, r->wall_s > 0 ? 100 * mean / r->wall_s : 0);
     }
     fprintf(out, "wall      %10.3f\n\n", r->wall_s);
