@@ -15,8 +15,8 @@
 #include "io/io.h"
 
 #include <errno.h>
-#include <math.h>
 #include <omp.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -96,6 +96,22 @@ static ib_record *begin_record(const invocation *in, int threads, const ib_place
     return record;
 }
 
+static void on_signal(int number)
+{
+    (void)number;
+    ib_interrupt();
+}
+
+/* The first request to stop is obeyed between two blocks, so that no file is left behind; a second one kills. */
+static void catch_signals(void)
+{
+    static const int       stop[] = {SIGINT, SIGTERM, SIGUSR1};
+    const struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)(SA_RESTART | SA_RESETHAND)};
+
+    for (size_t i = 0; i < sizeof stop / sizeof *stop; i++)
+        sigaction(stop[i], &action, NULL);
+}
+
 static ib_status run(const invocation *in, ib_error *err)
 {
     const ib_config *cfg = &in->command.cfg;
@@ -105,7 +121,7 @@ static ib_status run(const invocation *in, ib_error *err)
     ib_record       *record = NULL;
     ib_result        result;
     ib_error         record_err;
-    ib_verdict       verdict;
+    ib_judgement     verdict;
     char             path[1024] = "";
 
     memset(&result, 0, sizeof result);
@@ -114,7 +130,7 @@ static ib_status run(const invocation *in, ib_error *err)
         return rc;
     if (in->rank == 0)
         record = begin_record(in, threads, places);
-    err->status = IB_OK;
+    catch_signals();
     rc = ib_run(cfg, MPI_COMM_WORLD, &result, err);
     err->status = rc;
     if (in->rank == 0 && !cfg->plan) {

@@ -55,7 +55,7 @@ json_t *ib_json_counts(const ib_result *result)
                      ib_json_count(c->outside), "autocorrelation", ib_json_count(c->autocorrelation));
 }
 
-json_t *ib_json_reasons(const ib_verdict *verdict)
+json_t *ib_json_reasons(const ib_judgement *verdict)
 {
     json_t *reasons = json_array();
 

@@ -18,7 +18,7 @@ json_t *ib_json_text(const char *text);
 
 json_t *ib_json_phases(const ib_result *result);
 json_t *ib_json_counts(const ib_result *result);
-json_t *ib_json_reasons(const ib_verdict *verdict);
+json_t *ib_json_reasons(const ib_judgement *verdict);
 
 /** Samples gridded per second, of the grid phase and of the whole launch; NaN when nothing was timed. */
 double ib_grid_rate(const ib_result *result);

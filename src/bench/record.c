@@ -362,20 +362,21 @@ static ib_status write_outcome(ib_record *record, const ib_result *r, ib_error *
         err);
     const bool measured = r->measured >= 0;
     if (!rc)
-        rc = write_line(record, "check",
-                        json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", "direct Fourier sum", "kind",
-                                  "oracle", "value", measured ? ib_json_real(r->measured) : json_null(), "value_why",
-                                  measured ? json_null() : json_string("not asked for"), "tol",
-                                  ib_json_real(r->promised), "pass",
-                                  measured ? json_boolean(r->measured <= r->promised) : json_null(), "detail",
-                                  json_pack("{s:o, s:o}", "planes", ib_json_count(r->n_checked_plane), "pixels",
-                                            ib_json_count(r->n_checked_pixel))),
-                        err);
+        rc = write_line(
+            record, "check",
+            json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", "direct Fourier sum", "kind", "oracle", "value",
+                      measured ? ib_json_real(r->measured) : json_null(), "value_why",
+                      measured ? json_null() : json_string("not asked for"), "tol",
+                      ib_json_real(IB_GATE * r->promised), "pass",
+                      measured ? json_boolean(r->measured <= IB_GATE * r->promised) : json_null(), "detail",
+                      json_pack("{s:o, s:o, s:o}", "promised", ib_json_real(r->promised), "planes",
+                                ib_json_count(r->n_checked_plane), "pixels", ib_json_count(r->n_checked_pixel))),
+            err);
     return rc;
 }
 
 ib_status ib_record_end(ib_record *record, const ib_result *result, const ib_error *failure,
-                        const ib_verdict *verdict, double wall_s, char *path, size_t size, ib_error *err)
+                        const ib_judgement *verdict, double wall_s, char *path, size_t size, ib_error *err)
 {
     ib_status rc = failure->status ? IB_OK : write_outcome(record, result, err);
 

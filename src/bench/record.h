@@ -28,6 +28,6 @@ ib_status ib_record_begin(ib_record **out, const char *folder, const ib_launch *
 /** Write what happened and the end line, sync, give the file its final name. Ends the record, also on failure.
  *  @param path  receives the final name; "" when it was not reached */
 ib_status ib_record_end(ib_record *record, const ib_result *result, const ib_error *failure,
-                        const ib_verdict *verdict, double wall_s, char *path, size_t size, ib_error *err);
+                        const ib_judgement *verdict, double wall_s, char *path, size_t size, ib_error *err);
 
 #endif

@@ -21,7 +21,8 @@ const char *ib_validity_name(ib_validity validity)
 
 /* ---- verdict --------------------------------------------------------------------------------------------- */
 
-__attribute__((format(printf, 3, 4))) static void because(ib_verdict *v, ib_validity at_best, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void because(ib_judgement *v, ib_validity at_best, const char *format,
+                                                          ...)
 {
     va_list args;
 
@@ -39,7 +40,7 @@ static uint64_t accounted(const ib_counts *c)
     return c->gridded + c->flagged + c->weightless + c->not_finite + c->outside + c->autocorrelation;
 }
 
-void ib_judge(ib_verdict *out, const ib_result *result, const ib_error *failure, const ib_build *build, int excess)
+void ib_judge(ib_judgement *out, const ib_result *result, const ib_error *failure, const ib_build *build, int excess)
 {
     memset(out, 0, sizeof *out);
     if (failure->status) {
@@ -51,8 +52,9 @@ void ib_judge(ib_verdict *out, const ib_result *result, const ib_error *failure,
         because(out, IB_INVALID, "the counts of samples do not add up");
     if (!(result->measured >= 0))
         because(out, IB_PROVISIONAL, "not compared with the direct Fourier sum");
-    else if (!(result->measured <= result->promised))
-        because(out, IB_INVALID, "accuracy %.1e is worse than the promised %.1e", result->measured, result->promised);
+    else if (!(result->measured <= IB_GATE * result->promised))
+        because(out, IB_INVALID, "accuracy %.1e, more than %g times the promised %.1e", result->measured, IB_GATE,
+                result->promised);
     if (*build->sanitizers)
         because(out, IB_PROVISIONAL, "built with sanitizers (%.60s)", build->sanitizers);
     if (build->dirty > 0)
@@ -180,7 +182,7 @@ static void print_quality(FILE *out, const ib_result *r)
                 ib_text_angle(r->beam[1]).s, r->beam[2] * 180 / acos(-1.0));
 }
 
-static void print_result_line(FILE *out, const ib_result *r, const ib_error *failure, const ib_verdict *v)
+static void print_result_line(FILE *out, const ib_result *r, const ib_error *failure, const ib_judgement *v)
 {
     fprintf(out, "RESULT %s", ib_validity_name(v->validity));
     if (!failure->status)
@@ -191,7 +193,7 @@ static void print_result_line(FILE *out, const ib_result *r, const ib_error *fai
     fprintf(out, "%s\n", v->n_reason ? ")" : "");
 }
 
-void ib_summary_table(FILE *out, const ib_result *result, const ib_error *failure, const ib_verdict *verdict,
+void ib_summary_table(FILE *out, const ib_result *result, const ib_error *failure, const ib_judgement *verdict,
                       const char *record)
 {
     if (!failure->status) {
@@ -271,7 +273,7 @@ static json_t *document(const ib_result *r)
     return json;
 }
 
-void ib_summary_json(FILE *out, const ib_result *result, const ib_error *failure, const ib_verdict *verdict,
+void ib_summary_json(FILE *out, const ib_result *result, const ib_error *failure, const ib_judgement *verdict,
                      const char *record)
 {
     /* A gate that fails is a result, and a bad one; any other failure is none. */

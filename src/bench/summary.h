@@ -12,26 +12,30 @@ typedef enum ib_validity { IB_REPORTABLE, IB_VALID, IB_PROVISIONAL, IB_INVALID }
 
 enum { IB_MAX_REASONS = 12 };
 
-typedef struct ib_verdict {
+/** The measured error may exceed the promised one, an expectation over pixels, by this much (imaging specification,
+ *  3.11a); ib_run refuses the image beyond. */
+#define IB_GATE 3.0
+
+typedef struct ib_judgement {
     ib_validity validity;
     size_t      n_reason;
     char        reason[IB_MAX_REASONS][120]; /* why it is no better; the gravest is not necessarily first */
-} ib_verdict;
+} ib_judgement;
 
 const char *ib_validity_name(ib_validity validity);
 
 /** Judge a launch.
  *  @param failure  IB_OK in failure->status: the launch succeeded and result is whole
  *  @param excess   of ib_place_excess */
-void ib_judge(ib_verdict *out, const ib_result *result, const ib_error *failure, const ib_build *build, int excess);
+void ib_judge(ib_judgement *out, const ib_result *result, const ib_error *failure, const ib_build *build, int excess);
 
 /** Fixed-width summary, RESULT line last. On failure only that line.
  *  @param record  path of the launch's record, "" none */
-void ib_summary_table(FILE *out, const ib_result *result, const ib_error *failure, const ib_verdict *verdict,
+void ib_summary_table(FILE *out, const ib_result *result, const ib_error *failure, const ib_judgement *verdict,
                       const char *record);
 
 /** The same as one JSON document. */
-void ib_summary_json(FILE *out, const ib_result *result, const ib_error *failure, const ib_verdict *verdict,
+void ib_summary_json(FILE *out, const ib_result *result, const ib_error *failure, const ib_judgement *verdict,
                      const char *record);
 
 #endif

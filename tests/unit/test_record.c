@@ -53,11 +53,11 @@ static const char *text_at(const json_t *lines, size_t i, const char *key)
 
 static void leave(ib_test *t, const ib_error *failure, double measured, char *path, size_t size)
 {
-    ib_command command;
-    ib_result  result = {.ranks = 3, .threads = 1, .wall_s = 1.0 / 3, .promised = 1e-5, .measured = measured};
-    ib_record *record = NULL;
-    ib_verdict verdict;
-    ib_error   err = {0};
+    ib_command   command;
+    ib_result    result = {.ranks = 3, .threads = 1, .wall_s = 1.0 / 3, .promised = 1e-5, .measured = measured};
+    ib_record   *record = NULL;
+    ib_judgement verdict;
+    ib_error     err = {0};
 
     const ib_launch launch = launch_of(&command);
     setenv("IMGBENCH_MACHINE", "Test Machine", 1);
@@ -189,12 +189,12 @@ static void an_unchecked_launch_has_no_pass(ib_test *t)
 
 static void before_its_end_a_record_is_a_part(ib_test *t)
 {
-    ib_command  command;
-    ib_record  *record = NULL;
-    ib_error    err = {0};
-    ib_verdict  verdict = {0};
-    char        path[1024], partial[1100];
-    struct stat st;
+    ib_command   command;
+    ib_record   *record = NULL;
+    ib_error     err = {0};
+    ib_judgement verdict = {0};
+    char         path[1024], partial[1100];
+    struct stat  st;
 
     const ib_launch launch = launch_of(&command);
     IB_CHECK(t, !ib_record_begin(&record, FOLDER, &launch, &err));
