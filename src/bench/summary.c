@@ -30,8 +30,9 @@ __attribute__((format(printf, 3, 4))) static void because(ib_judgement *v, ib_va
         v->validity = at_best;
     if (v->n_reason == IB_MAX_REASONS)
         return;
+    char *reason = v->reason[v->n_reason++];
     va_start(args, format);
-    vsnprintf(v->reason[v->n_reason++], sizeof v->reason[0], format, args);
+    vsnprintf(reason, sizeof v->reason[0], format, args);
     va_end(args);
 }
 
