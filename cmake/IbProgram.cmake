@@ -43,7 +43,8 @@ endif()
 # ---- the program ------------------------------------------------------------------------------------------------
 add_executable(imgbench src/main.c)
 target_link_libraries(imgbench PRIVATE ib_run ib_bench OpenMP::OpenMP_C)
-set_target_properties(imgbench PROPERTIES LINKER_LANGUAGE CXX RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR})
+set_target_properties(imgbench PROPERTIES LINKER_LANGUAGE CXX RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}
+                      INSTALL_RPATH_USE_LINK_PATH ON) # libraries outside the system's folders stay found
 
 add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/imgbench.1
   COMMAND imgbench help man > ${CMAKE_BINARY_DIR}/imgbench.1
@@ -61,7 +62,7 @@ add_library(ib_static STATIC $<TARGET_OBJECTS:ib_base> $<TARGET_OBJECTS:ib_model
             $<TARGET_OBJECTS:ib_io> $<TARGET_OBJECTS:ib_run> ${ib_kernel_objects})
 set_target_properties(ib_static PROPERTIES OUTPUT_NAME imgbench LINKER_LANGUAGE CXX)
 
-set(IB_PC_LIBS ${CASA_TABLES} ${CASA_CASA} ${MPI_C_LIBRARIES} ${OpenMP_C_FLAGS} -lstdc++ -lm)
+set(IB_PC_LIBS ${HDF5_HL} ${CASA_TABLES} ${CASA_CASA} ${MPI_C_LIBRARIES} ${OpenMP_C_FLAGS} -lstdc++ -lm)
 list(JOIN IB_PC_LIBS " " IB_PC_LIBS)
 set(IB_PC_CFLAGS ${MPI_C_INCLUDE_DIRS})
 list(TRANSFORM IB_PC_CFLAGS PREPEND -I)

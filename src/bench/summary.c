@@ -107,7 +107,8 @@ static void print_job(FILE *out, const ib_result *r)
             ib_text_count(r->n_chan_in).s, r->n_corr);
     fprintf(out, "image      %zu x %zu pixels of %s, %s channels x %s\n", r->nx, r->ny, cell,
             ib_text_count(r->n_chan).s, r->stokes);
-    fprintf(out, "planes     %s", ib_text_count(r->n_plane).s);
+    fprintf(out, "planes     %s%s", ib_text_count(r->n_plane).s,
+            r->n_plane > r->n_chan * r->n_stokes ? ", half of them of the PSF" : "");
     if (r->n_blank)
         fprintf(out, ", %s blank: without a usable sample", ib_text_count(r->n_blank).s);
     fprintf(out,
@@ -170,8 +171,8 @@ static void print_quality(FILE *out, const ib_result *r)
 {
     fprintf(out, "accuracy   %.1e promised, ", r->promised);
     if (r->measured >= 0)
-        fprintf(out, "%.1e measured at %s pixels of %s planes\n", r->measured, ib_text_count(r->n_checked_pixel).s,
-                ib_text_count(r->n_checked_plane).s);
+        fprintf(out, "%.1e measured at %s pixels of %s %s\n", r->measured, ib_text_count(r->n_checked_pixel).s,
+                ib_text_count(r->n_checked_plane).s, r->n_checked_plane == 1 ? "plane" : "planes");
     else
         fprintf(out, "not measured\n");
     if (r->outside_weight > 0)
