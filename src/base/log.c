@@ -83,14 +83,14 @@ void ib_progress_start(const char *what, uint64_t total, int quiet)
 
 static void draw(uint64_t done, const char *rate, double elapsed)
 {
-    const double share = (double)done / (double)progress.total;
-    char         left[64] = "";
+    const double  share = (double)done / (double)progress.total;
+    char          left[64] = "";
+    const ib_text speed = elapsed > 0 ? ib_text_rate((double)done / elapsed, "/s") : (ib_text){""};
 
     if (done > 0 && done < progress.total)
         snprintf(left, sizeof left, "  %s left", ib_text_duration(elapsed * (1 / share - 1)).s);
-    fprintf(stderr, "%s%s %3.0f %%  %s%s%s%s%s", progress.terminal ? "\r\033[K" : "imgbench: ", progress.what,
-            100 * share, ib_text_duration(elapsed).s, left, rate ? "  " : "", rate ? rate : "",
-            progress.terminal ? "" : "\n");
+    fprintf(stderr, "%s%s %3.0f %%  %s%s  %s%s", progress.terminal ? "\r\033[K" : "imgbench: ", progress.what,
+            100 * share, ib_text_duration(elapsed).s, left, rate ? rate : speed.s, progress.terminal ? "" : "\n");
     if (progress.terminal)
         fflush(stderr);
 }

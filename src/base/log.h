@@ -24,7 +24,7 @@ void ib_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void ib_progress_start(const char *what, uint64_t total, int quiet);
 
 /** Units done so far. Cheap enough to be called after every block.
- *  @param rate  shown beside the percentage ("23.4 Mvis/s"); NULL: none */
+ *  @param rate  shown beside the percentage ("23.4 Mvis/s"); NULL: units per second */
 void ib_progress_update(uint64_t done, const char *rate);
 
 /** Finish the line. Harmless without a start. */
