@@ -21,3 +21,6 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/src/gridder/kernel/tile.c)
     ib_kernel(v4 64 "-march=x86-64-v4;-mprefer-vector-width=512")
   endif()
 endif()
+
+# Loops over every pixel of every plane, which -O2 leaves scalar.
+set_source_files_properties(src/model/image.c PROPERTIES COMPILE_OPTIONS -O3)

@@ -36,6 +36,9 @@ typedef struct ib_cube {
 /** Levels of mipmaps that a plane of nx x ny gets: halved until both sides are at most 128 pixels. */
 size_t ib_mip_levels(size_t nx, size_t ny);
 
+/** Bins of a plane's histogram: the side of a square of as many pixels, as the IDIA converter has it; at least 2. */
+size_t ib_histogram_bins(size_t nx, size_t ny);
+
 /** Sides of mipmap level k (1: half size): rounded up. */
 size_t ib_mip_size(size_t n, size_t level);
 
