@@ -2,7 +2,8 @@
 # ib_flags: what every target compiles with.
 add_library(ib_flags INTERFACE)
 target_include_directories(ib_flags INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
-target_compile_definitions(ib_flags INTERFACE _POSIX_C_SOURCE=200809L OMPI_SKIP_MPICXX)
+target_compile_definitions(ib_flags INTERFACE _POSIX_C_SOURCE=200809L OMPI_SKIP_MPICXX
+                           IB_VERSION="${PROJECT_VERSION}")
 target_compile_options(ib_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
                        $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>)
 if(IB_WERROR)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#define _GNU_SOURCE /* fallocate: unlike posix_fallocate it never falls back to writing zeros */
+#define _GNU_SOURCE /* pwritev, and fallocate: unlike posix_fallocate it never falls back to writing zeros */
 #include "io/file.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* The folder part of a path, "." when there is none; returns where the name starts. */
@@ -25,7 +26,7 @@ static const char *split(const char *path, char *folder, size_t size)
 
 ib_status ib_file_begin(ib_layout *layout, const char *path, ib_error *err)
 {
-    char folder[sizeof layout->path];
+    char        folder[sizeof layout->path];
     const char *name = split(path, folder, sizeof folder);
     struct stat info;
 
@@ -74,12 +75,12 @@ static ib_status too_small(const ib_layout *layout, uint64_t bytes, double room,
         layout->path, (double)bytes * 1e-9, folder, room * 1e-9);
 }
 
-ib_status ib_file_reserve(const ib_layout *layout, uint64_t bytes, ib_error *err)
+ib_status ib_file_reserve(ib_layout *layout, uint64_t bytes, ib_error *err)
 {
-    ib_status rc = IB_OK;
-    struct stat now;
+    ib_status      rc = IB_OK;
+    struct stat    now;
     struct statvfs disk = {0};
-    const int fd = ib_file_attach(layout, err);
+    const int      fd = ib_file_attach(layout, err);
 
     if (fd < 0)
         return err->status;
@@ -90,6 +91,7 @@ ib_status ib_file_reserve(const ib_layout *layout, uint64_t bytes, ib_error *err
     const double room = (double)disk.f_bavail * (double)disk.f_frsize + (double)now.st_blocks * 512;
     if (bytes < (uint64_t)now.st_size)
         bytes = (uint64_t)now.st_size;
+    layout->bytes = bytes;
     if (!fallocate(fd, 0, 0, (off_t)bytes))
         goto done;
     if (errno == ENOSPC || errno == EFBIG || errno == EDQUOT) {
@@ -116,29 +118,61 @@ int ib_file_attach(const ib_layout *layout, ib_error *err)
     return fd;
 }
 
-ib_status ib_file_write(int fd, const char *name, const void *bytes, size_t n, uint64_t offset, ib_error *err)
+/* All bytes of some pieces of memory; the pieces are used up. */
+static ib_status write_pieces(int fd, const char *name, struct iovec *piece, int n, uint64_t offset, ib_error *err)
 {
-    const char *from = bytes;
-
     while (n > 0) {
-        const ssize_t done = pwrite(fd, from, n, (off_t)offset);
+        ssize_t done = pwritev(fd, piece, n, (off_t)offset);
 
         if (done < 0 && errno == EINTR)
             continue;
         if (done <= 0)
-            return ib_fail(err, IB_EIO, "write %zu bytes at %llu of %s: %s", n, (unsigned long long)offset, name,
+            return ib_fail(err, IB_EIO, "write at byte %llu of %s: %s", (unsigned long long)offset, name,
                            done < 0 ? strerror(errno) : "nothing was taken");
-        from += done;
-        n -= (size_t)done;
         offset += (uint64_t)done;
+        for (; n > 0 && (size_t)done >= piece->iov_len; piece++, n--)
+            done -= (ssize_t)piece->iov_len;
+        if (n > 0) {
+            piece->iov_base = (char *)piece->iov_base + done;
+            piece->iov_len -= (size_t)done;
+        }
     }
     return IB_OK;
+}
+
+ib_status ib_file_write(int fd, const char *name, const void *bytes, size_t n, uint64_t offset, ib_error *err)
+{
+    struct iovec piece = {(void *)(uintptr_t)bytes, n}; /* the type has no const; pwritev only reads */
+
+    return write_pieces(fd, name, &piece, n > 0, offset, err);
+}
+
+ib_status ib_file_write_rows(int fd, const char *name, const void *rows, size_t n_row, size_t n, size_t stride,
+                             size_t width, uint64_t offset, ib_error *err)
+{
+    static const char zero[65536];
+    enum { ROWS = 512 }; /* two pieces each: what the system takes at once (IOV_MAX) */
+    struct iovec piece[2 * ROWS];
+    ib_status    rc = IB_OK;
+
+    for (size_t first = 0; rc == IB_OK && first < n_row; first += ROWS) {
+        const size_t last = n_row - first < ROWS ? n_row : first + ROWS;
+        int          count = 0;
+
+        for (size_t row = first; row < last; row++) {
+            piece[count++] = (struct iovec){(char *)(uintptr_t)rows + row * stride, n};
+            if (width > n)
+                piece[count++] = (struct iovec){(char *)(uintptr_t)zero, width - n};
+        }
+        rc = write_pieces(fd, name, piece, count, offset + first * width, err);
+    }
+    return rc;
 }
 
 ib_status ib_file_detach(int fd, const char *name, ib_error *err)
 {
     const bool failed = fdatasync(fd) != 0;
-    const int why = errno;
+    const int  why = errno;
 
     if (!close(fd) && !failed)
         return IB_OK;
@@ -150,9 +184,9 @@ static ib_status sync_folder(const char *path, ib_error *err)
     char folder[sizeof((ib_layout *)0)->path];
 
     split(path, folder, sizeof folder);
-    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int  fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const bool failed = fd < 0 || (fsync(fd) && errno != EINVAL); /* EINVAL: this file system has no need of it */
-    const int why = errno;
+    const int  why = errno;
 
     if (fd >= 0)
         close(fd);

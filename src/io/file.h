@@ -11,14 +11,19 @@
 ib_status ib_file_begin(ib_layout *layout, const char *path, ib_error *err);
 
 /** Reserve space: afterwards the file has at least this size, what was not written reads as zero, and writing into
- *  it cannot fill the disk. @return IB_EIO with what is needed and what is free. */
-ib_status ib_file_reserve(const ib_layout *layout, uint64_t bytes, ib_error *err);
+ *  it cannot fill the disk. Notes the size in the layout. @return IB_EIO with what is needed and what is free. */
+ib_status ib_file_reserve(ib_layout *layout, uint64_t bytes, ib_error *err);
 
 /** A descriptor of the temporary file for ib_file_write; -1 on failure. */
 int ib_file_attach(const ib_layout *layout, ib_error *err);
 
 /** All n bytes at an offset. Any thread. `name` is for the error sentence. */
 ib_status ib_file_write(int fd, const char *name, const void *bytes, size_t n, uint64_t offset, ib_error *err);
+
+/** Rows of an array, n_row of n bytes, each `stride` bytes after the one before, written one behind the other from an
+ *  offset on and filled up with zeros to `width` bytes (at most 64 KiB more). Any thread. */
+ib_status ib_file_write_rows(int fd, const char *name, const void *rows, size_t n_row, size_t n, size_t stride,
+                             size_t width, uint64_t offset, ib_error *err);
 
 /** Flush to the device and close. */
 ib_status ib_file_detach(int fd, const char *name, ib_error *err);

@@ -17,7 +17,7 @@ static herr_t innermost(unsigned n, const H5E_error2_t *entry, void *data)
 
 ib_status ib_h5_fail(ib_error *err, ib_status status, const char *format, ...)
 {
-    char text[sizeof err->text], reason[200] = "no reason given";
+    char    text[sizeof err->text], reason[200] = "no reason given";
     va_list args;
 
     H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost, reason);
@@ -79,7 +79,7 @@ static ib_status open_set(hid_t *set, hid_t where, const char *path, int n_axis,
         return ib_h5_fail(err, IB_EDATA, "open data set %s", path);
 
     const hid_t space = H5Dget_space(*set);
-    const int found = H5Sget_simple_extent_dims(space, extent, NULL);
+    const int   found = H5Sget_simple_extent_dims(space, extent, NULL);
     H5Sclose(space);
     if (found != n_axis) {
         H5Dclose(*set);
@@ -91,7 +91,7 @@ static ib_status open_set(hid_t *set, hid_t where, const char *path, int n_axis,
 
 ib_status ib_h5_shape(hid_t where, const char *path, int n_axis, hsize_t *shape, ib_error *err)
 {
-    hid_t set;
+    hid_t           set;
     const ib_status rc = open_set(&set, where, path, n_axis, shape, err);
 
     if (rc == IB_OK)
@@ -102,8 +102,8 @@ ib_status ib_h5_shape(hid_t where, const char *path, int n_axis, hsize_t *shape,
 ib_status ib_h5_read(hid_t where, const char *path, hid_t type, int n_axis, const hsize_t *shape, void *into,
                      ib_error *err)
 {
-    hsize_t found[H5S_MAX_RANK] = {0};
-    hid_t set;
+    hsize_t   found[H5S_MAX_RANK] = {0};
+    hid_t     set;
     ib_status rc = open_set(&set, where, path, n_axis, found, err);
 
     if (rc)
@@ -146,13 +146,13 @@ static ib_status open_attribute(hid_t *attribute, hid_t object, const char *name
 
 ib_status ib_h5_text(hid_t object, const char *name, char *text, size_t size, ib_error *err)
 {
-    hid_t attribute;
+    hid_t     attribute;
     ib_status rc = open_attribute(&attribute, object, name, true, err);
 
     if (rc)
         return rc;
     const hid_t stored = H5Aget_type(attribute), memory = H5Tcopy(H5T_C_S1);
-    char *whole = NULL;
+    char       *whole = NULL;
 
     H5Tset_cset(memory, H5Tget_cset(stored)); /* HDF5 does not convert between ASCII and UTF-8 */
     if (H5Tis_variable_str(stored) > 0) {
@@ -175,7 +175,7 @@ ib_status ib_h5_text(hid_t object, const char *name, char *text, size_t size, ib
 
 static ib_status read_number(hid_t object, const char *name, hid_t type, void *value, ib_error *err)
 {
-    hid_t attribute;
+    hid_t     attribute;
     ib_status rc = open_attribute(&attribute, object, name, false, err);
 
     if (rc)
@@ -235,7 +235,7 @@ ib_status ib_h5_reopen(hid_t *file, const char *path, ib_error *err)
 
 ib_status ib_h5_group(hid_t *group, hid_t where, const char *name, ib_error *err)
 {
-    const hid_t list = H5Pcreate(H5P_GROUP_CREATE);
+    const hid_t    list = H5Pcreate(H5P_GROUP_CREATE);
     const unsigned order = H5P_CRT_ORDER_TRACKED | H5P_CRT_ORDER_INDEXED;
 
     H5Pset_obj_track_times(list, false);
@@ -247,12 +247,45 @@ ib_status ib_h5_group(hid_t *group, hid_t where, const char *name, ib_error *err
     return rc;
 }
 
+/* First byte of a data set. Chunks are allocated in order and never overlap, so they lie one behind the other if and
+   only if the last one is as far from the first as their number says. (HDF5 1.10 takes a time proportional to the
+   number of chunks to find one: asking for each would be quadratic.) */
+static ib_status find_place(hid_t set, const char *name, int n_axis, const hsize_t *shape, const hsize_t *chunk,
+                            uint64_t *offset, ib_error *err)
+{
+    hsize_t  at[H5S_MAX_RANK] = {0}, bytes, between = 0;
+    haddr_t  first, last;
+    unsigned filters;
+
+    if (!chunk) {
+        first = H5Dget_offset(set);
+        if (first == HADDR_UNDEF)
+            return ib_h5_fail(err, IB_EIO, "find the place of data set %s", name);
+        *offset = first;
+        return IB_OK;
+    }
+    if (H5Dget_chunk_info_by_coord(set, at, &filters, &first, &bytes) < 0)
+        return ib_h5_fail(err, IB_EIO, "find the first chunk of data set %s", name);
+    for (int i = 0; i < n_axis; i++) {
+        const hsize_t n = (shape[i] + chunk[i] - 1) / chunk[i];
+
+        at[i] = (n - 1) * chunk[i];
+        between = between * n + n - 1;
+    }
+    if (H5Dget_chunk_info_by_coord(set, at, &filters, &last, &bytes) < 0)
+        return ib_h5_fail(err, IB_EIO, "find the last chunk of data set %s", name);
+    if (last != first + between * bytes)
+        return ib_fail(err, IB_EINTERNAL, "the chunks of data set %s do not lie one behind the other", name);
+    *offset = first;
+    return IB_OK;
+}
+
 ib_status ib_h5_lay_out(hid_t where, const char *name, hid_t type, int n_axis, const hsize_t *shape,
                         const hsize_t *chunk, uint64_t *offset, ib_error *err)
 {
     const hid_t list = H5Pcreate(H5P_DATASET_CREATE);
     const hid_t space = H5Screate_simple(n_axis, shape, NULL);
-    ib_status rc = IB_OK;
+    ib_status   rc = IB_OK;
 
     H5Pset_obj_track_times(list, false);
     H5Pset_alloc_time(list, H5D_ALLOC_TIME_EARLY);
@@ -265,12 +298,8 @@ ib_status ib_h5_lay_out(hid_t where, const char *name, hid_t type, int n_axis, c
         rc = ib_h5_fail(err, IB_EIO, "create data set %s", name);
         goto done;
     }
-    if (offset) {
-        const haddr_t at = H5Dget_offset(set);
-        if (at == HADDR_UNDEF)
-            rc = ib_h5_fail(err, IB_EIO, "find the place of data set %s", name);
-        *offset = at;
-    }
+    if (offset)
+        rc = find_place(set, name, n_axis, shape, chunk, offset, err);
     H5Dclose(set);
 done:
     H5Sclose(space);
@@ -282,7 +311,7 @@ static ib_status put(hid_t object, const char *name, hid_t stored, hid_t memory,
 {
     const hid_t space = H5Screate(H5S_SCALAR);
     const hid_t attribute = H5Acreate2(object, name, stored, space, H5P_DEFAULT, H5P_DEFAULT);
-    ib_status rc = IB_OK;
+    ib_status   rc = IB_OK;
 
     if (attribute < 0 || H5Awrite(attribute, memory, value) < 0)
         rc = ib_h5_fail(err, IB_EIO, "write attribute %s", name);

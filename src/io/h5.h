@@ -50,7 +50,8 @@ ib_status ib_h5_group(hid_t *group, hid_t where, const char *name, ib_error *err
 
 /** A data set with its space allocated and nothing in it.
  *  @param chunk   [n_axis] shape of its chunks; NULL: contiguous
- *  @param offset  NULL, or where a contiguous one starts in the file */
+ *  @param offset  NULL, or where its bytes start in the file; chunks then lie one behind the other, last axis fastest
+ *                 (IB_EINTERNAL when they do not: the room for metadata was too small) */
 ib_status ib_h5_lay_out(hid_t where, const char *name, hid_t type, int n_axis, const hsize_t *shape,
                         const hsize_t *chunk, uint64_t *offset, ib_error *err);
 
