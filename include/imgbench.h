@@ -56,11 +56,14 @@ enum { IB_RULE_NEAREST, IB_RULE_FLOOR };
 enum { IB_HARMONIC, IB_MIN, IB_MEAN };
 enum { IB_FORMAT_TABLE, IB_FORMAT_JSON };
 
+/** What is imaged without an input: CHILES with fewer integrations, channels and pixels. */
+#define IB_DEFAULT_INPUT "sim:chiles,times=24,channel=0.125,image=0.1,cell=1arcsec"
+
 /** Every parameter of a run: one field per row of src/options.def, which gives meaning, default and range.
  *  Strings are borrowed and must outlive the configuration. */
 typedef struct ib_config {
     /* input */
-    const char *input;  /* path, or sim:PRESET[,key=value...]; "": the default simulation */
+    const char *input;  /* path, or sim:PRESET[,key=value...]; "": IB_DEFAULT_INPUT */
     const char *column; /* MeasurementSet column; "": CORRECTED_DATA if there, else DATA */
     const char *field;  /* selections by number, range or name; "": all */
     const char *spw;
@@ -128,6 +131,10 @@ typedef enum ib_phase {
 typedef struct ib_counts {
     uint64_t read, gridded, flagged, weightless, not_finite, outside, autocorrelation;
 } ib_counts;
+
+/** The measured error may exceed the promised one, which is an expectation over pixels, by this much (imaging
+ *  specification, 3.11a); ib_run refuses the image beyond. */
+#define IB_GATE 3.0
 
 /** What a launch did; equal on all ranks. Plain data. Times in seconds. */
 typedef struct ib_result {

@@ -57,11 +57,11 @@ void ib_judge(ib_judgement *out, const ib_result *result, const ib_error *failur
         because(out, IB_INVALID, "accuracy %.1e, more than %g times the promised %.1e", result->measured, IB_GATE,
                 result->promised);
     if (*build->sanitizers)
-        because(out, IB_PROVISIONAL, "built with sanitizers (%.60s)", build->sanitizers);
+        because(out, IB_VALID, "built with sanitizers (%.60s)", build->sanitizers);
     if (build->dirty > 0)
-        because(out, IB_PROVISIONAL, "built from changed sources");
+        because(out, IB_VALID, "built from changed sources");
     if (excess > 0)
-        because(out, IB_PROVISIONAL, "%d more threads than processors", excess);
+        because(out, IB_VALID, "%d more threads than processors", excess);
     if (build->dirty < 0)
         because(out, IB_VALID, "commit of the sources unknown");
     if (strcmp(build->type, "Release") != 0)

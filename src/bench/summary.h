@@ -12,10 +12,6 @@ typedef enum ib_validity { IB_REPORTABLE, IB_VALID, IB_PROVISIONAL, IB_INVALID }
 
 enum { IB_MAX_REASONS = 12 };
 
-/** The measured error may exceed the promised one, an expectation over pixels, by this much (imaging specification,
- *  3.11a); ib_run refuses the image beyond. */
-#define IB_GATE 3.0
-
 typedef struct ib_judgement {
     ib_validity validity;
     size_t      n_reason;

@@ -58,8 +58,14 @@ typedef struct ib_plan {
     int    n_pixel;    /* its pixels along l and along m */
 
     /* memory of one rank, bytes */
-    size_t  n_lane, window; /* grids resident at once; image channels (mfs: input channels) read at once */
-    int64_t lane_bytes, channel_bytes, fixed_bytes, base_bytes, tree_bytes, total_bytes;
+    size_t  n_lane, window; /* grids resident at once; image channels read at once, input channels if not fused */
+    int64_t base_bytes;     /* program and libraries, as measured before work */
+    int64_t fixed_bytes;    /* rows, threads, tables */
+    int64_t lane_bytes;     /* of each lane: grids, densities */
+    int64_t sample_bytes;   /* of each input channel read */
+    int64_t order_bytes;    /* of each bin sorted */
+    int64_t tree_bytes;     /* partial sums */
+    int64_t total_bytes;
     bool    fused; /* every image channel's samples are in one read: it is finished as soon as it is gridded */
 } ib_plan;
 

@@ -14,12 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PREFIX  "sim:"
-#define DEFAULT "sim:chiles,times=24,channel=0.125,image=0.1,cell=1arcsec"
-#define DEG     (IB_PI / 180)
-#define ARCSEC  (IB_PI / 648000)
-#define HOUR    (IB_PI / 12)
-#define START   (59215.0 * 86400) /* 2021-01-01: the first transit from then on is the middle of the observation */
+#define PREFIX "sim:"
+#define DEG    (IB_PI / 180)
+#define ARCSEC (IB_PI / 648000)
+#define HOUR   (IB_PI / 12)
+#define START  (59215.0 * 86400) /* 2021-01-01: the first transit from then on is the middle of the observation */
 
 enum { MAX_SOURCES = 1000 };
 
@@ -301,7 +300,7 @@ static ib_status complete(request *req, ib_error *err)
 
 static ib_status parse(request *req, const char *path, ib_error *err)
 {
-    const char *text = *path ? path : DEFAULT;
+    const char *text = *path ? path : IB_DEFAULT_INPUT;
     char        copy[1024];
     char       *rest = NULL;
 

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** From samples to grids: locate, weigh, convolve. */
+#ifndef IB_GRIDDER_GRID_H
+#define IB_GRIDDER_GRID_H
+
+#include "gridder/convfn.h"
+#include "gridder/direct.h"
+#include "gridder/sort.h"
+#include "gridder/stokes.h"
+#include "gridder/weight.h"
+
+enum { IB_MAX_GRIDS = 2 * IB_MAX_STOKES };
+
+/** What all threads share; constant once made. */
+typedef struct ib_gridder {
+    const ib_plan   *plan;
+    const ib_config *cfg;
+    const ib_isa    *isa;
+    const ib_convfn *fn;
+} ib_gridder;
+
+/** What one plane got. */
+typedef struct ib_tally {
+    double    weight;  /* sum of imaging weights gridded */
+    double    outside; /* weight of the samples whose support leaves the grid */
+    ib_counts counts;
+} ib_tally;
+
+/** The grids of one image channel: its Stokes planes, then their PSFs. Grids that are not in use are zero. */
+typedef struct ib_lane {
+    void        *grid[IB_MAX_GRIDS];
+    ib_tally     tally[IB_MAX_STOKES];
+    ib_density  *density[IB_MAX_STOKES]; /* of the channel; NULL: natural weights */
+    ib_weighting weighting[IB_MAX_STOKES];
+    size_t       columns;      /* of a grid row that may not be zero */
+    ib_direct    direct;       /* direct sum of plane direct_plane */
+    int          direct_plane; /* -1: this channel is not checked */
+} ib_lane;
+
+/** One channel of one block of rows. Views. */
+typedef struct ib_view {
+    const ib_spw *spw;
+    double        freq;
+    const float (*vis)[2];         /* [row][corr] Jy */
+    const float           *weight; /* [row][corr] */
+    const uint8_t         *flag;   /* [row][corr] */
+    const ib_plane_recipe *recipe; /* [n_stokes]; n_in 0: this window has no such plane */
+    uint64_t n_row, n_auto;        /* rows of the block, autocorrelations among them; the rest of what is not in the
+                                       order has no finite uvw */
+} ib_view;
+
+/** Buffers of one thread. */
+typedef struct ib_scratch ib_scratch;
+ib_status                 ib_scratch_create(ib_scratch **out, const ib_plan *plan, int precision, ib_error *err);
+void                      ib_scratch_destroy(ib_scratch *scratch);
+
+ib_status ib_lane_create(ib_lane **out, const ib_plan *plan, const ib_config *cfg, ib_error *err);
+void      ib_lane_destroy(ib_lane *lane);
+
+/** Forget tallies; check nothing. Grids are zero already. */
+void ib_lane_begin(ib_lane *lane);
+
+/** Add natural weights of usable samples to the densities. */
+void ib_lane_weigh(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order);
+
+/** Convolve samples onto the grids, with n_thread threads (scratch[n_thread]). The bits do not depend on n_thread. */
+void ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
+                 ib_scratch *const *scratch, ib_tally (*tile_tally)[IB_MAX_STOKES], int n_thread);
+
+/** Row buffer of grid_nx reals, for the transform. */
+void *ib_scratch_row(ib_scratch *scratch);
+
+#endif

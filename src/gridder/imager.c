@@ -1,0 +1,864 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "gridder/imager.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "gridder/beam.h"
+#include "gridder/fft.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { READ_PIECE = 16 }; /* channels that one thread reads at a time */
+
+/* What one thread needs to finish planes. */
+typedef struct bench {
+    float     *image, *mip[IB_MAX_MIPS];
+    int64_t   *histogram;
+    ib_timers  timers;
+    ib_verdict verdict;
+} bench;
+
+/* A sorted block: valid for one bin of one window's block of rows. */
+typedef struct sorted {
+    size_t   spw, row0;
+    uint32_t bin;
+    bool     valid, wanted;
+    ib_order order;
+} sorted;
+
+struct ib_imager {
+    const ib_plan     *plan;
+    const ib_config   *cfg;
+    const ib_vis_info *info;
+    const ib_extent   *extent;
+    const ib_cube     *cube;
+    const ib_port     *port;
+    int                n_thread;
+
+    ib_gridder    gridder;
+    ib_convfn    *fn;
+    ib_transform *transform;
+    ib_lane     **lane;                       /* [plan->n_lane] */
+    ib_scratch  **scratch;                    /* [n_thread] */
+    bench        *bench;                      /* [n_thread] */
+    ib_plane_recipe (*recipe)[IB_MAX_STOKES]; /* [n_spw] */
+
+    /* the block of rows held */
+    size_t   spw, row0, n_row;
+    bool     has_rows;
+    uint64_t n_auto;
+    double (*uvw)[3];
+    int32_t (*antenna)[2];
+    float *row_weight;
+
+    /* the samples held: channels x rows of that block */
+    ib_samples samples;
+    size_t     sample_room[3];
+    sorted    *sorted; /* [n_sorted] */
+    size_t     n_sorted;
+    ib_tally (*tile_tally)[IB_MAX_STOKES];
+    size_t tile_room;
+
+    ib_tree   grids, densities;
+    uint8_t  *checked;           /* [n_chan] plane to check, plus one; 0: not checked */
+    double    promise, rounding; /* accuracy of the convolution function; amplification of rounding */
+    ib_timers timers;
+    bool      shared_density;
+};
+
+/* ---- making ------------------------------------------------------------------------------------------------ */
+
+/* A number that depends on its arguments alone: which planes and pixels are checked must not depend on ranks. */
+static uint64_t scramble(uint64_t x)
+{
+    x += 0x9e3779b97f4a7c15u;
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+    return x ^ x >> 31;
+}
+
+/* One channel in each of n_check equal runs, one of its planes. */
+static void choose_checked(ib_imager *im)
+{
+    const ib_plan *plan = im->plan;
+
+    for (size_t k = 0; k < plan->n_check; k++) {
+        const size_t first = plan->n_chan * k / plan->n_check, n = plan->n_chan * (k + 1) / plan->n_check - first;
+        if (n)
+            im->checked[first + scramble(k) % n] = (uint8_t)(1 + scramble(k + 1000) % (uint64_t)plan->n_stokes);
+    }
+}
+
+static size_t check_pixel(const ib_plan *plan, size_t chan, int axis, int i)
+{
+    const size_t n = axis ? plan->geometry.ny : plan->geometry.nx;
+    /* one pixel in each of n_pixel runs: every part of the field is looked at */
+    const size_t first = n * (size_t)i / (size_t)plan->n_pixel,
+                 length = n * (size_t)(i + 1) / (size_t)plan->n_pixel - first;
+    return first + scramble(chan * 64 + (size_t)axis * 32 + (size_t)i) % length;
+}
+
+static void begin_check(const ib_plan *plan, size_t chan, ib_direct *d)
+{
+    const ib_geometry *g = &plan->geometry;
+
+    memset(d, 0, sizeof *d);
+    d->n_l = d->n_m = (size_t)plan->n_pixel;
+    for (int i = 0; i < plan->n_pixel; i++) {
+        d->l[i] = -((double)check_pixel(plan, chan, 0, i) - (double)(g->nx / 2)) * g->cell[0];
+        d->m[i] = ((double)check_pixel(plan, chan, 1, i) - (double)(g->ny / 2)) * g->cell[1];
+    }
+}
+
+static ib_status make_benches(ib_imager *im, ib_error *err)
+{
+    const ib_geometry *g = &im->plan->geometry;
+
+    im->scratch = ib_alloc_zero((size_t)im->n_thread, sizeof *im->scratch, "threads", err);
+    im->bench = ib_alloc_zero((size_t)im->n_thread, sizeof *im->bench, "threads", err);
+    if (!im->scratch || !im->bench)
+        return err->status;
+    for (int t = 0; t < im->n_thread; t++) {
+        bench    *b = &im->bench[t];
+        ib_status rc = ib_scratch_create(&im->scratch[t], im->plan, im->cfg->precision, err);
+        if (rc)
+            return rc;
+        b->image = ib_alloc(g->nx * g->ny, sizeof *b->image, "image plane", err);
+        b->histogram = ib_alloc(im->cube->n_bin, sizeof *b->histogram, "histogram", err);
+        if (!b->image || !b->histogram)
+            return err->status;
+        for (size_t k = 0; k < im->cube->n_mip; k++) {
+            b->mip[k] =
+                ib_alloc(ib_mip_size(g->nx, k + 1) * ib_mip_size(g->ny, k + 1), sizeof(float), "mipmaps", err);
+            if (!b->mip[k])
+                return err->status;
+        }
+    }
+    return IB_OK;
+}
+
+static ib_status make_row_buffers(ib_imager *im, ib_error *err)
+{
+    size_t rows = 0;
+
+    for (size_t s = 0; s < im->info->n_spw; s++)
+        rows = im->info->spw[s].n_row > rows ? im->info->spw[s].n_row : rows;
+    rows = rows < im->plan->block_rows ? rows : im->plan->block_rows;
+    im->uvw = ib_alloc(rows, sizeof *im->uvw, "rows", err);
+    im->antenna = ib_alloc(rows, sizeof *im->antenna, "rows", err);
+    im->row_weight = ib_alloc(rows * IB_MAX_CORR, sizeof *im->row_weight, "rows", err);
+    return im->uvw && im->antenna && im->row_weight ? IB_OK : err->status;
+}
+
+ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config *cfg, const ib_vis_info *info,
+                           const ib_extent *extent, const char *wisdom, const ib_cube *cube, int n_thread,
+                           const ib_port *port, ib_error *err)
+{
+    ib_imager *im = ib_alloc_zero(1, sizeof *im, "imager", err);
+    if (!im)
+        return err->status;
+
+    im->plan = plan;
+    im->cfg = cfg;
+    im->info = info;
+    im->extent = extent;
+    im->cube = cube;
+    im->port = port;
+    im->n_thread = n_thread;
+    const size_t reals = ib_grid_bytes(&plan->geometry, cfg->precision) /
+                         (cfg->precision == IB_DOUBLE ? sizeof(double) : sizeof(float));
+    ib_tree_begin(&im->grids, reals * (size_t)plan->n_grid, cfg->precision);
+    ib_tree_begin(&im->densities, (size_t)plan->n_stokes * plan->geometry.nx * plan->geometry.ny, IB_DOUBLE);
+
+    ib_status rc = ib_convfn_create(&im->fn, cfg->kernel, (int)cfg->support, (int)cfg->oversampling, plan->padding,
+                                    cfg->lookup, cfg->precision, err);
+    if (!rc)
+        rc = ib_transform_create(&im->transform, &plan->geometry, im->fn, wisdom, err);
+    if (!rc)
+        rc = make_benches(im, err);
+    if (!rc)
+        rc = make_row_buffers(im, err);
+    if (!rc) {
+        im->lane = ib_alloc_zero(plan->n_lane, sizeof *im->lane, "grids", err);
+        im->recipe = ib_alloc_zero(info->n_spw, sizeof *im->recipe, "planes", err);
+        im->checked = ib_alloc_zero(plan->n_chan, sizeof *im->checked, "checks", err);
+        rc = im->lane && im->recipe && im->checked ? IB_OK : err->status;
+    }
+    for (size_t i = 0; !rc && i < plan->n_lane; i++)
+        rc = ib_lane_create(&im->lane[i], plan, cfg, err);
+    if (rc) {
+        ib_imager_destroy(im);
+        return rc;
+    }
+    for (size_t s = 0; s < info->n_spw; s++)
+        for (int p = 0; p < plan->n_stokes; p++)
+            if (!ib_plane_recipe_make(&info->spw[s], plan->stokes[p], &im->recipe[s][p]))
+                im->recipe[s][p].n_in = 0;
+    const ib_geometry *g = &plan->geometry;
+    const double half_x = 0.5 * (double)g->nx / (double)g->grid_nx, half_y = 0.5 * (double)g->ny / (double)g->grid_ny;
+    im->promise = cfg->check ? ib_convfn_promise(im->fn, half_x, half_y) : 0;
+    im->rounding = cfg->check ? ib_convfn_rounding(im->fn, half_x, half_y, 1) : 0;
+    choose_checked(im);
+    begin_check(plan, 0, &im->lane[0]->direct);
+    im->gridder = (ib_gridder){plan, cfg, ib_isa_find(cfg->isa), im->fn};
+    *out = im;
+    return IB_OK;
+}
+
+void ib_imager_destroy(ib_imager *im)
+{
+    if (!im)
+        return;
+    for (size_t i = 0; im->lane && i < im->plan->n_lane; i++)
+        ib_lane_destroy(im->lane[i]);
+    for (int t = 0; t < im->n_thread; t++) {
+        if (im->scratch)
+            ib_scratch_destroy(im->scratch[t]);
+        if (im->bench) {
+            ib_free(im->bench[t].image);
+            ib_free(im->bench[t].histogram);
+            for (int k = 0; k < IB_MAX_MIPS; k++)
+                ib_free(im->bench[t].mip[k]);
+        }
+    }
+    for (size_t i = 0; i < im->n_sorted; i++)
+        ib_order_clear(&im->sorted[i].order);
+    ib_tree_clear(&im->grids);
+    ib_tree_clear(&im->densities);
+    ib_transform_destroy(im->transform);
+    ib_convfn_destroy(im->fn);
+    ib_free(im->lane);
+    ib_free(im->scratch);
+    ib_free(im->bench);
+    ib_free(im->recipe);
+    ib_free(im->checked);
+    ib_free(im->uvw);
+    ib_free(im->antenna);
+    ib_free(im->row_weight);
+    ib_free(im->samples.vis);
+    ib_free(im->samples.weight);
+    ib_free(im->samples.flag);
+    ib_free(im->sorted);
+    ib_free(im->tile_tally);
+    ib_free(im);
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------- */
+
+static ib_status hold_rows(ib_imager *im, size_t spw, size_t row0, size_t n_row, ib_error *err)
+{
+    if (im->has_rows && im->spw == spw && im->row0 == row0)
+        return IB_OK;
+    im->has_rows = false;
+    const ib_rows into = {.uvw = im->uvw, .antenna = im->antenna, .weight = im->row_weight};
+    ib_status     rc = im->port->rows(im->port->self, spw, (ib_range){row0, n_row}, &into, err);
+    if (rc)
+        return rc;
+    im->spw = spw;
+    im->row0 = row0;
+    im->n_row = n_row;
+    im->has_rows = true;
+    im->n_auto = 0;
+    for (size_t r = 0; r < n_row; r++)
+        im->n_auto += im->antenna[r][0] == im->antenna[r][1];
+    return IB_OK;
+}
+
+static ib_status grow(void **buffer, size_t *room, size_t n, ib_error *err)
+{
+    if (n <= *room)
+        return IB_OK;
+    ib_free(*buffer);
+    *room = 0;
+    *buffer = ib_alloc(n, 1, "samples", err);
+    *room = *buffer ? n : 0;
+    return *buffer ? IB_OK : err->status;
+}
+
+static ib_status hold_samples(ib_imager *im, ib_range chans, ib_error *err)
+{
+    const ib_spw *w = &im->info->spw[im->spw];
+    const size_t  each = im->n_row * w->n_corr, n = chans.n * each;
+    void         *vis = im->samples.vis, *weight = im->samples.weight, *flag = im->samples.flag;
+    ib_status     rc = grow(&vis, &im->sample_room[0], n * 2 * sizeof(float), err);
+
+    if (!rc)
+        rc = grow(&weight, &im->sample_room[1], w->weight_per_channel ? n * sizeof(float) : 0, err);
+    if (!rc)
+        rc = grow(&flag, &im->sample_room[2], n, err);
+    im->samples = (ib_samples){vis, weight, flag};
+    if (rc)
+        return rc;
+
+    const ib_range rows = {im->row0, im->n_row};
+    if (!im->port->concurrent || im->n_thread == 1)
+        return im->port->read(im->port->self, im->spw, chans, rows, &im->samples, err);
+
+    const size_t pieces = (chans.n + READ_PIECE - 1) / READ_PIECE;
+    ib_error     first = {IB_OK, -1, ""};
+#pragma omp parallel for schedule(dynamic) num_threads(im->n_thread) default(none)                                   \
+    shared(im, chans, rows, each, pieces, first, w)
+    for (size_t k = 0; k < pieces; k++) {
+        const size_t     skip = k * READ_PIECE, m = chans.n - skip < READ_PIECE ? chans.n - skip : READ_PIECE;
+        const ib_samples into = {im->samples.vis + skip * each,
+                                 w->weight_per_channel ? im->samples.weight + skip * each : NULL,
+                                 im->samples.flag + skip * each};
+        ib_error         mine;
+        if (im->port->read(im->port->self, im->spw, (ib_range){chans.first + skip, m}, rows, &into, &mine)) {
+#pragma omp critical(ib_read_error)
+            first = mine;
+        }
+    }
+    if (first.status)
+        *err = first;
+    return first.status;
+}
+
+/* The orders of the bins that channels of the held block need; sorted side by side. */
+static ib_status hold_orders(ib_imager *im, ib_range chans, ib_error *err)
+{
+    const uint32_t *bin = im->plan->bin[im->spw];
+    size_t          n_wanted = 1;
+
+    for (size_t c = 1; c < chans.n; c++)
+        n_wanted += bin[chans.first + c] != bin[chans.first + c - 1];
+    if (n_wanted > im->n_sorted) {
+        sorted *more = ib_alloc_zero(n_wanted, sizeof *more, "sorted rows", err);
+        if (!more)
+            return err->status;
+        if (im->n_sorted)
+            memcpy(more, im->sorted, im->n_sorted * sizeof *more);
+        ib_free(im->sorted);
+        im->sorted = more;
+        im->n_sorted = n_wanted;
+    }
+    for (size_t i = 0; i < im->n_sorted; i++) {
+        sorted *s = &im->sorted[i];
+        s->wanted = s->valid && s->spw == im->spw && s->row0 == im->row0 && s->bin >= bin[chans.first] &&
+                    s->bin <= bin[chans.first + chans.n - 1];
+    }
+    for (uint32_t b = bin[chans.first]; b <= bin[chans.first + chans.n - 1]; b++) {
+        sorted *free_one = NULL;
+        bool    there = false;
+        for (size_t i = 0; i < im->n_sorted && !there; i++) {
+            sorted *s = &im->sorted[i];
+            there = s->wanted && s->bin == b;
+            if (!s->wanted && !free_one)
+                free_one = s;
+        }
+        if (!there) {
+            free_one->valid = false;
+            free_one->wanted = true;
+            free_one->spw = im->spw;
+            free_one->row0 = im->row0;
+            free_one->bin = b;
+        }
+    }
+
+    ib_error first = {IB_OK, -1, ""};
+#pragma omp parallel for schedule(dynamic) num_threads(im->n_thread) default(none) shared(im, first)
+    for (size_t i = 0; i < im->n_sorted; i++) {
+        sorted  *s = &im->sorted[i];
+        ib_error mine;
+        if (!s->wanted || s->valid)
+            continue;
+        s->valid = !ib_order_rows(&s->order, &im->plan->geometry, im->n_row, (const double(*)[3])im->uvw,
+                                  (const int32_t(*)[2])im->antenna, im->plan->bin_freq[s->spw][s->bin], &mine);
+        if (!s->valid) {
+#pragma omp critical(ib_sort_error)
+            first = mine;
+        }
+    }
+    if (first.status) {
+        *err = first;
+        return first.status;
+    }
+
+    /* Threads that share a unit leave their tallies by tile. */
+    size_t n_tile = 0;
+    for (size_t i = 0; i < im->n_sorted; i++)
+        if (im->sorted[i].wanted && im->sorted[i].order.colour_first[IB_COLOURS] > n_tile)
+            n_tile = im->sorted[i].order.colour_first[IB_COLOURS];
+    if (n_tile > im->tile_room) {
+        ib_free(im->tile_tally);
+        im->tile_tally = ib_alloc(2 * n_tile, sizeof *im->tile_tally, "tiles", err);
+        im->tile_room = im->tile_tally ? 2 * n_tile : 0;
+        if (!im->tile_tally)
+            return err->status;
+    }
+    return IB_OK;
+}
+
+/* ---- one unit ----------------------------------------------------------------------------------------------- */
+
+/* What is done to a unit with the samples held, in this order. */
+typedef enum task {
+    BEGIN = 1,   /* forget what the lane holds */
+    WEIGH = 2,   /* natural weights into the lane's densities */
+    SHARE = 4,   /* densities into the tree */
+    WEIGHED = 8, /* densities are complete: prepare imaging weights */
+    GRID = 16,   /* samples onto the grids */
+    SUM = 32,    /* grids into the tree */
+    FINISH = 64  /* planes out */
+} task;
+
+/* Input channels of a unit: a run of plan->part. */
+static ib_range unit_parts(const ib_plan *plan, size_t unit)
+{
+    const size_t *first = plan->mode == IB_MFS ? plan->share_first : plan->part_first;
+    return (ib_range){first[unit], first[unit + 1] - first[unit]};
+}
+
+/* Weigh or grid what the held samples have for a unit. n_thread > 1 only outside of parallel regions. */
+static void add_unit(ib_imager *im, size_t unit, ib_range chans, task what, ib_lane *lane, ib_scratch *const *scratch,
+                     int n_thread)
+{
+    const ib_spw  *w = &im->info->spw[im->spw];
+    const ib_range parts = unit_parts(im->plan, unit);
+    const size_t   each = im->n_row * w->n_corr;
+
+    for (size_t i = parts.first; i < parts.first + parts.n; i++) {
+        const ib_part *part = &im->plan->part[i];
+        if (part->spw != im->spw || part->chan < chans.first || part->chan >= chans.first + chans.n)
+            continue;
+        const size_t  at = (part->chan - chans.first) * each;
+        const ib_view view = {w,
+                              w->freq[part->chan],
+                              (const float(*)[2])im->samples.vis + at,
+                              w->weight_per_channel ? im->samples.weight + at : im->row_weight,
+                              im->samples.flag + at,
+                              im->recipe[im->spw],
+                              im->n_row,
+                              im->n_auto};
+        for (size_t k = 0; k < im->n_sorted; k++) {
+            const sorted *s = &im->sorted[k];
+            if (!s->wanted || s->bin != im->plan->bin[im->spw][part->chan])
+                continue;
+            if (what == WEIGH)
+                ib_lane_weigh(&im->gridder, lane, &view, &s->order);
+            else
+                ib_lane_add(&im->gridder, lane, &view, &s->order, scratch, im->tile_tally, n_thread);
+            break;
+        }
+    }
+}
+
+/* ---- planes --------------------------------------------------------------------------------------------------- */
+
+/* Compare a finished plane with the direct sum at the chosen pixels (imaging-spec 2.3, 3.11a). */
+static void check_plane(const ib_imager *im, size_t chan, const ib_direct *d, const float *image,
+                        const ib_tally *tally, const ib_plane_stats *stats, size_t columns, ib_verdict *verdict)
+{
+    const ib_geometry *g = &im->plan->geometry;
+    double             square = 0;
+
+    if (!(d->weight > 0))
+        return;
+    for (int j = 0; j < im->plan->n_pixel; j++)
+        for (int i = 0; i < im->plan->n_pixel; i++) {
+            const float  got = image[check_pixel(im->plan, chan, 1, j) * g->nx + check_pixel(im->plan, chan, 0, i)];
+            const double off = (double)got - d->sum[j][i] / d->weight;
+            square += off * off;
+        }
+    const double n = (double)im->plan->n_pixel * im->plan->n_pixel;
+    const double unit = sqrt(0.5 * d->square) / d->weight; /* rms of a plane of random phases */
+    if (!(unit > 0))
+        return;
+    const double measured = sqrt(square / n) / unit;
+
+    /* Rounding: every cell is a sum of about `depth` terms, then of the transform's log2 n. Pixels are float32 in the
+       end. */
+    const double epsilon = im->cfg->precision == IB_DOUBLE ? 0x1p-53 : 0x1p-24;
+    const double cells = (double)columns * (double)g->grid_ny;
+    const double depth = 1 + (double)tally->counts.gridded * im->fn->width * im->fn->width / cells;
+    const double rounding = im->rounding * epsilon * (sqrt(depth) + log2(cells));
+    const double rms = sqrt(stats->sum_sq / (double)(g->nx * g->ny)), peak = fmax(fabs(stats->min), fabs(stats->max));
+    const double coherence = fmax(1, rms / unit); /* what is promised for random phases grows with the image */
+    const double promised = hypot(hypot(im->promise, rounding) * coherence, 0x1p-24 * peak / unit);
+
+    if (!verdict->n_plane || measured * verdict->promised > verdict->measured * promised) {
+        verdict->promised = promised;
+        verdict->measured = measured;
+    }
+    verdict->n_plane++;
+    verdict->n_pixel += (size_t)n;
+}
+
+static void blank(float *image, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        image[i] = NAN;
+}
+
+/* Transform, summarise and write the planes of a channel; the PSF first, for the beam. */
+static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_outcome *outcome, ib_scratch *scratch,
+                                bench *b, ib_error *err)
+{
+    const ib_plan     *plan = im->plan;
+    const ib_geometry *g = &plan->geometry;
+    const size_t       n = g->nx * g->ny;
+    double             start = ib_now();
+
+    for (int p = 0; p < plan->n_stokes; p++) {
+        const ib_tally *tally = &outcome->tally[p];
+        double         *beam = outcome->beam[p];
+        const bool      empty = !(tally->weight > 0);
+
+        beam[0] = beam[1] = beam[2] = empty ? NAN : 0;
+        for (int product = plan->psf ? IB_PSF : IB_DIRTY; product >= IB_DIRTY; product--) {
+            ib_plane plane = {.chan = chan,
+                              .stokes = (size_t)p,
+                              .pixel = b->image,
+                              .sum_of_weights = tally->weight,
+                              .counts = tally->counts};
+            if (empty)
+                blank(b->image, n);
+            else
+                ib_transform_plane(im->transform, lane->grid[product == IB_PSF ? plan->n_stokes + p : p],
+                                   lane->columns, tally->weight, ib_scratch_row(scratch), b->image);
+            ib_plane_summarise(&plane, im->cube, b->histogram, b->mip);
+            ib_book(&b->timers, IB_PHASE_FFT, &start);
+            if (product == IB_PSF && !empty) {
+                if (!ib_beam_fit(b->image, g->nx, g->ny, g->cell, beam))
+                    beam[0] = beam[1] = beam[2] = 0;
+                ib_book(&b->timers, IB_PHASE_BEAM, &start);
+            }
+            memcpy(plane.beam, beam, sizeof plane.beam);
+            if (product == IB_DIRTY && !empty && lane->direct_plane == p) {
+                check_plane(im, chan, &lane->direct, b->image, tally, &plane.stats, lane->columns, &b->verdict);
+                ib_book(&b->timers, IB_PHASE_CHECK, &start);
+            }
+            ib_status rc = im->port->write(im->port->self, (ib_product)product, &plane, err);
+            ib_book(&b->timers, IB_PHASE_WRITE, &start);
+            if (rc)
+                return rc;
+        }
+    }
+    return IB_OK;
+}
+
+/* ---- sweeps over samples ------------------------------------------------------------------------------------------ */
+
+static void begin_unit(ib_imager *im, size_t unit, ib_lane *lane)
+{
+    const ib_plan *plan = im->plan;
+    const size_t   chan = plan->mode == IB_MFS ? 0 : unit;
+
+    ib_lane_begin(lane);
+    if (im->checked[chan]) {
+        lane->direct_plane = im->checked[chan] - 1;
+        if (plan->mode == IB_CUBE)
+            begin_check(plan, chan, &lane->direct);
+    }
+    for (int p = 0; p < plan->n_stokes && plan->needs_density && !im->shared_density; p++)
+        ib_density_clear(lane->density[p]);
+}
+
+static void prepare_weights(const ib_imager *im, ib_lane *lane)
+{
+    for (int p = 0; p < im->plan->n_stokes && im->plan->needs_density; p++)
+        lane->weighting[p] = ib_weighting_prepare(im->cfg->weighting, im->cfg->robust, lane->density[p]);
+}
+
+/* The lane's densities or grids become a leaf of their tree. */
+static ib_status push_leaf(ib_tree *tree, size_t unit, void *const *part, int n_part, size_t bytes, ib_error *err)
+{
+    char *sum = ib_tree_buffer(tree, err);
+
+    if (!sum)
+        return err->status;
+    for (int q = 0; q < n_part; q++)
+        memcpy(sum + (size_t)q * bytes, part[q], bytes);
+    ib_tree_push(tree, (ib_tree_node){0, unit, sum});
+    return IB_OK;
+}
+
+static ib_status push_densities(ib_imager *im, size_t unit, const ib_lane *lane, ib_error *err)
+{
+    const ib_geometry *g = &im->plan->geometry;
+    void              *part[IB_MAX_STOKES];
+
+    for (int p = 0; p < im->plan->n_stokes; p++)
+        part[p] = lane->density[p]->sum;
+    return push_leaf(&im->densities, unit, part, im->plan->n_stokes, g->nx * g->ny * sizeof(double), err);
+}
+
+static ib_status push_grids(ib_imager *im, size_t unit, ib_lane *lane, ib_error *err)
+{
+    const size_t bytes = ib_grid_bytes(&im->plan->geometry, im->cfg->precision);
+    ib_status    rc = push_leaf(&im->grids, unit, lane->grid, im->plan->n_grid, bytes, err);
+
+    for (int q = 0; q < im->plan->n_grid; q++)
+        memset(lane->grid[q], 0, bytes);
+    return rc;
+}
+
+/* Do a unit's tasks on the samples held. SHARE is done by the caller, in the order of the units. */
+static ib_status work_on(ib_imager *im, size_t unit, ib_range chans, int tasks, ib_lane *lane, ib_outcome *outcome,
+                         ib_scratch *const *scratch, bench *b, int n_thread, ib_error *err)
+{
+    double    start = ib_now();
+    ib_status rc = IB_OK;
+
+    if (tasks & BEGIN)
+        begin_unit(im, unit, lane);
+    if (tasks & WEIGH) {
+        add_unit(im, unit, chans, WEIGH, lane, scratch, n_thread);
+        if (tasks & WEIGHED)
+            prepare_weights(im, lane);
+        ib_book(&b->timers, IB_PHASE_WEIGH, &start);
+    }
+    if (tasks & GRID) {
+        add_unit(im, unit, chans, GRID, lane, scratch, n_thread);
+        ib_book(&b->timers, IB_PHASE_GRID, &start);
+    }
+    if (tasks & (SUM | FINISH))
+        memcpy(outcome->tally, lane->tally, sizeof lane->tally);
+    if (tasks & SUM) {
+        rc = push_grids(im, unit, lane, err);
+        ib_book(&b->timers, IB_PHASE_SUM, &start);
+    }
+    if (tasks & FINISH)
+        rc = finish_channel(im, unit, lane, outcome, scratch[0], b, err);
+    return rc;
+}
+
+/* All units of a window on the samples held: units over threads, or, where they are few, threads within each unit. */
+static ib_status work_on_all(ib_imager *im, ib_range units, ib_range chans, int tasks, ib_outcome *outcome,
+                             ib_error *err)
+{
+    const bool side_by_side = im->n_thread > 1 && 2 * units.n > (size_t)im->n_thread && units.n > 1;
+    const bool own_lane = im->plan->fused; /* a thread's lane, or the unit's */
+    double     busy[IB_N_PHASES] = {0};
+    ib_error   first = {IB_OK, -1, ""};
+
+    for (int t = 0; t < im->n_thread; t++)
+        memset(&im->bench[t].timers, 0, sizeof im->bench[t].timers);
+    if (!side_by_side) {
+        for (size_t k = 0; k < units.n && !first.status && !im->port->urgent(im->port->self); k++) {
+            ib_lane *lane = im->lane[own_lane ? 0 : k];
+            if (!work_on(im, units.first + k, chans, tasks, lane, outcome ? &outcome[k] : NULL, im->scratch,
+                         &im->bench[0], im->n_thread, &first) &&
+                tasks & SHARE)
+                push_densities(im, units.first + k, lane, &first);
+        }
+    } else {
+        const int n_thread =
+            own_lane && (size_t)im->n_thread > im->plan->n_lane ? (int)im->plan->n_lane : im->n_thread;
+#pragma omp parallel for ordered schedule(dynamic, 1) num_threads(n_thread) default(none)                            \
+    shared(im, units, chans, tasks, outcome, own_lane, first)
+        for (size_t k = 0; k < units.n; k++) {
+            const int t = omp_get_thread_num();
+            ib_lane  *lane = im->lane[own_lane ? (size_t)t : k];
+            ib_error  mine = {IB_OK, -1, ""};
+            bool      failed;
+#pragma omp atomic read
+            failed = first.status;
+            if (!failed && !im->port->urgent(im->port->self))
+                work_on(im, units.first + k, chans, tasks, lane, outcome ? &outcome[k] : NULL, &im->scratch[t],
+                        &im->bench[t], 1, &mine);
+#pragma omp ordered
+            {
+                if (!mine.status && tasks & SHARE)
+                    push_densities(im, units.first + k, lane, &mine);
+                if (mine.status && !first.status)
+                    first = mine;
+            }
+        }
+    }
+    for (int t = 0; t < im->n_thread; t++)
+        for (int phase = 0; phase < IB_N_PHASES; phase++)
+            busy[phase] += im->bench[t].timers.s[phase];
+    for (int phase = 0; phase < IB_N_PHASES; phase++)
+        im->timers.s[phase] += side_by_side ? busy[phase] / im->n_thread : busy[phase];
+    if (first.status)
+        *err = first;
+    return first.status;
+}
+
+/* Channels of a window that hold input channels of a run of units: the span, and how many samples' worth it has. */
+static ib_range span(const ib_plan *plan, ib_range units, size_t spw)
+{
+    const size_t   from = unit_parts(plan, units.first).first;
+    const ib_range last = unit_parts(plan, units.first + units.n - 1);
+    size_t         low = SIZE_MAX, high = 0;
+
+    for (size_t i = from; i < last.first + last.n; i++)
+        if (plan->part[i].spw == spw) {
+            low = plan->part[i].chan < low ? plan->part[i].chan : low;
+            high = plan->part[i].chan + 1 > high ? plan->part[i].chan + 1 : high;
+        }
+    return low < high ? (ib_range){low, high - low} : (ib_range){0, 0};
+}
+
+/* Pass over all samples of a window's units: window by spectral window, block by block of rows, as many channels at a
+   time as the plan allows. `first` and `last` tasks are added on the first and the last samples held. */
+static ib_status sweep(ib_imager *im, ib_range units, int first, int every, int last, ib_outcome *outcome,
+                       ib_error *err)
+{
+    const ib_plan *plan = im->plan;
+    const size_t   at_once = plan->fused ? SIZE_MAX : plan->window;
+    size_t         n_hold = 0, hold = 0;
+
+    for (size_t s = 0; s < im->info->n_spw; s++) {
+        const size_t n = span(plan, units, s).n,
+                     blocks = (im->info->spw[s].n_row + plan->block_rows - 1) / plan->block_rows;
+        n_hold += blocks * (n / at_once + (n % at_once != 0));
+    }
+    for (size_t s = 0; s < im->info->n_spw; s++) {
+        const ib_range all = span(plan, units, s);
+        const size_t   n_row = im->info->spw[s].n_row;
+        for (size_t row = 0; all.n && row < n_row; row += plan->block_rows) {
+            double    start = ib_now();
+            ib_status rc =
+                hold_rows(im, s, row, n_row - row < plan->block_rows ? n_row - row : plan->block_rows, err);
+            for (size_t c = 0; !rc && c < all.n; c += at_once) {
+                const ib_range chans = {all.first + c, all.n - c < at_once ? all.n - c : at_once};
+                rc = hold_samples(im, chans, err);
+                ib_book(&im->timers, IB_PHASE_READ, &start);
+                if (!rc)
+                    rc = hold_orders(im, chans, err);
+                ib_book(&im->timers, IB_PHASE_SORT, &start);
+                const int tasks = every | (hold == 0 ? first : 0) | (hold + 1 == n_hold ? last : 0);
+                if (!rc)
+                    rc = work_on_all(im, units, chans, tasks, outcome, err);
+                if (!rc)
+                    rc = im->port->between(im->port->self, last & (FINISH | SUM) ? chans.n * im->n_row : 0, err);
+                hold++;
+                start = ib_now();
+                if (at_once == SIZE_MAX)
+                    break;
+            }
+            if (rc)
+                return rc;
+        }
+    }
+    return n_hold || !(last & FINISH) ? IB_OK : ib_fail(err, IB_EINTERNAL, "channels without rows were planned");
+}
+
+/* Units from k on that are read together: a read is of one spectral window. */
+static size_t next_window(const ib_plan *plan, ib_range units, size_t k)
+{
+    const size_t   step = plan->fused ? plan->window : plan->n_lane;
+    const uint32_t spw = plan->part[unit_parts(plan, units.first + k).first].spw;
+    size_t         n = 1;
+
+    while (n < step && k + n < units.n &&
+           (!plan->fused || plan->part[unit_parts(plan, units.first + k + n).first].spw == spw))
+        n++;
+    return n;
+}
+
+ib_status ib_imager_cube(ib_imager *im, ib_range units, ib_outcome *outcome, ib_error *err)
+{
+    const ib_plan *plan = im->plan;
+    const bool     own = plan->needs_density && !im->shared_density;
+    ib_status      rc = IB_OK;
+
+    for (size_t k = 0, n; !rc && k < units.n; k += n) {
+        n = next_window(plan, units, k);
+        const ib_range now = {units.first + k, n};
+        if (own && plan->fused)
+            rc = sweep(im, now, 0, BEGIN | WEIGH | WEIGHED | GRID | FINISH, FINISH, outcome + k, err);
+        else if (own) {
+            rc = sweep(im, now, BEGIN, WEIGH, WEIGHED, NULL, err);
+            if (!rc)
+                rc = sweep(im, now, 0, GRID, FINISH, outcome + k, err);
+        } else
+            rc = sweep(im, now, BEGIN, GRID, FINISH, outcome + k, err);
+    }
+    return rc;
+}
+
+ib_status ib_imager_mfs(ib_imager *im, ib_range units, ib_outcome *outcome, ib_error *err)
+{
+    ib_status rc = IB_OK;
+
+    for (size_t k = 0; !rc && k < units.n; k++)
+        rc = sweep(im, (ib_range){units.first + k, 1}, BEGIN, GRID, SUM, outcome + k, err);
+    return rc;
+}
+
+ib_status ib_imager_weigh(ib_imager *im, ib_range units, ib_error *err)
+{
+    ib_status rc = IB_OK;
+
+    for (size_t k = 0, n; !rc && k < units.n; k += n) {
+        n = im->plan->mode == IB_MFS ? 1 : next_window(im->plan, units, k);
+        rc = sweep(im, (ib_range){units.first + k, n}, BEGIN, WEIGH, SHARE, NULL, err);
+    }
+    return rc;
+}
+
+void ib_imager_set_density(ib_imager *im, const double *total)
+{
+    const size_t n = im->plan->geometry.nx * im->plan->geometry.ny;
+
+    im->shared_density = true;
+    for (size_t i = 0; i < im->plan->n_lane; i++) {
+        for (int p = 0; p < im->plan->n_stokes; p++) {
+            ib_density *d = im->lane[i]->density[p];
+            memcpy(d->sum, total + (size_t)p * n, n * sizeof *total);
+            d->total = 0;
+            for (size_t k = 0; k < n; k++)
+                d->total += d->sum[k] / 2; /* every sample is there twice */
+        }
+        prepare_weights(im, im->lane[i]);
+    }
+}
+
+ib_status ib_imager_finish(ib_imager *im, ib_outcome *outcome, ib_error *err)
+{
+    const size_t bytes = ib_grid_bytes(&im->plan->geometry, im->cfg->precision);
+    const char  *total = ib_tree_total(&im->grids);
+    ib_lane     *lane = im->lane[0];
+
+    if (!total)
+        return ib_fail(err, IB_EINTERNAL, "no share of the mfs image was gridded");
+    for (int q = 0; q < im->plan->n_grid; q++)
+        memcpy(lane->grid[q], total + (size_t)q * bytes, bytes);
+    lane->columns = im->plan->geometry.stride;
+    lane->direct_plane = im->checked[0] - 1;
+    memset(&im->bench[0].timers, 0, sizeof im->bench[0].timers);
+    ib_status rc = finish_channel(im, 0, lane, outcome, im->scratch[0], &im->bench[0], err);
+    for (int phase = 0; phase < IB_N_PHASES; phase++)
+        im->timers.s[phase] += im->bench[0].timers.s[phase];
+    return rc;
+}
+
+ib_tree *ib_imager_grids(ib_imager *im)
+{
+    return &im->grids;
+}
+
+ib_tree *ib_imager_densities(ib_imager *im)
+{
+    return &im->densities;
+}
+
+ib_direct *ib_imager_direct(ib_imager *im)
+{
+    return &im->lane[0]->direct;
+}
+
+void ib_imager_times(const ib_imager *im, ib_timers *timers)
+{
+    *timers = im->timers;
+}
+
+ib_verdict ib_imager_verdict(const ib_imager *im)
+{
+    ib_verdict worst = im->bench[0].verdict;
+
+    for (int t = 1; t < im->n_thread; t++) {
+        const ib_verdict *v = &im->bench[t].verdict;
+        const size_t      n_plane = worst.n_plane + v->n_plane, n_pixel = worst.n_pixel + v->n_pixel;
+        if (v->n_plane && (!worst.n_plane || v->measured * worst.promised > worst.measured * v->promised))
+            worst = *v;
+        worst.n_plane = n_plane;
+        worst.n_pixel = n_pixel;
+    }
+    return worst;
+}

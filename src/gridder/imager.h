@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** The engine of one rank: units in, finished planes out. Knows neither files nor other ranks: both come through ports. */
+#ifndef IB_GRIDDER_IMAGER_H
+#define IB_GRIDDER_IMAGER_H
+
+#include "base/trace.h"
+#include "gridder/grid.h"
+#include "gridder/tree.h"
+
+typedef enum ib_product { IB_DIRTY, IB_PSF, IB_N_PRODUCTS } ib_product;
+
+/** Where samples come from and planes go. */
+typedef struct ib_port {
+    void *self;
+    ib_status (*rows)(void *self, size_t spw, ib_range rows, const ib_rows *into, ib_error *err);
+    ib_status (*read)(void *self, size_t spw, ib_range chans, ib_range rows, const ib_samples *into, ib_error *err);
+    bool concurrent; /* read may be called by several threads at once */
+    ib_status (*write)(void *self, ib_product product, const ib_plane *plane, ib_error *err); /* any thread */
+    /** Called by the main thread between reads with the number of samples (row x channel) done since the last call.
+     *  @return non-zero: stop here; err says why. */
+    ib_status (*between)(void *self, uint64_t done, ib_error *err);
+    bool (*urgent)(void *self); /* any thread, between planes: leave the rest of this read, `between` will say why */
+} ib_port;
+
+/** What became of one unit. */
+typedef struct ib_outcome {
+    ib_tally tally[IB_MAX_STOKES];
+    double   beam[IB_MAX_STOKES][3]; /* rad; 0: none; NaN: blank plane */
+} ib_outcome;
+
+/** Comparison with the direct sum. */
+typedef struct ib_verdict {
+    double promised, measured; /* of the worst plane: the one with the largest measured / promised */
+    size_t n_plane, n_pixel;
+} ib_verdict;
+
+typedef struct ib_imager ib_imager;
+
+/** @param wisdom  of ib_transform_wisdom; @param n_bin, n_mip as in the cube. Borrows plan, cfg, info, extent. */
+ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config *cfg, const ib_vis_info *info,
+                           const ib_extent *extent, const char *wisdom, const ib_cube *cube, int n_thread,
+                           const ib_port *port, ib_error *err);
+void      ib_imager_destroy(ib_imager *imager);
+
+/** Cube: image whole channels, window by window. outcome [units.n]. */
+ib_status ib_imager_cube(ib_imager *imager, ib_range units, ib_outcome *outcome, ib_error *err);
+
+/** mfs: grid shares; their sums wait in ib_imager_grids. outcome [units.n]. */
+ib_status ib_imager_mfs(ib_imager *imager, ib_range units, ib_outcome *outcome, ib_error *err);
+
+/** mfs, one rank, after every rank's nodes have been pushed: transform and write the only channel.
+ *  @param outcome  in: tallies summed; out: beam */
+ib_status ib_imager_finish(ib_imager *imager, ib_outcome *outcome, ib_error *err);
+
+/** One density of weights for all channels: the sums of units' densities wait in ib_imager_densities; every rank then
+ *  gets the total [n_stokes][ny][nx] back. */
+ib_status ib_imager_weigh(ib_imager *imager, ib_range units, ib_error *err);
+void      ib_imager_set_density(ib_imager *imager, const double *total);
+
+ib_tree *ib_imager_grids(ib_imager *imager);
+ib_tree *ib_imager_densities(ib_imager *imager);
+
+/** The direct sum of an mfs image, whose samples are spread over ranks: add up and give back before finish. */
+ib_direct *ib_imager_direct(ib_imager *imager);
+
+void ib_imager_times(const ib_imager *imager, ib_timers *timers); /* mean over threads where they work side by side */
+ib_verdict ib_imager_verdict(const ib_imager *imager);
+
+#endif

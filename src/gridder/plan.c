@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "gridder/plan.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "gridder/stokes.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    BLOCK_ROWS = 1 << 20, /* rows sorted together: fixed, because the order of additions depends on it */
+    MAX_SHARES = 256,     /* of an mfs image: what its ranks can be, at most */
+    MAX_AUTO_SIZE = 4096, /* pixels: a larger image must be asked for */
+    MAX_SIZE = 65536
+};
+
+#define DRIFT      0.5        /* cells that samples may move within a bin */
+#define READ_AHEAD (64 << 20) /* bytes of samples beyond which a longer read is no faster */
+
+size_t ib_good_size(double n)
+{
+    size_t size = n < 2 ? 2 : (size_t)ceil(n - 1e-9);
+
+    for (size += size & 1;; size += 2) {
+        size_t rest = size;
+        for (size_t prime = 2; prime <= 7; prime += prime > 2 ? 2 : 1)
+            while (rest % prime == 0)
+                rest /= prime;
+        if (rest == 1)
+            return size;
+    }
+}
+
+size_t ib_grid_bytes(const ib_geometry *g, int precision)
+{
+    return g->height * g->stride * 2 * (precision == IB_DOUBLE ? sizeof(double) : sizeof(float));
+}
+
+/* ---- image ------------------------------------------------------------------------------------------------ */
+
+static void extremes(const ib_vis_info *info, double *lowest, double *highest)
+{
+    *lowest = INFINITY;
+    *highest = 0;
+    for (size_t s = 0; s < info->n_spw; s++)
+        for (size_t c = 0; c < info->spw[s].n_chan; c++) {
+            *lowest = fmin(*lowest, info->spw[s].freq[c]);
+            *highest = fmax(*highest, info->spw[s].freq[c]);
+        }
+}
+
+/* Two significant digits downwards, in arcseconds: a pixel size people can say. */
+static double round_cell(double cell)
+{
+    const double arcsec = cell * 648000 / IB_PI, unit = pow(10, floor(log10(arcsec)) - 1);
+    return floor(arcsec / unit + 1e-9) * unit * IB_PI / 648000;
+}
+
+/* A fifth of the resolution; twice the width of the primary beam of the smallest dish at the lowest frequency. */
+static ib_status choose_image(ib_geometry *g, const ib_config *cfg, const ib_vis_info *info, const ib_extent *extent,
+                              ib_error *err)
+{
+    double lowest, highest, longest = 0, dish = INFINITY;
+
+    extremes(info, &lowest, &highest);
+    for (size_t s = 0; s < info->n_spw; s++)
+        longest = fmax(longest, extent[s].uv);
+    for (size_t a = 0; a < info->n_antenna; a++)
+        if (info->dish[a] > 0)
+            dish = fmin(dish, info->dish[a]);
+
+    for (int axis = 0; axis < 2; axis++) {
+        g->cell[axis] = cfg->cell[axis] > 0 ? cfg->cell[axis] : info->cell[axis];
+        if (!(g->cell[axis] > 0)) {
+            if (!(longest > 0))
+                return ib_fail(
+                    err, IB_EDATA,
+                    "all baselines have zero length in the uv plane, so no pixel size can be derived; give --cell");
+            g->cell[axis] = round_cell(IB_LIGHT / (5 * longest * highest));
+        }
+        size_t *n = axis ? &g->ny : &g->nx;
+        int64_t size = cfg->imsize[axis] > 0 ? cfg->imsize[axis] : info->imsize[axis];
+        if (size <= 0) {
+            const double field = 2 * 1.02 * IB_LIGHT / (lowest * dish); /* 0 when no dish is known */
+            size = field > 0 ? (int64_t)ib_good_size(fmin(field / g->cell[axis], MAX_AUTO_SIZE)) : 512;
+            if (size < 64)
+                size = 64;
+        }
+        if (size < 8 || size > MAX_SIZE)
+            return ib_fail(err, IB_EUSAGE, "--imsize: %lld pixels is not between 8 and %d", (long long)size,
+                           MAX_SIZE);
+        *n = (size_t)size;
+        if (g->cell[axis] * (double)size > 1.99)
+            return ib_fail(
+                err, IB_EUSAGE,
+                "--cell x --imsize: %g rad is more than the sky has (direction cosines reach 1); make one of them smaller",
+                g->cell[axis] * (double)size);
+    }
+    return IB_OK;
+}
+
+static ib_status choose_grid(ib_plan *plan, const ib_config *cfg, const ib_isa *isa, ib_error *err)
+{
+    ib_geometry *g = &plan->geometry;
+
+    g->support = (int)cfg->support;
+    g->grid_nx = ib_good_size(cfg->padding * (double)g->nx);
+    g->grid_ny = ib_good_size(cfg->padding * (double)g->ny);
+    plan->padding = fmin((double)g->grid_nx / (double)g->nx, (double)g->grid_ny / (double)g->ny);
+    if (g->grid_nx < (size_t)g->support + 2 || g->grid_ny < (size_t)g->support + 2)
+        return ib_fail(
+            err, IB_EUSAGE,
+            "--support %d does not fit the grid of %zu x %zu cells; use a larger --imsize or a smaller --support",
+            g->support, g->grid_nx, g->grid_ny);
+
+    isa->patch[cfg->precision](g->support, &g->patch);
+    const size_t step = 8; /* cells: rows and the zero column start on 64 bytes */
+    g->margin = ((size_t)g->support / 2 + (size_t)g->patch.group_u + step) / step * step;
+    g->stride = (g->margin + g->grid_nx / 2 + 1 + (size_t)g->patch.patch_u + step - 1) / step * step;
+    if (g->stride % 64 == 0)
+        g->stride += step; /* rows a power of two apart would share few sets of the cache */
+    g->height = g->grid_ny + 1 + (size_t)g->patch.patch_v;
+
+    /* Two tiles of one colour must not touch a common cell: a tile's samples reach one cell (drift) and a group before
+       it, and a patch beyond it. */
+    const int reach_u = g->patch.patch_u + g->patch.group_u, reach_v = g->patch.patch_v + g->patch.group_v;
+    const int reach = 2 + (reach_u > reach_v ? reach_u : reach_v);
+    g->tile = (size_t)(reach < 48 ? 48 : (reach + 15) / 16 * 16);
+    return IB_OK;
+}
+
+/* ---- channels ---------------------------------------------------------------------------------------------- */
+
+typedef struct channel {
+    double  freq, width;
+    ib_part part;
+} channel;
+
+static int ascending(const void *a, const void *b)
+{
+    const channel *x = a, *y = b;
+    if (x->freq != y->freq)
+        return x->freq < y->freq ? -1 : 1;
+    return x->part.spw != y->part.spw ? (x->part.spw < y->part.spw ? -1 : 1)
+                                      : (x->part.chan > y->part.chan) - (x->part.chan < y->part.chan);
+}
+
+/* The input channels in image order. One window keeps its own order; several are sorted by frequency (downwards when all
+   of them descend), so that windows of the same frequencies meet in the same image channel. */
+static void order_channels(channel *list, size_t n, const ib_vis_info *info)
+{
+    bool   all_down = true;
+    size_t k = 0;
+
+    for (size_t s = 0; s < info->n_spw; s++) {
+        const ib_spw *w = &info->spw[s];
+        all_down = all_down && w->n_chan > 1 && w->freq[w->n_chan - 1] < w->freq[0];
+        for (size_t c = 0; c < w->n_chan; c++)
+            list[k++] = (channel){w->freq[c], w->width[c], {(uint32_t)s, (uint32_t)c}};
+    }
+    if (info->n_spw == 1)
+        return;
+    qsort(list, n, sizeof *list, ascending);
+    for (size_t i = 0; all_down && i < n / 2; i++) {
+        const channel swap = list[i];
+        list[i] = list[n - 1 - i];
+        list[n - 1 - i] = swap;
+    }
+}
+
+static ib_status choose_channels(ib_plan *plan, const ib_config *cfg, const ib_vis_info *info, ib_error *err)
+{
+    size_t   n = 0;
+    channel *list = NULL;
+
+    for (size_t s = 0; s < info->n_spw; s++)
+        n += info->spw[s].n_chan;
+    list = ib_alloc(n, sizeof *list, "channels", err);
+    plan->part = ib_alloc(n, sizeof *plan->part, "channels", err);
+    plan->part_first = ib_alloc(n + 1, sizeof *plan->part_first, "channels", err);
+    plan->freq = ib_alloc(n, sizeof *plan->freq, "channels", err);
+    plan->width = ib_alloc(n, sizeof *plan->width, "channels", err);
+    if (!list || !plan->part || !plan->part_first || !plan->freq || !plan->width) {
+        ib_free(list);
+        return err->status;
+    }
+    order_channels(list, n, info);
+
+    size_t chan = 0, distinct = 0;
+    double first = 0, sum = 0, low = INFINITY, high = 0;
+    for (size_t i = 0; i < n; i++) {
+        const bool same = i && fabs(list[i].freq - list[i - 1].freq) <= 0.01 * list[i].width;
+        distinct += !same;
+        const bool join = i && (cfg->mode == IB_MFS || same || (distinct - 1) % (size_t)cfg->bin != 0);
+        if (!join) {
+            plan->part_first[chan++] = i;
+            first = sum = 0;
+            low = INFINITY;
+            high = 0;
+        }
+        plan->part[i] = list[i].part;
+        sum += list[i].freq;
+        first += 1;
+        low = fmin(low, list[i].freq - list[i].width / 2);
+        high = fmax(high, list[i].freq + list[i].width / 2);
+        plan->freq[chan - 1] = sum / first;
+        plan->width[chan - 1] = high - low;
+    }
+    plan->part_first[chan] = n;
+    plan->n_chan = chan;
+
+    plan->even = true;
+    const double step = chan > 1 ? (plan->freq[chan - 1] - plan->freq[0]) / (double)(chan - 1) : plan->width[0];
+    for (size_t i = 0; i < chan; i++)
+        plan->even = plan->even && fabs(plan->freq[i] - plan->freq[0] - (double)i * step) <= 0.01 * fabs(step);
+    if (chan > 1 && step == 0)
+        plan->even = false;
+    ib_free(list);
+    return IB_OK;
+}
+
+static ib_status choose_bins(ib_plan *plan, const ib_vis_info *info, const ib_extent *extent, ib_error *err)
+{
+    const ib_geometry *g = &plan->geometry;
+
+    plan->bin = ib_alloc_zero(info->n_spw, sizeof *plan->bin, "bins", err);
+    plan->bin_freq = ib_alloc_zero(info->n_spw, sizeof *plan->bin_freq, "bins", err);
+    if (!plan->bin || !plan->bin_freq)
+        return err->status;
+    for (size_t s = 0; s < info->n_spw; s++) {
+        const ib_spw *w = &info->spw[s];
+        const double  cells_per_hz =
+            fmax(extent[s].u * g->cell[0] * (double)g->grid_nx, extent[s].v * g->cell[1] * (double)g->grid_ny) /
+            IB_LIGHT;
+        size_t n = 0;
+
+        plan->bin[s] = ib_alloc(w->n_chan, sizeof **plan->bin, "bins", err);
+        plan->bin_freq[s] = ib_alloc(w->n_chan, sizeof **plan->bin_freq, "bins", err);
+        if (!plan->bin[s] || !plan->bin_freq[s])
+            return err->status;
+        for (size_t c = 0; c < w->n_chan; c++) {
+            if (!n || fabs(w->freq[c] - plan->bin_freq[s][n - 1]) * cells_per_hz > DRIFT)
+                plan->bin_freq[s][n++] = w->freq[c];
+            plan->bin[s][c] = (uint32_t)(n - 1);
+        }
+    }
+    return IB_OK;
+}
+
+/* ---- dealing ----------------------------------------------------------------------------------------------- */
+
+static ib_status choose_units(ib_plan *plan, const ib_config *cfg, int n_rank, ib_error *err)
+{
+    const size_t n_part = plan->part_first[plan->n_chan];
+
+    plan->n_unit = plan->n_chan;
+    if (plan->mode == IB_MFS) {
+        plan->n_unit = n_part < MAX_SHARES ? n_part : MAX_SHARES;
+        plan->share_first = ib_alloc(plan->n_unit + 1, sizeof *plan->share_first, "shares", err);
+        if (!plan->share_first)
+            return err->status;
+        for (size_t k = 0; k <= plan->n_unit; k++)
+            plan->share_first[k] = n_part * k / plan->n_unit;
+    }
+    plan->n_chunk = cfg->chunks > 0 ? (size_t)cfg->chunks : plan->n_unit;
+    if (plan->n_chunk > plan->n_unit)
+        plan->n_chunk = plan->n_unit;
+    if ((size_t)n_rank > plan->n_chunk) {
+        if (plan->n_chunk < plan->n_unit)
+            return ib_fail(
+                err, IB_EUSAGE,
+                "%d ranks cannot share %zu chunks; start at most %zu ranks or ask for more --chunks (there are %zu channels)",
+                n_rank, plan->n_chunk, plan->n_chunk, plan->n_unit);
+        return ib_fail(
+            err, IB_EUSAGE,
+            "%d ranks cannot share %zu channel%s; start at most %zu rank%s and give the other cores to threads (OMP_NUM_THREADS)",
+            n_rank, plan->n_unit, plan->n_unit == 1 ? "" : "s", plan->n_unit, plan->n_unit == 1 ? "" : "s");
+    }
+    return IB_OK;
+}
+
+ib_range ib_plan_share(const ib_plan *plan, int rank, int n_rank)
+{
+    const size_t r = (size_t)rank, n = (size_t)n_rank;
+    const size_t chunk0 = plan->n_chunk * r / n, chunk1 = plan->n_chunk * (r + 1) / n;
+    const size_t unit0 = plan->n_unit * chunk0 / plan->n_chunk, unit1 = plan->n_unit * chunk1 / plan->n_chunk;
+    return (ib_range){unit0, unit1 - unit0};
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------------ */
+
+/* What the input asks for, at its largest. */
+typedef struct demand {
+    size_t rows;         /* of a block */
+    size_t sample_bytes; /* of one channel x block */
+    size_t n_read;       /* input channels */
+    size_t unit;         /* input channels of an image channel */
+    bool   one_read;     /* every image channel comes from one window and one block of rows */
+} demand;
+
+static demand measure_demand(const ib_plan *plan, const ib_vis_info *info)
+{
+    demand d = {.one_read = true};
+
+    for (size_t s = 0; s < info->n_spw; s++) {
+        const ib_spw *w = &info->spw[s];
+        const size_t  rows = w->n_row < BLOCK_ROWS ? w->n_row : BLOCK_ROWS;
+        const size_t  each = 2 * sizeof(float) + 1 + (w->weight_per_channel ? sizeof(float) : 0);
+        d.rows = rows > d.rows ? rows : d.rows;
+        d.sample_bytes = rows * w->n_corr * each > d.sample_bytes ? rows * w->n_corr * each : d.sample_bytes;
+        d.one_read = d.one_read && w->n_row <= BLOCK_ROWS;
+        d.n_read += w->n_chan;
+    }
+    for (size_t c = 0; c < plan->n_chan; c++) {
+        const size_t n = plan->part_first[c + 1] - plan->part_first[c];
+        d.unit = n > d.unit ? n : d.unit;
+        for (size_t i = plan->part_first[c] + 1; i < plan->part_first[c + 1]; i++)
+            d.one_read = d.one_read && plan->part[i].spw == plan->part[i - 1].spw;
+    }
+    return d;
+}
+
+/* Bins that n consecutive input channels may need at once, and the previous read's last one. */
+static size_t most_bins(const ib_plan *plan, const ib_vis_info *info, size_t n)
+{
+    size_t most = 1;
+
+    for (size_t s = 0; s < info->n_spw; s++)
+        for (size_t c = 0; c < info->spw[s].n_chan; c++) {
+            const size_t last = c + n < info->spw[s].n_chan ? c + n - 1 : info->spw[s].n_chan - 1;
+            const size_t bins = plan->bin[s][last] - plan->bin[s][c] + 1;
+            most = bins > most ? bins : most;
+        }
+    return most;
+}
+
+/* Buffers that wait in a tree of n leaves, and one that is filled. */
+static int64_t tree_nodes(size_t n)
+{
+    int64_t nodes = n > 1 ? 2 : 1;
+
+    for (; n > 1; n /= 2)
+        nodes++;
+    return nodes;
+}
+
+/* What one rank needs, term by term, as imager.c allocates it. */
+static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, int n_thread, int64_t base_bytes)
+{
+    const ib_geometry *g = &plan->geometry;
+    const size_t       real = cfg->precision == IB_DOUBLE ? sizeof(double) : sizeof(float);
+    const size_t       pixels = g->nx * g->ny, grids = (size_t)plan->n_grid * ib_grid_bytes(g, cfg->precision);
+    const size_t       density = plan->needs_density ? (size_t)plan->n_stokes * pixels * sizeof(double) : 0;
+    size_t             mips = 0;
+
+    for (size_t k = 1; k <= ib_mip_levels(g->nx, g->ny); k++)
+        mips += ib_mip_size(g->nx, k) * ib_mip_size(g->ny, k);
+    const size_t thread = (pixels + mips) * sizeof(float) + ib_histogram_bins(g->nx, g->ny) * sizeof(int64_t) +
+                          2 * g->grid_nx * real + IB_SCRATCH_BYTES + (size_t)plan->n_grid * IB_BATCH * 2 * real +
+                          IB_BATCH * 80;
+    const size_t row = sizeof(double[3]) + sizeof(int32_t[2]) + IB_MAX_CORR * sizeof(float);
+
+    plan->base_bytes = base_bytes;
+    plan->lane_bytes = (int64_t)(grids + density);
+    plan->sample_bytes = (int64_t)d->sample_bytes;
+    plan->order_bytes = (int64_t)(d->rows * (2 * sizeof(double) + sizeof(uint32_t) + 2 * 16));
+    plan->fixed_bytes = (int64_t)(d->rows * row + 64 * d->n_read + 512 * plan->n_chan + (size_t)n_thread * thread) +
+                        (4 << 20); /* tables of taps, plans, files */
+    plan->tree_bytes = plan->mode == IB_MFS ? tree_nodes(plan->n_unit) * (int64_t)grids : 0;
+    if (plan->density_all)
+        plan->tree_bytes += tree_nodes(plan->n_unit) * (int64_t)density;
+}
+
+static int64_t bytes_of(const ib_plan *plan, const ib_vis_info *info, size_t n_lane, size_t n_read)
+{
+    return plan->base_bytes + plan->fixed_bytes + plan->tree_bytes + (int64_t)n_lane * plan->lane_bytes +
+           (int64_t)n_read * plan->sample_bytes + (int64_t)most_bins(plan, info, n_read) * plan->order_bytes;
+}
+
+/* As many grids as there are threads, and a read as long as is useful, within the limit. */
+static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis_info *info, int n_rank, int n_thread,
+                               int64_t base_bytes, ib_error *err)
+{
+    const demand   d = measure_demand(plan, info);
+    const ib_range most = ib_plan_share(plan, n_rank - 1, n_rank);
+    const size_t   unit = plan->mode == IB_CUBE && d.one_read ? d.unit : 1; /* input channels read together */
+
+    plan->fused = plan->mode == IB_CUBE && d.one_read;
+    plan->block_rows = BLOCK_ROWS;
+    count_bytes(plan, cfg, &d, n_thread, base_bytes);
+
+    const int64_t least = bytes_of(plan, info, 1, unit);
+    if (least > cfg->memory)
+        return ib_fail(err, IB_ENOMEM,
+                       "--memory: %lld bytes per rank are too few; %lld (%.0f MiB) would do, or a smaller --imsize",
+                       (long long)cfg->memory, (long long)least, ceil((double)least / 1048576));
+
+    size_t n_lane = plan->mode == IB_MFS ? 1 : (size_t)n_thread < most.n + 1 ? (size_t)n_thread : most.n + 1;
+    while (n_lane > 1 && bytes_of(plan, info, n_lane, plan->fused ? n_lane * unit : 1) > cfg->memory)
+        n_lane--;
+
+    const size_t all = plan->mode == IB_MFS ? d.n_read : (most.n + 1) * d.unit;
+    size_t       n_read = (size_t)(READ_AHEAD / (plan->sample_bytes + 1)) + 1;
+    if (plan->fused && n_read < 4 * n_lane * unit)
+        n_read = 4 * n_lane * unit;
+    n_read = n_read < all ? n_read : all;
+    n_read = (n_read + unit - 1) / unit * unit;
+    while (n_read > unit && bytes_of(plan, info, n_lane, n_read) > cfg->memory)
+        n_read = (n_read / 2 + unit - 1) / unit * unit;
+
+    plan->n_lane = n_lane;
+    plan->window = plan->fused ? n_read / unit : n_read;
+    plan->total_bytes = bytes_of(plan, info, n_lane, n_read);
+    return IB_OK;
+}
+
+/* Planes that are compared with the direct sum, and pixels of each: so few that the check stays a few per cent of the
+   work. An mfs image is one plane of all samples, so it gets fewer pixels the more samples there are. */
+static void choose_check(ib_plan *plan, const ib_config *cfg, const ib_vis_info *info)
+{
+    double samples = 0;
+
+    for (size_t s = 0; s < info->n_spw; s++)
+        samples += (double)info->spw[s].n_row * (double)info->spw[s].n_chan;
+    plan->n_check = cfg->check ? 1 + plan->n_chan / 256 : 0;
+    if (plan->n_check > 16)
+        plan->n_check = 16;
+    const double each = samples / (double)plan->n_chan;
+    plan->n_pixel = each <= 2e6 ? 8 : each <= 2e7 ? 4 : 2;
+}
+
+ib_status ib_plan_make(ib_plan *plan, const ib_config *cfg, const ib_vis_info *info, const ib_extent *extent,
+                       int n_rank, int n_thread, int64_t base_bytes, ib_error *err)
+{
+    const ib_isa *isa = ib_isa_find(cfg->isa);
+    size_t        n_stokes = 0;
+    double        lowest, highest, longest_w = 0;
+
+    memset(plan, 0, sizeof *plan);
+    if (!isa)
+        return ib_fail(err, IB_EUNSUPPORTED,
+                       "--isa %s: this program or machine has no such instruction set; use auto", cfg->isa);
+    ib_status rc = choose_image(&plan->geometry, cfg, info, extent, err);
+    if (!rc)
+        rc = choose_grid(plan, cfg, isa, err);
+    if (!rc)
+        rc = ib_planes_choose(info, cfg->stokes, plan->stokes, &n_stokes, err);
+    if (rc)
+        return rc;
+
+    plan->mode = cfg->mode;
+    plan->n_stokes = (int)n_stokes;
+    plan->psf = cfg->psf;
+    plan->n_grid = plan->n_stokes * (cfg->psf ? 2 : 1);
+    plan->needs_density = cfg->weighting != IB_NATURAL;
+    plan->density_all = plan->mode == IB_MFS || cfg->density == IB_DENSITY_ALL;
+
+    rc = choose_channels(plan, cfg, info, err);
+    if (!rc)
+        rc = choose_bins(plan, info, extent, err);
+    if (!rc)
+        rc = choose_units(plan, cfg, n_rank, err);
+    if (!rc)
+        rc = choose_window(plan, cfg, info, n_rank, n_thread, base_bytes, err);
+    if (rc)
+        return rc;
+
+    /* 2 pi w (1 - n) at the corner of the image, imaging-spec 8.1. */
+    const ib_geometry *g = &plan->geometry;
+    const double l = g->cell[0] * (double)g->nx / 2, m = g->cell[1] * (double)g->ny / 2, r2 = fmin(1, l * l + m * m);
+    extremes(info, &lowest, &highest);
+    for (size_t s = 0; s < info->n_spw; s++)
+        longest_w = fmax(longest_w, extent[s].w);
+    plan->w_phase = 2 * IB_PI * longest_w * highest / IB_LIGHT * r2 / (1 + sqrt(1 - r2));
+    choose_check(plan, cfg, info);
+    return IB_OK;
+}
+
+void ib_plan_clear(ib_plan *plan, const ib_vis_info *info)
+{
+    for (size_t s = 0; s < info->n_spw; s++) {
+        if (plan->bin)
+            ib_free(plan->bin[s]);
+        if (plan->bin_freq)
+            ib_free(plan->bin_freq[s]);
+    }
+    ib_free(plan->bin);
+    ib_free(plan->bin_freq);
+    ib_free(plan->freq);
+    ib_free(plan->width);
+    ib_free(plan->part_first);
+    ib_free(plan->part);
+    ib_free(plan->share_first);
+    memset(plan, 0, sizeof *plan);
+}

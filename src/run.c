@@ -1,0 +1,900 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The job over MPI: who does what, in which order, and what happens when one rank fails. No arithmetic, no formats. */
+#include "base/comm.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/option.h"
+#include "base/text.h"
+#include "base/trace.h"
+#include "gridder/fft.h"
+#include "gridder/imager.h"
+#include "io/io.h"
+
+#include <math.h>
+#include <omp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_SINKS = 4, MAX_NOTES = 48, NOTE = 256 };
+
+static volatile sig_atomic_t interrupted;
+
+void ib_interrupt(void)
+{
+    interrupted = 1;
+}
+
+/* A file being written: one product in one format. */
+typedef struct output {
+    const ib_sink_ops *ops;
+    ib_product         product;
+    ib_layout          layout;
+    void              *sink;
+    bool               created;
+} output;
+
+typedef struct job {
+    const ib_config *cfg;
+    MPI_Comm         comm;
+    int              rank, n_rank, n_thread;
+    ib_result       *result;
+    ib_timers        timers;
+
+    ib_source  *source;
+    ib_vis_info info;
+    bool        described;
+    ib_extent  *extent;
+    ib_plan     plan;
+    ib_imager  *imager;
+    ib_port     port;
+
+    ib_cube cube[IB_N_PRODUCTS];
+    output  output[MAX_SINKS];
+    int     n_output;
+    char    note_text[MAX_NOTES][NOTE];
+    ib_note note[MAX_NOTES];
+    size_t  n_note;
+    int64_t written;
+
+    ib_range    units;
+    ib_outcome *outcome; /* of this rank's units; on rank 0 then of all */
+    ib_notice   notice;
+    uint64_t    shown;
+    double      work_began;
+    ib_error    stop; /* why `between` said stop */
+} job;
+
+/* ---- input --------------------------------------------------------------------------------------------------- */
+
+static ib_status port_rows(void *self, size_t spw, ib_range rows, const ib_rows *into, ib_error *err)
+{
+    return ib_source_rows(((job *)self)->source, spw, rows, into, err);
+}
+
+static ib_status port_read(void *self, size_t spw, ib_range chans, ib_range rows, const ib_samples *into,
+                           ib_error *err)
+{
+    return ib_source_read(((job *)self)->source, spw, chans, rows, into, err);
+}
+
+/* What the rows reach: rank 0 looks at all of them, block by block. */
+static ib_status measure_rows(job *j, ib_error *err)
+{
+    enum { BLOCK = 1 << 18 };
+    double(*uvw)[3] = ib_alloc(BLOCK, sizeof *uvw, "rows", err);
+    int32_t(*antenna)[2] = ib_alloc(BLOCK, sizeof *antenna, "rows", err);
+    ib_status rc = uvw && antenna ? IB_OK : err->status;
+
+    for (size_t s = 0; !rc && s < j->info.n_spw; s++)
+        for (size_t row = 0; !rc && row < j->info.spw[s].n_row; row += BLOCK) {
+            const size_t  left = j->info.spw[s].n_row - row, n = left < BLOCK ? left : BLOCK;
+            const ib_rows into = {.uvw = uvw, .antenna = antenna};
+            ib_extent    *e = &j->extent[s];
+
+            rc = ib_source_rows(j->source, s, (ib_range){row, n}, &into, err);
+            for (size_t r = 0; !rc && r < n; r++) {
+                const double u = uvw[r][0], v = uvw[r][1], w = uvw[r][2];
+                if (antenna[r][0] == antenna[r][1])
+                    e->n_auto++;
+                else if (!isfinite(u) || !isfinite(v) || !isfinite(w))
+                    e->n_not_finite++;
+                else {
+                    e->u = fmax(e->u, fabs(u));
+                    e->v = fmax(e->v, fabs(v));
+                    e->w = fmax(e->w, fabs(w));
+                    e->uv = fmax(e->uv, hypot(u, v));
+                }
+            }
+        }
+    ib_free(uvw);
+    ib_free(antenna);
+    return rc;
+}
+
+/* Fields are imaged together only where they share a phase centre. */
+static ib_status check_fields(const ib_vis_info *info, ib_error *err)
+{
+    const ib_field *first = NULL;
+
+    for (size_t f = 0; f < info->n_field; f++) {
+        const ib_field *field = &info->field[f];
+        if (!field->selected)
+            continue;
+        if (!first)
+            first = field;
+        const double tiny = 1e-9; /* rad: 0.2 mas, far below any cell but those of very long baselines */
+        if (fabs(field->dec - first->dec) > tiny ||
+            fabs(remainder(field->ra - first->ra, 2 * IB_PI)) * cos(first->dec) > tiny)
+            return ib_fail(
+                err, IB_EUNSUPPORTED,
+                "fields %d (%s) and %d (%s) have different phase centres, and mosaics are not imaged; choose one of the %zu fields with --field",
+                first->id, first->name, field->id, field->name, info->n_field);
+    }
+    return IB_OK;
+}
+
+static ib_status open_input(job *j, ib_error *err)
+{
+    double    start = ib_now();
+    ib_status rc = ib_source_open(&j->source, j->cfg, &j->info, err);
+
+    j->described = !rc;
+    if (!rc)
+        rc = check_fields(&j->info, err);
+    if ((rc = ib_agree(j->comm, rc, err)))
+        return rc;
+    if (!j->rank && j->info.column[0])
+        ib_say("reads column %s", j->info.column);
+
+    j->extent = ib_alloc_zero(j->info.n_spw, sizeof *j->extent, "windows", err);
+    rc = j->extent ? IB_OK : err->status;
+    if (!rc && !j->rank)
+        rc = measure_rows(j, err);
+    if ((rc = ib_agree(j->comm, rc, err)))
+        return rc;
+    ib_broadcast(j->extent, j->info.n_spw * sizeof *j->extent, 0, j->comm);
+    ib_book(&j->timers, IB_PHASE_OPEN, &start);
+    return IB_OK;
+}
+
+/* ---- outputs --------------------------------------------------------------------------------------------------- */
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t n = strlen(text), m = strlen(end);
+    return n > m && !strcmp(text + n - m, end);
+}
+
+/* Name of the outputs without suffix: as asked for, or after the input. */
+static bool base_name(const job *j, char *base, size_t size, bool *fits_only)
+{
+    const char *given = j->cfg->output, *input = j->cfg->input;
+    int         n;
+
+    *fits_only = false;
+    if (*given) {
+        n = snprintf(base, size, "%s", given);
+        *fits_only = ends_with(given, ".fits");
+        for (const char *const *s = (const char *const[]){".hdf5", ".h5", ".fits", NULL}; *s && n < (int)size; s++)
+            if (ends_with(base, *s)) {
+                base[strlen(base) - strlen(*s)] = 0;
+                break;
+            }
+        return n < (int)size;
+    }
+    if (!*input)
+        input = IB_DEFAULT_INPUT;
+    if (!strncmp(input, "sim:", 4)) {
+        n = snprintf(base, size, "%.*s", (int)strcspn(input + 4, ","), input + 4);
+        return n < (int)size;
+    }
+    size_t length = strlen(input);
+    while (length > 1 && input[length - 1] == '/')
+        length--;
+    size_t first = length;
+    while (first && input[first - 1] != '/')
+        first--;
+    n = snprintf(base, size, "%.*s", (int)(length - first), input + first);
+    if (n >= (int)size)
+        return false;
+    const bool native = ends_with(base, ".h5") || ends_with(base, ".hdf5");
+    char      *dot = strrchr(base, '.');
+    if (dot && dot != base)
+        *dot = 0;
+    if (native && strlen(base) + 7 < size)
+        strcat(base, ".image"); /* never the name of the input */
+    return true;
+}
+
+static ib_status name_outputs(job *j, ib_error *err)
+{
+    char base[400];
+    bool fits_only;
+
+    if (!base_name(j, base, sizeof base, &fits_only))
+        return ib_fail(err, IB_EUSAGE, "--output: a name of more than %zu characters; choose a shorter one",
+                       sizeof base - 1);
+    for (int product = 0; product < (j->cfg->psf ? 2 : 1); product++)
+        for (int format = fits_only; format < (j->cfg->fits || fits_only ? 2 : 1); format++) {
+            output *o = &j->output[j->n_output++];
+            o->ops = ib_sink_find(format ? "fits" : "hdf5");
+            o->product = (ib_product)product;
+            snprintf(o->layout.path, sizeof o->layout.path, "%s%s%s", base, product == IB_PSF ? ".psf" : "",
+                     o->ops->suffix);
+        }
+    /* What a simulation left under its own default name can always be made again. */
+    const bool ours = !*j->cfg->output && (!*j->cfg->input || !strncmp(j->cfg->input, "sim:", 4));
+    for (int i = 0; i < j->n_output && !j->cfg->overwrite && !ours; i++)
+        if (!access(j->output[i].layout.path, F_OK))
+            return ib_fail(err, IB_EUSAGE, "output %s exists; give --overwrite, or another name with --output",
+                           j->output[i].layout.path);
+    return IB_OK;
+}
+
+static void add_note(job *j, const char *name, const char *text)
+{
+    if (j->n_note == MAX_NOTES)
+        return;
+    snprintf(j->note_text[j->n_note], NOTE, "%s", text);
+    j->note[j->n_note] = (ib_note){name, j->note_text[j->n_note]};
+    j->n_note++;
+}
+
+/* The parameters that pixels depend on; not those of where and how the job ran, which must not change a byte. */
+static void describe_parameters(job *j, const char *fft_plan)
+{
+    const ib_geometry *g = &j->plan.geometry;
+    char               text[256];
+
+    add_note(j, "input", j->result->input);
+    for (size_t i = 0; i < ib_option_count(); i++) {
+        const ib_option *o = ib_option_at(i);
+        if (strcmp(o->group, "run") && strcmp(o->group, "output") && ib_option_render(j->cfg, i, text, sizeof text))
+            add_note(j, o->key, text);
+    }
+    snprintf(text, sizeof text, "%zu %zu", g->grid_nx, g->grid_ny);
+    add_note(j, "grid", text);
+    add_note(j, "isa-used", j->result->isa);
+    add_note(j, "column-used", j->info.column);
+    add_note(j, "fft-plan", strcspn(fft_plan, " ") ? fft_plan + strcspn(fft_plan, " ") : fft_plan);
+}
+
+static void describe_cubes(job *j)
+{
+    const ib_geometry *g = &j->plan.geometry;
+    const ib_field    *field = j->info.field;
+
+    while (!field->selected && field + 1 < j->info.field + j->info.n_field)
+        field++;
+    for (int product = 0; product < IB_N_PRODUCTS; product++) {
+        ib_cube *c = &j->cube[product];
+        *c = (ib_cube){
+            .product = product == IB_PSF ? "psf" : "dirty",
+            .unit = product == IB_PSF ? "" : "Jy/beam",
+            .nx = g->nx,
+            .ny = g->ny,
+            .n_chan = j->plan.n_chan,
+            .n_stokes = (size_t)j->plan.n_stokes,
+            .cell = {g->cell[0], g->cell[1]},
+            .ra = field->ra,
+            .dec = field->dec,
+            .freq = j->plan.freq,
+            .width = j->plan.width,
+            .even = j->plan.even,
+            .rest_freq = j->info.rest_freq,
+            .time = j->info.time_first,
+            .telescope = j->info.telescope,
+            .object = j->info.object[0] ? j->info.object : field->name,
+            .observer = j->info.observer,
+            .frame = j->info.frame,
+            .radesys = j->info.radesys,
+            .note = j->note,
+            .n_note = j->n_note,
+            .n_bin = ib_histogram_bins(g->nx, g->ny),
+            .n_mip = ib_mip_levels(g->nx, g->ny),
+        };
+        memcpy(c->stokes, j->plan.stokes, sizeof c->stokes);
+    }
+}
+
+static ib_status create_outputs(job *j, ib_error *err)
+{
+    ib_status rc = IB_OK;
+
+    for (int i = 0; i < j->n_output && !rc && !j->rank; i++) {
+        output *o = &j->output[i];
+        char    path[sizeof o->layout.path];
+        memcpy(path, o->layout.path, sizeof path);
+        rc = o->ops->create(path, &j->cube[o->product], &o->layout, err);
+        o->created = !rc;
+    }
+    if ((rc = ib_agree(j->comm, rc, err)))
+        return rc;
+    for (int i = 0; i < j->n_output && !rc; i++) {
+        output *o = &j->output[i];
+        MPI_Bcast(&o->layout, (int)sizeof o->layout, MPI_BYTE, 0, j->comm);
+        rc = o->ops->attach(&o->sink, &o->layout, &j->cube[o->product], err);
+    }
+    return ib_agree(j->comm, rc, err);
+}
+
+static ib_status port_write(void *self, ib_product product, const ib_plane *plane, ib_error *err)
+{
+    job      *j = self;
+    ib_status rc = IB_OK;
+
+    for (int i = 0; i < j->n_output && !rc; i++)
+        if (j->output[i].product == product)
+            rc = j->output[i].ops->write(j->output[i].sink, plane, err);
+    return rc;
+}
+
+/* Let go of the files; whole ones get their names when everything went well, the others vanish. Collective. */
+static ib_status close_outputs(job *j, ib_status rc, ib_error *err)
+{
+    double start = ib_now();
+
+    for (int i = 0; i < j->n_output; i++)
+        if (j->output[i].sink) {
+            ib_error        mine;
+            const ib_status late = j->output[i].ops->detach(j->output[i].sink, &mine);
+            j->output[i].sink = NULL;
+            if (late && !rc) {
+                *err = mine;
+                rc = late;
+            }
+        }
+    rc = ib_agree(j->comm, rc, err);
+
+    const size_t n_beam = j->plan.n_chan * (size_t)j->plan.n_stokes;
+    double      *beam = NULL;
+    if (!rc && !j->rank && j->cfg->psf) {
+        beam = ib_alloc(n_beam, 3 * sizeof *beam, "beams", err);
+        rc = beam ? IB_OK : err->status;
+        for (size_t k = 0; beam && k < n_beam; k++)
+            memcpy(beam + 3 * k, j->outcome[k / (size_t)j->plan.n_stokes].beam[k % (size_t)j->plan.n_stokes],
+                   3 * sizeof *beam);
+    }
+    for (int i = 0; i < j->n_output && !j->rank; i++) {
+        output *o = &j->output[i];
+        if (!rc) {
+            rc = o->ops->commit(&o->layout, &j->cube[o->product], beam, err);
+            o->created = false;
+            snprintf(j->result->output[i], sizeof j->result->output[i], "%s", rc ? "" : o->layout.path);
+            j->written += (int64_t)o->layout.bytes;
+        } else if (o->created)
+            o->ops->abandon(&o->layout);
+    }
+    ib_free(beam);
+    ib_book(&j->timers, IB_PHASE_CLOSE, &start);
+    return ib_agree(j->comm, rc, err);
+}
+
+/* ---- plan ------------------------------------------------------------------------------------------------------ */
+
+static void print_plan(const job *j, const char *fft_plan)
+{
+    const ib_plan     *p = &j->plan;
+    const ib_geometry *g = &p->geometry;
+
+    printf("PLAN %s\n", j->result->input);
+    printf("  image     %zu x %zu pixels of %s x %s, %zu channel%s x %d plane%s (%s)%s\n", g->nx, g->ny,
+           ib_text_angle(g->cell[0]).s, ib_text_angle(g->cell[1]).s, p->n_chan, p->n_chan == 1 ? "" : "s",
+           p->n_stokes, p->n_stokes == 1 ? "" : "s", j->result->stokes, p->psf ? ", dirty and PSF" : "");
+    printf("  grid      %zu x %zu cells (padding %.3f), support %d, groups of %d x %d cells, tiles of %zu, %s\n",
+           g->grid_nx, g->grid_ny, p->padding, g->support, g->patch.group_u, g->patch.group_v, g->tile,
+           j->result->isa);
+    if (*fft_plan)
+        printf("  transform %s\n", fft_plan);
+    printf("  work      %zu rows, %zu input channels in %zu chunks over %d rank%s x %d thread%s\n", j->result->n_row,
+           j->result->n_chan_in, p->n_chunk, j->n_rank, j->n_rank == 1 ? "" : "s", j->n_thread,
+           j->n_thread == 1 ? "" : "s");
+    for (int r = 0; r < j->n_rank; r++)
+        if (r < 4 || r == j->n_rank - 1) {
+            const ib_range u = ib_plan_share(p, r, j->n_rank);
+            printf("  rank %-4d %s %zu to %zu\n", r, p->mode == IB_MFS ? "shares" : "channels", u.first,
+                   u.first + u.n - 1);
+        } else if (r == 4)
+            printf("  ...\n");
+    const ib_range most = ib_plan_share(p, j->n_rank - 1, j->n_rank);
+    printf("  balance   %.1f%% of the ideal: the last rank has %zu of %zu\n",
+           100.0 * (double)p->n_unit / ((double)j->n_rank * (double)most.n), most.n, p->n_unit);
+    const int64_t lanes = (int64_t)p->n_lane * p->lane_bytes;
+    const struct {
+        const char *what;
+        int64_t     bytes;
+    } terms[] = {
+        {"program and libraries, as measured", p->base_bytes},
+        {"rows, threads, tables", p->fixed_bytes},
+        {"grids and densities of the lanes", lanes},
+        {"samples of a window and their order",
+         p->total_bytes - p->base_bytes - p->fixed_bytes - lanes - p->tree_bytes},
+        {"partial sums", p->tree_bytes},
+        {"in all, per rank", p->total_bytes},
+        {"limit (--memory)", j->cfg->memory},
+    };
+    for (size_t i = 0; i < sizeof terms / sizeof *terms; i++)
+        printf("  memory    %12s  %s\n", ib_text_bytes((double)terms[i].bytes).s, terms[i].what);
+    printf("  window    %zu %s at a time, %zu lane%s%s\n", p->window,
+           p->mode == IB_MFS || !p->fused ? "input channels" : "channels", p->n_lane, p->n_lane == 1 ? "" : "s",
+           p->fused ? "" : "; channels gather samples over several reads");
+    printf("  w term    neglected phase at most %.3g rad\n", p->w_phase);
+    for (int i = 0; i < j->n_output; i++)
+        printf("  output    %s\n", j->output[i].layout.path);
+    fflush(stdout);
+}
+
+static ib_status make_plan(job *j, char fft_plan[80], char **wisdom, ib_error *err)
+{
+    const ib_config *cfg = j->cfg;
+    double           start = ib_now();
+    int64_t          base = (int64_t)ib_mem_resident(), largest;
+
+    MPI_Allreduce(&base, &largest, 1, MPI_INT64_T, MPI_MAX, j->comm);
+    ib_status rc = ib_plan_make(&j->plan, cfg, &j->info, j->extent, j->n_rank, j->n_thread, largest, err);
+    if (!rc)
+        rc = name_outputs(j, err);
+    if ((rc = ib_agree(j->comm, rc, err)))
+        return rc;
+    j->units = ib_plan_share(&j->plan, j->rank, j->n_rank);
+
+    ib_result         *r = j->result;
+    const ib_geometry *g = &j->plan.geometry;
+    for (size_t s = 0; s < j->info.n_spw; s++) {
+        r->n_row += j->info.spw[s].n_row;
+        r->n_chan_in += j->info.spw[s].n_chan;
+        r->n_corr = j->info.spw[s].n_corr > r->n_corr ? j->info.spw[s].n_corr : r->n_corr;
+    }
+    r->nx = g->nx;
+    r->ny = g->ny;
+    r->grid_nx = g->grid_nx;
+    r->grid_ny = g->grid_ny;
+    r->n_chan = j->plan.n_chan;
+    r->n_stokes = (size_t)j->plan.n_stokes;
+    r->n_plane = r->n_chan * r->n_stokes * (cfg->psf ? 2 : 1);
+    memcpy(r->cell, g->cell, sizeof r->cell);
+    r->n_chunk = j->plan.n_chunk;
+    r->n_window = (j->units.n + j->plan.window - 1) / j->plan.window;
+    r->support = (int)cfg->support;
+    r->oversampling = (int)cfg->oversampling;
+    r->kernel = cfg->kernel;
+    r->lookup = cfg->lookup;
+    r->precision = cfg->precision;
+    r->padding = j->plan.padding;
+    r->w_phase = j->plan.w_phase;
+    r->plan_bytes = j->plan.total_bytes;
+    r->limit_bytes = cfg->memory;
+    snprintf(r->isa, sizeof r->isa, "%s", ib_isa_find(cfg->isa)->name);
+    snprintf(r->column, sizeof r->column, "%s", j->info.column);
+    for (int p = 0; p < j->plan.n_stokes; p++)
+        snprintf(r->stokes + strlen(r->stokes), sizeof r->stokes - strlen(r->stokes), "%s%s", p ? "," : "",
+                 ib_corr_name(j->plan.stokes[p]));
+
+    if (!j->rank && cfg->chunks > (int64_t)j->plan.n_chunk)
+        ib_say("--chunks %lld: there are %zu %s, so there will be %zu chunks", (long long)cfg->chunks, j->plan.n_unit,
+               j->plan.mode == IB_MFS ? "shares of input channels" : "channels", j->plan.n_chunk);
+    if (!j->rank && !j->plan.even)
+        ib_say(
+            "the %zu channels are not evenly spaced: the header numbers them, and their frequencies are in the cube's `frequency`; choose windows with --spw for a frequency axis",
+            j->plan.n_chan);
+    if (!j->rank && !cfg->plan)
+        rc = ib_transform_wisdom(g, cfg->precision, wisdom, fft_plan, err);
+    if ((rc = ib_agree(j->comm, rc, err)))
+        return rc;
+    if (!cfg->plan) {
+        uint64_t length = *wisdom ? strlen(*wisdom) + 1 : 0;
+        MPI_Bcast(&length, 1, MPI_UINT64_T, 0, j->comm);
+        if (j->rank)
+            *wisdom = ib_alloc(length, 1, "FFT plans", err);
+        if ((rc = ib_agree(j->comm, *wisdom ? IB_OK : err->status, err)))
+            return rc;
+        ib_broadcast(*wisdom, length, 0, j->comm);
+        MPI_Bcast(fft_plan, 80, MPI_CHAR, 0, j->comm);
+        snprintf(r->fft_plan, sizeof r->fft_plan, "%.79s", fft_plan);
+    }
+    ib_book(&j->timers, IB_PHASE_PLAN, &start);
+    return IB_OK;
+}
+
+/* ---- work ------------------------------------------------------------------------------------------------------ */
+
+static void show(void *self, uint64_t done)
+{
+    job *j = self;
+
+    if (done > j->shown) {
+        const double s = ib_now() - j->work_began;
+        j->shown = done;
+        ib_progress_update(done, ib_text_rate((double)done * j->plan.n_stokes / s, "vis/s").s);
+    }
+}
+
+static ib_status port_between(void *self, uint64_t done, ib_error *err)
+{
+    job *j = self;
+
+    if (ib_notice_poll(&j->notice, done))
+        return ib_fail(err, IB_EINTERNAL,
+                       "another rank has failed"); /* that rank's sentence is the one that is agreed on */
+    if (!j->rank)
+        show(j, j->notice.done);
+    if (interrupted)
+        return ib_fail(err, IB_EINTERRUPTED,
+                       "stopped by a signal before the image was whole; nothing was kept, start it again");
+    return IB_OK;
+}
+
+static bool port_urgent(void *self)
+{
+    (void)self;
+    return interrupted != 0;
+}
+
+/* The first rank that failed by itself, not the ones it stopped. Collective. */
+static ib_status agree_on_cause(job *j, ib_status rc, ib_error *err)
+{
+    const bool stopped = rc == IB_EINTERNAL && !strcmp(err->text, "another rank has failed");
+    int        mine = rc ? (stopped ? j->n_rank + j->rank : j->rank) : 2 * j->n_rank, lowest;
+
+    MPI_Allreduce(&mine, &lowest, 1, MPI_INT, MPI_MIN, j->comm);
+    if (lowest >= 2 * j->n_rank)
+        return IB_OK;
+    lowest %= j->n_rank;
+    err->rank = lowest;
+    MPI_Bcast(err, (int)sizeof *err, MPI_BYTE, lowest, j->comm);
+    return err->status;
+}
+
+/* Nodes of all ranks meet in rank 0's tree, from left to right. Collective. */
+static ib_status sum_trees(job *j, ib_tree *tree, ib_error *err)
+{
+    const size_t bytes = tree->n * (tree->precision == IB_DOUBLE ? sizeof(double) : sizeof(float));
+    double       start = ib_now();
+    ib_status    rc = IB_OK;
+    void        *spare = NULL;
+
+    /* What can fail comes before anything is sent. */
+    if (!j->rank && j->n_rank > 1) {
+        spare = ib_tree_buffer(tree, err);
+        rc = spare ? IB_OK : err->status;
+    }
+    if ((rc = ib_agree(j->comm, rc, err)))
+        return rc;
+    if (j->rank) {
+        MPI_Send(&tree->n_node, 1, MPI_INT, 0, 0, j->comm);
+        for (int i = 0; i < tree->n_node; i++) {
+            MPI_Send(&tree->node[i], (int)sizeof tree->node[i], MPI_BYTE, 0, 0, j->comm);
+            ib_send(tree->node[i].sum, bytes, 0, j->comm);
+        }
+    }
+    for (int r = 1; !j->rank && r < j->n_rank; r++) {
+        int n;
+        MPI_Recv(&n, 1, MPI_INT, r, 0, j->comm, MPI_STATUS_IGNORE);
+        for (int i = 0; i < n; i++) {
+            ib_tree_node node;
+            void        *sum = spare ? spare : ib_tree_buffer(tree, err);
+            MPI_Recv(&node, (int)sizeof node, MPI_BYTE, r, 0, j->comm, MPI_STATUS_IGNORE);
+            if (!sum) { /* keep the partners' messages moving; report after them */
+                rc = err->status;
+                sum = tree->n_node ? tree->node[tree->n_node - 1].sum : NULL;
+                ib_receive(sum, bytes, r, j->comm);
+                continue;
+            }
+            spare = NULL;
+            ib_receive(sum, bytes, r, j->comm);
+            node.sum = sum;
+            ib_tree_push(tree, node);
+        }
+    }
+    if (spare)
+        tree->spare[tree->n_spare++] = spare;
+    ib_book(&j->timers, IB_PHASE_SUM, &start);
+    return ib_agree(j->comm, rc, err);
+}
+
+static ib_status share_density(job *j, ib_error *err)
+{
+    ib_tree     *tree = ib_imager_densities(j->imager);
+    const size_t bytes = tree->n * sizeof(double);
+
+    ib_notice_begin(&j->notice, j->comm);
+    ib_status rc = ib_imager_weigh(j->imager, j->units, err);
+    ib_notice_end(&j->notice, rc != IB_OK, NULL, NULL);
+    rc = agree_on_cause(j, rc, err);
+    if (!rc)
+        rc = sum_trees(j, tree, err);
+    if (rc)
+        return rc;
+    double *total = j->rank ? ib_alloc(bytes, 1, "density of weights", err) : ib_tree_total(tree);
+    if (!(rc = ib_agree(j->comm, total ? IB_OK : err->status, err))) {
+        ib_broadcast(total, bytes, 0, j->comm);
+        ib_imager_set_density(j->imager, total);
+    }
+    if (j->rank)
+        ib_free(total);
+    ib_tree_clear(tree);
+    return rc;
+}
+
+static ib_status gather_outcomes(job *j, ib_error *err)
+{
+    ib_outcome *all = j->rank ? NULL : ib_alloc_zero(j->plan.n_unit, sizeof *all, "outcomes", err);
+    ib_status   rc = ib_agree(j->comm, j->rank || all ? IB_OK : err->status, err);
+
+    if (rc)
+        return rc;
+    ib_gather(j->outcome, j->units.n * sizeof *j->outcome, all, j->comm);
+    if (!j->rank) {
+        ib_free(j->outcome);
+        j->outcome = all;
+    }
+    return IB_OK;
+}
+
+static void add_counts(ib_counts *to, const ib_counts *from)
+{
+    to->read += from->read;
+    to->gridded += from->gridded;
+    to->flagged += from->flagged;
+    to->weightless += from->weightless;
+    to->not_finite += from->not_finite;
+    to->outside += from->outside;
+    to->autocorrelation += from->autocorrelation;
+}
+
+/* mfs: grids, tallies and direct sums of all shares meet on rank 0, which finishes the image. */
+static ib_status finish_mfs(job *j, ib_error *err)
+{
+    ib_status  rc = sum_trees(j, ib_imager_grids(j->imager), err);
+    ib_direct *direct = ib_imager_direct(j->imager);
+
+    if (!rc)
+        rc = gather_outcomes(j, err);
+    if (rc)
+        return rc;
+
+    ib_direct *all = j->rank ? NULL : ib_alloc((size_t)j->n_rank, sizeof *all, "direct sums", err);
+    if ((rc = ib_agree(j->comm, j->rank || all ? IB_OK : err->status, err)))
+        return rc;
+    ib_gather(direct, sizeof *direct, all, j->comm);
+    if (!j->rank) {
+        for (int r = 1; r < j->n_rank; r++)
+            ib_direct_merge(direct, &all[r]);
+        for (size_t k = 1; k < j->plan.n_unit; k++)
+            for (int p = 0; p < j->plan.n_stokes; p++) {
+                ib_tally *t = &j->outcome[0].tally[p];
+                t->weight += j->outcome[k].tally[p].weight;
+                t->outside += j->outcome[k].tally[p].outside;
+                add_counts(&t->counts, &j->outcome[k].tally[p].counts);
+            }
+        rc = ib_imager_finish(j->imager, &j->outcome[0], err);
+    }
+    ib_free(all);
+    return ib_agree(j->comm, rc, err);
+}
+
+static ib_status work(job *j, ib_error *err)
+{
+    uint64_t  samples = 0;
+    ib_status rc = IB_OK;
+
+    for (size_t s = 0; s < j->info.n_spw; s++)
+        samples += (uint64_t)j->info.spw[s].n_row * j->info.spw[s].n_chan;
+    if (j->plan.needs_density && j->plan.density_all && (rc = share_density(j, err)))
+        return rc;
+    ib_notice_begin(&j->notice, j->comm);
+    j->work_began = ib_now();
+    if (!j->rank)
+        ib_progress_start("imaging", samples, j->cfg->quiet);
+    rc = j->plan.mode == IB_MFS ? ib_imager_mfs(j->imager, j->units, j->outcome, err)
+                                : ib_imager_cube(j->imager, j->units, j->outcome, err);
+    ib_notice_end(&j->notice, rc != IB_OK, show, j);
+    if (!j->rank)
+        ib_progress_end();
+    rc = agree_on_cause(j, rc, err);
+    if (!rc)
+        rc = j->plan.mode == IB_MFS ? finish_mfs(j, err) : gather_outcomes(j, err);
+    return rc;
+}
+
+/* ---- result ---------------------------------------------------------------------------------------------------- */
+
+/* Sums over channels, in channel order, so that they too do not depend on ranks. Rank 0. */
+static void sum_outcomes(job *j)
+{
+    ib_result *r = j->result;
+    double     outside = 0;
+
+    for (size_t c = 0; c < j->plan.n_chan; c++)
+        for (int p = 0; p < j->plan.n_stokes; p++) {
+            const ib_tally *t = &j->outcome[c].tally[p];
+            add_counts(&r->counts, &t->counts);
+            r->sum_of_weights += t->weight;
+            outside += t->outside;
+            r->n_blank += !(t->weight > 0);
+        }
+    r->outside_weight = outside > 0 ? outside / (outside + r->sum_of_weights) : 0;
+    r->n_blank *= j->cfg->psf ? 2 : 1;
+    for (size_t k = 0; k < j->plan.n_chan && j->cfg->psf; k++) {
+        /* the middle channel, or the next one that has a beam */
+        const double *beam = j->outcome[(j->plan.n_chan / 2 + k) % j->plan.n_chan].beam[0];
+        if (beam[0] > 0) {
+            memcpy(r->beam, beam, sizeof r->beam);
+            break;
+        }
+    }
+}
+
+static ib_status judge(job *j, ib_error *err)
+{
+    ib_result *r = j->result;
+    ib_counts *c = &r->counts;
+
+    if (c->read != c->gridded + c->flagged + c->weightless + c->not_finite + c->outside + c->autocorrelation)
+        return ib_fail(err, IB_EINTERNAL, "samples were lost: %llu read, but their fates do not add up to it",
+                       (unsigned long long)c->read);
+    if (!c->gridded) {
+        if (c->outside > c->flagged + c->weightless + c->not_finite)
+            return ib_fail(
+                err, IB_EUSAGE,
+                "all %llu usable samples lie outside the uv grid; give a smaller --cell, or a smaller --support for so few pixels",
+                (unsigned long long)c->outside);
+        return ib_fail(
+            err, IB_EDATA,
+            "no usable sample: of %llu read, %llu are flagged, %llu have no positive weight, %llu are not finite, %llu are autocorrelations, %llu lie outside the grid",
+            (unsigned long long)c->read, (unsigned long long)c->flagged, (unsigned long long)c->weightless,
+            (unsigned long long)c->not_finite, (unsigned long long)c->autocorrelation,
+            (unsigned long long)c->outside);
+    }
+    if (r->outside_weight > 1e-3)
+        ib_warn(
+            "%.2g%% of the weight lies outside the uv grid: the cell is too large for these baselines and this support",
+            100 * r->outside_weight);
+    if (r->measured >= 0 && !(r->measured <= IB_GATE * r->promised))
+        return ib_fail(
+            err, IB_ECHECK,
+            "the image differs from the direct Fourier sum by %.3g, and %.3g was promised; no file was kept",
+            r->measured, r->promised);
+    return IB_OK;
+}
+
+/* Over ranks: phases, memory, bytes, the worst check. Collective. */
+static void reduce_result(job *j)
+{
+    ib_result *r = j->result;
+    ib_timers  all;
+
+    if (j->imager) {
+        ib_imager_times(j->imager, &all);
+        for (int p = 0; p < IB_N_PHASES; p++)
+            j->timers.s[p] += all.s[p];
+    }
+    for (int p = 0; p < IB_N_PHASES; p++) {
+        struct {
+            double s;
+            int    rank;
+        } mine = {j->timers.s[p], j->rank}, most;
+        MPI_Allreduce(&mine, &most, 1, MPI_DOUBLE_INT, MPI_MAXLOC, j->comm);
+        MPI_Allreduce(&mine.s, &r->phase[p].min_s, 1, MPI_DOUBLE, MPI_MIN, j->comm);
+        MPI_Allreduce(&mine.s, &r->phase[p].mean_s, 1, MPI_DOUBLE, MPI_SUM, j->comm);
+        r->phase[p].max_s = most.s;
+        r->phase[p].max_rank = most.rank;
+        r->phase[p].mean_s /= j->n_rank;
+    }
+    const int64_t peak = (int64_t)ib_mem_resident_peak(), read = j->source ? ib_source_bytes(j->source) : 0;
+    MPI_Allreduce(&peak, &r->peak_bytes, 1, MPI_INT64_T, MPI_MAX, j->comm);
+    MPI_Allreduce(&read, &r->bytes_read, 1, MPI_INT64_T, MPI_SUM, j->comm);
+}
+
+/* The check with the worst ratio of measured to promised, anywhere. Collective. */
+static void reduce_verdict(job *j)
+{
+    ib_result       *r = j->result;
+    const ib_verdict v = ib_imager_verdict(j->imager);
+    struct {
+        double ratio;
+        int    rank;
+    } mine = {v.n_plane && v.promised > 0 ? v.measured / v.promised : -1, j->rank}, worst;
+    uint64_t checked[2] = {v.n_plane, v.n_pixel}, sum[2];
+    double   figures[2] = {v.promised, v.measured};
+
+    if (v.n_plane && !(mine.ratio >= 0)) /* NaN would hide */
+        mine.ratio = 1e300;
+    MPI_Allreduce(&mine, &worst, 1, MPI_DOUBLE_INT, MPI_MAXLOC, j->comm);
+    MPI_Allreduce(checked, sum, 2, MPI_UINT64_T, MPI_SUM, j->comm);
+    MPI_Bcast(figures, 2, MPI_DOUBLE, worst.rank, j->comm);
+    r->n_checked_plane = sum[0];
+    r->n_checked_pixel = sum[1];
+    r->promised = sum[0] ? figures[0] : 0;
+    r->measured = sum[0] ? figures[1] : -1;
+}
+
+static int threads(const ib_config *cfg)
+{
+    return cfg->threads > 0 ? (int)cfg->threads : omp_get_max_threads();
+}
+
+ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_error *err)
+{
+    job         *j = calloc(1, sizeof *j);
+    char         fft_plan[80] = "";
+    char        *wisdom = NULL;
+    const double begin = ib_now();
+
+    memset(result, 0, sizeof *result);
+    memset(err, 0, sizeof *err);
+    err->rank = -1;
+    result->measured = -1;
+    ib_status rc =
+        ib_agree(comm, j ? IB_OK : ib_fail(err, IB_ENOMEM, "the system refused memory for the job itself"), err);
+    if (rc) {
+        free(j);
+        return rc;
+    }
+    j->cfg = cfg;
+    j->comm = comm;
+    j->result = result;
+    j->n_thread = threads(cfg);
+    MPI_Comm_rank(comm, &j->rank);
+    MPI_Comm_size(comm, &j->n_rank);
+    result->ranks = j->n_rank;
+    result->threads = j->n_thread;
+    snprintf(result->input, sizeof result->input, "%s", *cfg->input ? cfg->input : IB_DEFAULT_INPUT);
+    j->port = (ib_port){j, port_rows, port_read, false, port_write, port_between, port_urgent};
+
+    rc = open_input(j, err);
+    if (!rc)
+        rc = make_plan(j, fft_plan, &wisdom, err);
+    if (!rc && cfg->plan) {
+        if (!j->rank)
+            print_plan(j, fft_plan);
+        goto done;
+    }
+    if (rc)
+        goto done;
+
+    describe_parameters(j, fft_plan);
+    describe_cubes(j);
+    j->port.concurrent = ib_source_concurrent(j->source);
+    double start = ib_now();
+    rc = create_outputs(j, err);
+    ib_book(&j->timers, IB_PHASE_OPEN, &start);
+    if (!rc) {
+        rc = ib_imager_create(&j->imager, &j->plan, cfg, &j->info, j->extent, wisdom, &j->cube[IB_DIRTY], j->n_thread,
+                              &j->port, err);
+        j->outcome = ib_alloc_zero(j->units.n + 1, sizeof *j->outcome, "outcomes", err);
+        rc = ib_agree(comm, rc ? rc : j->outcome ? IB_OK : err->status, err);
+    }
+    ib_book(&j->timers, IB_PHASE_PLAN, &start);
+    if (!rc)
+        rc = work(j, err);
+    if (!rc) {
+        reduce_verdict(j);
+        if (!j->rank)
+            sum_outcomes(j);
+        if (!j->rank)
+            rc = judge(j, err);
+        rc = ib_agree(comm, rc, err);
+    }
+    rc = close_outputs(j, rc, err);
+done:
+    reduce_result(j);
+    result->bytes_written = j->written;
+    result->wall_s = ib_now() - begin;
+    MPI_Bcast(result, (int)sizeof *result, MPI_BYTE, 0, comm);
+    ib_imager_destroy(j->imager);
+    if (j->described)
+        ib_plan_clear(&j->plan, &j->info);
+    ib_source_close(j->source);
+    if (j->described)
+        ib_vis_info_clear(&j->info);
+    ib_free(j->extent);
+    ib_free(j->outcome);
+    ib_free(wisdom);
+    free(j);
+    return rc;
+}
