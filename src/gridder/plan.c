@@ -366,7 +366,7 @@ static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, in
     plan->sample_bytes = (int64_t)d->sample_bytes;
     plan->order_bytes = (int64_t)(d->rows * (2 * sizeof(double) + sizeof(uint32_t) + 2 * 16));
     plan->fixed_bytes = (int64_t)(d->rows * row + 64 * d->n_read + 512 * plan->n_chan + (size_t)n_thread * thread) +
-                        (4 << 20); /* tables of taps, plans, files */
+                        (16 << 20); /* tables of taps, plans, buffers of libraries */
     plan->tree_bytes = plan->mode == IB_MFS ? tree_nodes(plan->n_unit) * (int64_t)grids : 0;
     if (plan->density_all)
         plan->tree_bytes += tree_nodes(plan->n_unit) * (int64_t)density;
