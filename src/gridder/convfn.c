@@ -200,8 +200,9 @@ static ib_status tabulate(ib_convfn *fn, ib_error *err)
     /* One row more than (-1/2, 1/2] or (0, 1] asks for at either end, and the next one that interpolation reads. */
     fn->first = odd ? -(O + 1) / 2 - 1 : -1;
     fn->n_row = (size_t)((odd ? (O + 1) / 2 : O) + 2 - fn->first + 1);
-    fn->stride = ((size_t)fn->support + 7) / 8 * 8;
-    fn->taps = ib_alloc_zero(fn->n_row * fn->stride, element, "table of the convolution function", err);
+    fn->lead = 8;
+    fn->stride = ((size_t)fn->support + 7) / 8 * 8 + 16;
+    fn->taps = ib_alloc_zero((fn->n_row + 1) * fn->stride, element, "table of the convolution function", err);
     if (!fn->taps)
         return err->status;
 
@@ -209,7 +210,7 @@ static ib_status tabulate(ib_convfn *fn, ib_error *err)
         for (int i = 0; i < fn->support; i++) {
             const double s = (double)((int64_t)(i - fn->half) * O + fn->first + (int64_t)r) / O;
             const double value = ib_convfn_value(fn, s);
-            const size_t at = r * fn->stride + (size_t)i;
+            const size_t at = r * fn->stride + (size_t)(fn->lead + i);
 
             if (fn->precision == IB_SINGLE)
                 ((float *)fn->taps)[at] = (float)value;

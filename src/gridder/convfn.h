@@ -21,8 +21,9 @@
 
 #include "imgbench.h"
 
-/** Row r holds the taps of one offset within a cell: taps[r * stride + i] = C(i - half + (first + r) / oversampling)
- *  for i < support, 0 up to stride.  With delta = t0 + half - g, which lies in (-1/2, 1/2] for an odd support and in
+/** Row r holds the taps of one offset within a cell: taps[r * stride + lead + i] = C(i - half + (first + r) /
+ *  oversampling) for i < support. Zeros stand before and after them, so that a row read from up to `lead` reals
+ *  earlier is the same row shifted; a row more of zeros follows the last one.  With delta = t0 + half - g, which lies in (-1/2, 1/2] for an odd support and in
  *  (0, 1] for an even one, the rows floor(delta * oversampling) - first and the next one exist, even when delta is off
  *  by rounding; so does row floor(delta * oversampling + 0.5) - first. */
 typedef struct ib_convfn {
@@ -33,7 +34,8 @@ typedef struct ib_convfn {
     double width;       /* cells, of the function itself */
     double beta, scale; /* kb: shape parameter and 1 / I0(beta) */
     double padding;
-    size_t n_row, stride; /* stride: support rounded up to 8 */
+    size_t n_row, stride; /* stride: lead + support rounded up to 8, and 8 more */
+    int    lead;          /* 8 */
     void  *taps;          /* float or double, as precision says; 64-byte aligned, owned */
 } ib_convfn;
 

@@ -6,15 +6,19 @@
 #include <omp.h>
 #include <string.h>
 
+enum {
+    PIECE = 1 << 14, /* rows weighed at a time where threads share a channel */
+    AHEAD = 24       /* samples fetched ahead: the latency of memory over the time of a sample */
+};
+
 struct ib_scratch {
-    int32_t  iu[IB_BATCH], iv[IB_BATCH];
-    double   pu[IB_BATCH], pv[IB_BATCH];
-    uint32_t keep[IB_BATCH]; /* samples of the batch that stay */
-    uint8_t  used[IB_BATCH];
-    double   uv[IB_BATCH][2], product[IB_BATCH][2], weight[IB_BATCH]; /* for the direct sum */
-    void    *value[IB_MAX_GRIDS];
-    void    *leaf, *row;
-    size_t   columns; /* largest column touched by this thread, plus one */
+    int32_t iu[IB_BATCH], iv[IB_BATCH];
+    float   pu[IB_BATCH], pv[IB_BATCH]; /* one pair of these is used, as the precision says */
+    double  qu[IB_BATCH], qv[IB_BATCH];
+    double  uv[IB_BATCH][2], product[IB_BATCH][2], weight[IB_BATCH]; /* for the direct sum */
+    void   *value[IB_MAX_GRIDS];
+    void   *leaf, *row;
+    size_t  columns; /* largest column touched by this thread, plus one */
 };
 
 static size_t real_size(int precision)
@@ -61,6 +65,7 @@ void *ib_scratch_row(ib_scratch *scratch)
 ib_status ib_lane_create(ib_lane **out, const ib_plan *plan, const ib_config *cfg, ib_error *err)
 {
     const ib_geometry *g = &plan->geometry;
+    const size_t       real = real_size(cfg->precision), samples = plan->max_rows * (size_t)plan->n_stokes;
     ib_lane           *lane = ib_alloc_zero(1, sizeof *lane, "grids", err);
     bool               ok = lane != NULL;
 
@@ -68,6 +73,8 @@ ib_status ib_lane_create(ib_lane **out, const ib_plan *plan, const ib_config *cf
         ok = (lane->grid[q] = ib_alloc_zero(1, ib_grid_bytes(g, cfg->precision), "grids", err)) != NULL;
     for (int p = 0; ok && plan->needs_density && p < plan->n_stokes; p++)
         ok = !ib_density_create(&lane->density[p], g->nx, g->ny, g->cell, cfg->density_rule, err);
+    ok = ok && (lane->value = ib_alloc_zero(2 * samples, real, "weighted samples", err)) &&
+         (lane->weight = ib_alloc_zero(samples, real, "weighted samples", err));
     if (!ok) {
         ib_lane_destroy(lane);
         return err->status;
@@ -84,6 +91,8 @@ void ib_lane_destroy(ib_lane *lane)
         ib_free(lane->grid[q]);
     for (int p = 0; p < IB_MAX_STOKES; p++)
         ib_density_destroy(lane->density[p]);
+    ib_free(lane->value);
+    ib_free(lane->weight);
     ib_free(lane);
 }
 
@@ -94,65 +103,111 @@ void ib_lane_begin(ib_lane *lane)
     lane->direct_plane = -1;
 }
 
-/* ---- one sample of one plane --------------------------------------------------------------------------------- */
+/* ---- weights, row by row ---------------------------------------------------------------------------------------- */
 
-typedef enum fate { USABLE, FLAGGED, NOT_FINITE, WEIGHTLESS } fate;
-
-typedef struct sample {
-    double re, im, weight;
-} sample;
-
-/* Form a plane's sample from the correlations of a row (imaging-spec 1.5, 6.1); the weight is the natural one. */
-static inline fate form(const ib_view *view, const ib_plane_recipe *recipe, int rule, size_t row, sample *out)
+static double get(const void *reals, bool single, size_t i)
 {
-    const size_t at = row * view->spw->n_corr;
-    double       w[2] = {0, 0}, re = 0, im = 0;
-    bool         finite = true;
+    return single ? (double)((const float *)reals)[i] : ((const double *)reals)[i];
+}
 
-    for (int i = 0; i < recipe->n_in; i++) {
-        const size_t k = at + (size_t)recipe->in[i];
-        if (view->flag[k])
-            return FLAGGED;
-        const double x = (double)view->vis[k][0], y = (double)view->vis[k][1];
-        w[i] = (double)view->weight[k];
-        finite = finite && isfinite(x) && isfinite(y) && isfinite(w[i]);
-        re += recipe->factor[i][0] * x - recipe->factor[i][1] * y;
-        im += recipe->factor[i][0] * y + recipe->factor[i][1] * x;
+static void scale(void *reals, bool single, size_t i, double by)
+{
+    if (single)
+        ((float *)reals)[i] = (float)(((const float *)reals)[i] * by);
+    else
+        ((double *)reals)[i] *= by;
+}
+
+/* Weighted samples of a plane with natural weights, for rows [first, first + n). */
+static void weigh_naturally(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, int p, size_t first,
+                            size_t n, ib_counts *counts)
+{
+    const ib_plane_recipe *recipe = &view->recipe[p];
+    const size_t           real = real_size(gridder->fn->precision), n_corr = view->spw->n_corr;
+    const size_t           n_plane = (size_t)gridder->plan->n_stokes, at = first * n_plane + (size_t)p;
+    ib_weigh_job           job = {
+                  .n_row = n,
+                  .n_corr = n_corr,
+                  .vis = view->vis + first * n_corr,
+                  .weight = view->weight + first * n_corr,
+                  .flag = view->flag + first * n_corr,
+                  .use = view->use + first,
+                  .n_in = recipe->n_in,
+                  .in = {recipe->in[0], recipe->in[1]},
+                  .factor = {{recipe->factor[0][0], recipe->factor[0][1]}, {recipe->factor[1][0], recipe->factor[1][1]}},
+                  .rule = gridder->cfg->stokes_weight,
+                  .n_plane = n_plane,
+                  .value = (char *)lane->value + 2 * at * real,
+                  .natural = (char *)lane->weight + at * real,
+    };
+
+    if (!recipe->n_in) { /* this window has nothing for the plane */
+        for (size_t r = 0; r < n; r++) {
+            memset((char *)job.value + 2 * r * n_plane * real, 0, 2 * real);
+            memset((char *)job.natural + r * n_plane * real, 0, real);
+        }
+        return;
     }
-    if (!finite)
-        return NOT_FINITE;
-    if (!(w[0] > 0) || (recipe->n_in == 2 && !(w[1] > 0)))
-        return WEIGHTLESS;
-    out->re = re;
-    out->im = im;
-    out->weight = recipe->n_in == 2 ? ib_stokes_weight(rule, w[0], w[1]) : w[0];
-    return isfinite(out->weight) ? USABLE : NOT_FINITE;
+    gridder->isa->weigh[gridder->fn->precision](&job);
+    counts->flagged += job.flagged;
+    counts->not_finite += job.not_finite;
+    counts->weightless += job.weightless;
 }
 
-static void count(ib_counts *counts, fate f)
+/* From natural to imaging weights: density, then taper (imaging-spec 5). Beyond the grid of densities there is none:
+   such samples count as outside. */
+static void weigh_for_imaging(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, int p,
+                              size_t first, size_t n, ib_counts *counts)
 {
-    counts->flagged += f == FLAGGED;
-    counts->not_finite += f == NOT_FINITE;
-    counts->weightless += f == WEIGHTLESS;
+    const bool   single = gridder->fn->precision == IB_SINGLE;
+    const double wavenumber = view->freq / IB_LIGHT;
+    const size_t n_plane = (size_t)gridder->plan->n_stokes;
+
+    for (size_t r = first; r < first + n; r++) {
+        const size_t at = r * n_plane + (size_t)p;
+        const double natural = get(lane->weight, single, at);
+        if (!(natural > 0))
+            continue;
+        const double u = view->uvw[r][0] * wavenumber, v = view->uvw[r][1] * wavenumber;
+        double       w = natural;
+        if (gridder->plan->needs_density)
+            w = ib_imaging_weight(&lane->weighting[p], lane->density[p], u, v, natural);
+        if (gridder->cfg->taper[0] > 0)
+            w *= ib_taper(gridder->cfg->taper, u, v);
+        counts->outside += !(w > 0);
+        scale(lane->value, single, 2 * at, w / natural);
+        scale(lane->value, single, 2 * at + 1, w / natural);
+        scale(lane->weight, single, at, w / natural);
+    }
 }
 
-void ib_lane_weigh(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order)
+void ib_lane_weigh(const ib_gridder *gridder, ib_lane *lane, const ib_view *view)
 {
     const double wavenumber = view->freq / IB_LIGHT;
+    const size_t n_plane = (size_t)gridder->plan->n_stokes;
 
     for (int p = 0; p < gridder->plan->n_stokes; p++) {
-        if (!view->recipe[p].n_in)
-            continue;
-        for (size_t k = 0; k < order->n; k++) {
-            const double sign = order->row[k] & IB_CONJUGATED ? -wavenumber : wavenumber;
-            sample       s;
-            if (form(view, &view->recipe[p], gridder->cfg->stokes_weight, order->row[k] & IB_ROW_MASK, &s) == USABLE)
-                ib_density_add(lane->density[p], sign * order->u[k], sign * order->v[k], s.weight);
+        ib_counts unused = {0};
+        weigh_naturally(gridder, lane, view, p, 0, view->n_row, &unused);
+        for (size_t r = 0; r < view->n_row; r++) {
+            const double natural = get(lane->weight, gridder->fn->precision == IB_SINGLE, r * n_plane + (size_t)p);
+            if (natural > 0)
+                ib_density_add(lane->density[p], view->uvw[r][0] * wavenumber, view->uvw[r][1] * wavenumber, natural);
         }
     }
 }
 
-/* ---- a batch ------------------------------------------------------------------------------------------------- */
+static void prepare(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, size_t first, size_t n,
+                    ib_counts *counts)
+{
+    for (int p = 0; p < gridder->plan->n_stokes; p++) {
+        weigh_naturally(gridder, lane, view, p, first, n, &counts[p]);
+        if (gridder->plan->needs_density || gridder->cfg->taper[0] > 0)
+            weigh_for_imaging(gridder, lane, view, p, first, n, &counts[p]);
+    }
+}
+
+/* ---- a batch, in grid order ---------------------------------------------------------------------------------------- */
 
 /* First cells at which a support still lies on the padded grid (imaging-spec 3.6), as columns and rows of the half
    plane. A conjugated sample's support is mirrored: it may end on the Nyquist line and may not begin on it. */
@@ -172,7 +227,7 @@ static void locate(const ib_gridder *gridder, const ib_view *view, const ib_orde
 {
     const ib_geometry  *g = &gridder->plan->geometry;
     const double        wavenumber = view->freq / IB_LIGHT;
-    const int           w = g->support;
+    const bool          single = gridder->fn->precision == IB_SINGLE;
     const ib_locate_job job = {
         .n = n,
         .u = order->u + first,
@@ -181,154 +236,117 @@ static void locate(const ib_gridder *gridder, const ib_view *view, const ib_orde
         .scale_v = -wavenumber * g->cell[1] * (double)g->grid_ny,
         .origin_u = (double)g->margin,
         .origin_v = (double)(g->grid_ny / 2),
-        .support = w,
-        .half = 0.5 * w,
-        .centre = w % 2 ? (w - 1) / 2 : w / 2,
+        .half = 0.5 * g->support,
+        .centre = gridder->fn->half,
         .oversampling = gridder->fn->oversampling,
         .first = gridder->fn->first,
         .nearest = gridder->fn->lookup == IB_NEAREST ? 0.5 : 0,
-        .low_u = 0,
         .low_v = b->low_v[0],
         .high_u = b->high_u[1],
         .high_v = b->high_v[1],
         .iu = s->iu,
         .iv = s->iv,
-        .pu = s->pu,
-        .pv = s->pv,
+        .pu = single ? s->pu : NULL,
+        .pv = single ? s->pv : NULL,
+        .qu = s->qu,
+        .qv = s->qv,
     };
     gridder->isa->locate(&job);
 }
 
-/* The imaging weight of a sample: density, then taper (imaging-spec 5). Zero outside the density grid. */
-static double imaging_weight(const ib_gridder *gridder, const ib_lane *lane, int p, double u, double v,
-                             double natural)
-{
-    double w = natural;
-
-    if (gridder->plan->needs_density)
-        w = ib_imaging_weight(&lane->weighting[p], lane->density[p], u, v, natural);
-    if (gridder->cfg->taper[0] > 0)
-        w *= ib_taper(gridder->cfg->taper, u, v);
-    return w;
-}
-
-static inline void put(void *values, bool single, size_t m, double re, double im)
-{
-    if (single) {
-        ((float *)values)[2 * m] = (float)re;
-        ((float *)values)[2 * m + 1] = (float)im;
-    } else {
-        ((double *)values)[2 * m] = re;
-        ((double *)values)[2 * m + 1] = im;
+/* Samples whose support lies on the grid and which some plane uses, close together in the scratch; the others are
+   counted. Rows come in grid order, which is none for the memory: they are fetched ahead. @return how many. */
+#define COLLECT(suffix, real, pu, pv)                                                                                \
+    static inline size_t collect_##suffix(const ib_lane *lane, const ib_order *order, size_t first, size_t n,        \
+                                          const bounds *b, ib_scratch *s, ib_tally *tally, const size_t n_plane,     \
+                                          const bool psf)                                                            \
+    {                                                                                                                \
+        const real *const values = lane->value, *const weights = lane->weight;                                       \
+        const uint32_t *const rows = order->row + first;                                                             \
+        const size_t          left = order->n - first;                                                               \
+        double                sum[IB_MAX_STOKES] = {0};                                                              \
+        uint64_t              gridded[IB_MAX_STOKES] = {0};                                                          \
+        size_t                m = 0;                                                                                 \
+                                                                                                                     \
+        for (size_t i = 0; i < n; i++) {                                                                             \
+            const uint32_t mark = rows[i];                                                                           \
+            const int      turned = (mark & IB_CONJUGATED) != 0;                                                     \
+            const size_t   at = (mark & IB_ROW_MASK) * n_plane;                                                      \
+            const size_t   ahead = (rows[i + AHEAD < left ? i + AHEAD : i] & IB_ROW_MASK) * n_plane;                 \
+            const real     sign = turned ? -1 : 1;                                                                   \
+            bool           used = false;                                                                             \
+                                                                                                                     \
+            __builtin_prefetch(values + 2 * ahead);                                                                  \
+            __builtin_prefetch(weights + ahead);                                                                     \
+            if (s->iu[i] < 0 || s->iu[i] > b->high_u[turned] || s->iv[i] < b->low_v[turned] ||                       \
+                s->iv[i] > b->high_v[turned]) {                                                                      \
+                for (size_t p = 0; p < n_plane; p++) {                                                               \
+                    tally[p].counts.outside += weights[at + p] > 0;                                                  \
+                    tally[p].outside += (double)weights[at + p];                                                     \
+                }                                                                                                    \
+                continue;                                                                                            \
+            }                                                                                                        \
+            for (size_t p = 0; p < n_plane; p++) {                                                                   \
+                const real  w = weights[at + p];                                                                     \
+                real *const value = (real *)s->value[p] + 2 * m;                                                     \
+                value[0] = values[2 * (at + p)];                                                                     \
+                value[1] = sign * values[2 * (at + p) + 1];                                                          \
+                if (psf) {                                                                                           \
+                    real *const one = (real *)s->value[n_plane + p] + 2 * m;                                         \
+                    one[0] = w;                                                                                      \
+                    one[1] = 0;                                                                                      \
+                }                                                                                                    \
+                sum[p] += (double)w;                                                                                 \
+                gridded[p] += w > 0;                                                                                 \
+                used = used || w > 0;                                                                                \
+            }                                                                                                        \
+            s->iu[m] = s->iu[i];                                                                                     \
+            s->iv[m] = s->iv[i];                                                                                     \
+            s->pu[m] = s->pu[i];                                                                                     \
+            s->pv[m] = s->pv[i];                                                                                     \
+            if (lane->direct_plane >= 0) {                                                                           \
+                const real *const value = (const real *)s->value[lane->direct_plane] + 2 * m;                        \
+                s->uv[m][0] = order->u[first + i];                                                                   \
+                s->uv[m][1] = order->v[first + i];                                                                   \
+                s->product[m][0] = (double)value[0];                                                                 \
+                s->product[m][1] = (double)value[1];                                                                 \
+                s->weight[m] = (double)weights[at + (size_t)lane->direct_plane];                                     \
+            }                                                                                                        \
+            m += used;                                                                                               \
+        }                                                                                                            \
+        for (size_t p = 0; p < n_plane; p++) {                                                                       \
+            tally[p].weight += sum[p];                                                                               \
+            tally[p].counts.gridded += gridded[p];                                                                   \
+        }                                                                                                            \
+        return m;                                                                                                    \
+    }                                                                                                                \
+                                                                                                                     \
+    /* Constant numbers of planes for the usual ones: Stokes I, two correlations. */                                 \
+    static size_t collect_planes_##suffix(const ib_plan *plan, const ib_lane *lane, const ib_order *order,           \
+                                          size_t first, size_t n, const bounds *b, ib_scratch *s, ib_tally *tally)   \
+    {                                                                                                                \
+        const size_t n_plane = (size_t)plan->n_stokes;                                                               \
+        if (plan->psf)                                                                                               \
+            return n_plane == 1   ? collect_##suffix(lane, order, first, n, b, s, tally, 1, true)                    \
+                   : n_plane == 2 ? collect_##suffix(lane, order, first, n, b, s, tally, 2, true)                    \
+                                  : collect_##suffix(lane, order, first, n, b, s, tally, n_plane, true);             \
+        return n_plane == 1   ? collect_##suffix(lane, order, first, n, b, s, tally, 1, false)                       \
+               : n_plane == 2 ? collect_##suffix(lane, order, first, n, b, s, tally, 2, false)                       \
+                              : collect_##suffix(lane, order, first, n, b, s, tally, n_plane, false);                \
     }
-}
 
-static inline bool fits(bool single, double x)
+COLLECT(f, float, pu, pv)
+COLLECT(d, double, qu, qv)
+
+/* The samples that are gridded, once more, for the direct sum. */
+static void add_direct(ib_lane *lane, const ib_view *view, ib_scratch *s, size_t m)
 {
-    return single ? fabs(x) < 1e37 : isfinite(x);
-}
-
-/* Weighted values of one plane for the m samples that are kept; zero where this plane has no usable sample. */
-static inline void fill_plane(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
-                              size_t first, size_t m, int p, ib_scratch *s, ib_tally *tally, const bool single)
-{
-    const ib_plan         *plan = gridder->plan;
-    const ib_plane_recipe *recipe = &view->recipe[p];
-    const double           wavenumber = view->freq / IB_LIGHT;
-    const bool             natural = !plan->needs_density && !(gridder->cfg->taper[0] > 0);
-    void *const value = s->value[p], *const psf = plan->psf ? s->value[plan->n_stokes + p] : NULL;
-    const bool direct = lane->direct_plane == p;
-    double     sum = 0;
-    size_t     n_direct = 0;
-
     for (size_t i = 0; i < m; i++) {
-        const size_t k = first + s->keep[i];
-        const bool   turned = order->row[k] & IB_CONJUGATED;
-        const double sign = turned ? -wavenumber : wavenumber;
-        sample       x = {0, 0, 0};
-        const fate   f = form(view, recipe, gridder->cfg->stokes_weight, order->row[k] & IB_ROW_MASK, &x);
-        double       w = 0;
-
-        if (f == USABLE) {
-            w = natural ? x.weight
-                        : imaging_weight(gridder, lane, p, sign * order->u[k], sign * order->v[k], x.weight);
-            if (!(w > 0)) {
-                tally->counts.outside++; /* beyond the grid of weight densities */
-                w = 0;
-            } else if (!fits(single, w * x.re) || !fits(single, w * x.im) || !fits(single, w)) {
-                tally->counts.not_finite++; /* weight x visibility overflows the grid's type */
-                w = 0;
-            }
-        } else
-            count(&tally->counts, f);
-
-        put(value, single, i, w > 0 ? w * x.re : 0, w > 0 ? (turned ? -w * x.im : w * x.im) : 0);
-        if (psf)
-            put(psf, single, i, w, 0);
-        if (w > 0) {
-            s->used[i] = 1;
-            sum += w;
-            tally->counts.gridded++;
-            if (direct) {
-                s->uv[n_direct][0] = sign * order->u[k];
-                s->uv[n_direct][1] = sign * order->v[k];
-                s->product[n_direct][0] = w * x.re;
-                s->product[n_direct][1] = w * x.im;
-                s->weight[n_direct++] = w;
-            }
-        }
+        s->uv[i][0] *= view->freq / IB_LIGHT;
+        s->uv[i][1] *= view->freq / IB_LIGHT;
     }
-    tally->weight += sum;
-    if (n_direct) {
 #pragma omp critical(ib_direct)
-        ib_direct_add(&lane->direct, n_direct, (const double(*)[2])s->uv, (const double(*)[2])s->product, s->weight);
-    }
-}
-
-/* Squeeze out samples that no plane uses: flagged data would cost as much as good ones. */
-static size_t squeeze(const ib_plan *plan, ib_scratch *s, size_t m, bool single)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < m; i++) {
-        if (!s->used[i])
-            continue;
-        if (n != i) {
-            s->iu[n] = s->iu[i];
-            s->iv[n] = s->iv[i];
-            s->pu[n] = s->pu[i];
-            s->pv[n] = s->pv[i];
-            for (int q = 0; q < plan->n_grid; q++) {
-                if (single)
-                    memcpy((float *)s->value[q] + 2 * n, (float *)s->value[q] + 2 * i, 2 * sizeof(float));
-                else
-                    memcpy((double *)s->value[q] + 2 * n, (double *)s->value[q] + 2 * i, 2 * sizeof(double));
-            }
-        }
-        n++;
-    }
-    return n;
-}
-
-/* A sample whose support leaves the grid: counted by what would have become of it. */
-static void refuse(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, const ib_order *order,
-                   size_t k, ib_tally *tally)
-{
-    const double sign = (order->row[k] & IB_CONJUGATED ? -view->freq : view->freq) / IB_LIGHT;
-
-    for (int p = 0; p < gridder->plan->n_stokes; p++) {
-        sample     x;
-        const fate f = view->recipe[p].n_in ? form(view, &view->recipe[p], gridder->cfg->stokes_weight,
-                                                   order->row[k] & IB_ROW_MASK, &x)
-                                            : FLAGGED;
-        if (!view->recipe[p].n_in)
-            continue;
-        count(&tally[p].counts, f);
-        if (f == USABLE) {
-            tally[p].counts.outside++;
-            tally[p].outside += imaging_weight(gridder, lane, p, sign * order->u[k], sign * order->v[k], x.weight);
-        }
-    }
+    ib_direct_add(&lane->direct, m, (const double(*)[2])s->uv, (const double(*)[2])s->product, s->weight);
 }
 
 static void add_batch(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
@@ -337,36 +355,12 @@ static void add_batch(const ib_gridder *gridder, ib_lane *lane, const ib_view *v
     const ib_plan *plan = gridder->plan;
     const bool     single = gridder->fn->precision == IB_SINGLE;
     const bounds   b = grid_bounds(&plan->geometry);
-    size_t         m = 0;
 
     locate(gridder, view, order, first, n, &b, s);
-    for (size_t i = 0; i < n; i++) {
-        const int turned = (order->row[first + i] & IB_CONJUGATED) != 0;
-        if (s->iu[i] < 0 || s->iu[i] > b.high_u[turned] || s->iv[i] < b.low_v[turned] ||
-            s->iv[i] > b.high_v[turned]) {
-            refuse(gridder, lane, view, order, first + i, tally);
-            continue;
-        }
-        s->keep[m] = (uint32_t)i;
-        s->iu[m] = s->iu[i];
-        s->iv[m] = s->iv[i];
-        s->pu[m] = s->pu[i];
-        s->pv[m] = s->pv[i];
-        m++;
-    }
-    memset(s->used, 0, m);
-    for (int p = 0; p < plan->n_stokes; p++) {
-        if (!view->recipe[p].n_in) {
-            const size_t bytes = 2 * m * real_size(gridder->fn->precision);
-            memset(s->value[p], 0, bytes);
-            if (plan->psf)
-                memset(s->value[plan->n_stokes + p], 0, bytes);
-        } else if (single)
-            fill_plane(gridder, lane, view, order, first, m, p, s, &tally[p], true);
-        else
-            fill_plane(gridder, lane, view, order, first, m, p, s, &tally[p], false);
-    }
-    m = squeeze(plan, s, m, single);
+    const size_t m = single ? collect_planes_f(plan, lane, order, first, n, &b, s, tally)
+                            : collect_planes_d(plan, lane, order, first, n, &b, s, tally);
+    if (lane->direct_plane >= 0)
+        add_direct(lane, view, s, m);
     for (size_t i = 0; i < m; i++)
         if ((size_t)s->iu[i] + (size_t)plan->geometry.patch.patch_u > s->columns)
             s->columns = (size_t)s->iu[i] + (size_t)plan->geometry.patch.patch_u;
@@ -374,24 +368,26 @@ static void add_batch(const ib_gridder *gridder, ib_lane *lane, const ib_view *v
     const void *value[IB_MAX_GRIDS];
     for (int q = 0; q < plan->n_grid; q++)
         value[q] = s->value[q];
-    const ib_tile_job job = {m,
-                             s->iu,
-                             s->iv,
-                             s->pu,
-                             s->pv,
-                             (size_t)plan->n_grid,
-                             value,
-                             lane->grid,
-                             plan->geometry.stride,
-                             gridder->fn->taps,
-                             gridder->fn->stride,
-                             gridder->fn->lookup == IB_LINEAR,
-                             plan->geometry.support,
-                             s->leaf};
+    const ib_tile_job job = {
+        .n = m,
+        .iu = s->iu,
+        .iv = s->iv,
+        .pu = single ? (void *)s->pu : s->qu,
+        .pv = single ? (void *)s->pv : s->qv,
+        .n_plane = (size_t)plan->n_grid,
+        .value = value,
+        .grid = lane->grid,
+        .stride = plan->geometry.stride,
+        .taps = gridder->fn->taps,
+        .tap_stride = gridder->fn->stride,
+        .linear = gridder->fn->lookup == IB_LINEAR,
+        .support = plan->geometry.support,
+        .scratch = s->leaf,
+    };
     gridder->isa->grid[gridder->fn->precision](&job);
 }
 
-/* ---- a channel ------------------------------------------------------------------------------------------------- */
+/* ---- a channel --------------------------------------------------------------------------------------------------- */
 
 static void add_tile(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
                      const ib_tile *tile, ib_scratch *s, ib_tally *tally)
@@ -402,26 +398,40 @@ static void add_tile(const ib_gridder *gridder, ib_lane *lane, const ib_view *vi
                   tally);
 }
 
+static void merge_counts(ib_counts *to, const ib_counts *from)
+{
+    to->gridded += from->gridded;
+    to->flagged += from->flagged;
+    to->weightless += from->weightless;
+    to->not_finite += from->not_finite;
+    to->outside += from->outside;
+}
+
 static void merge(ib_lane *lane, const ib_tally *tally)
 {
     for (int p = 0; p < IB_MAX_STOKES; p++) {
-        ib_tally *t = &lane->tally[p];
-        t->weight += tally[p].weight;
-        t->outside += tally[p].outside;
-        t->counts.gridded += tally[p].counts.gridded;
-        t->counts.flagged += tally[p].counts.flagged;
-        t->counts.weightless += tally[p].counts.weightless;
-        t->counts.not_finite += tally[p].counts.not_finite;
-        t->counts.outside += tally[p].counts.outside;
+        lane->tally[p].weight += tally[p].weight;
+        lane->tally[p].outside += tally[p].outside;
+        merge_counts(&lane->tally[p].counts, &tally[p].counts);
+    }
+}
+
+static void prepare_side_by_side(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, int n_thread)
+{
+#pragma omp parallel for schedule(static) num_threads(n_thread) default(none) shared(gridder, lane, view)
+    for (size_t first = 0; first < view->n_row; first += PIECE) {
+        ib_counts counts[IB_MAX_STOKES] = {{0}};
+        prepare(gridder, lane, view, first, view->n_row - first < PIECE ? view->n_row - first : PIECE, counts);
+#pragma omp critical(ib_prepare)
+        for (int p = 0; p < gridder->plan->n_stokes; p++)
+            merge_counts(&lane->tally[p].counts, &counts[p]);
     }
 }
 
 void ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
                  ib_scratch *const *scratch, ib_tally (*tile_tally)[IB_MAX_STOKES], int n_thread)
 {
-    const ib_plan *plan = gridder->plan;
-
-    for (int p = 0; p < plan->n_stokes; p++)
+    for (int p = 0; p < gridder->plan->n_stokes; p++)
         if (view->recipe[p].n_in) {
             ib_counts *c = &lane->tally[p].counts;
             c->read += view->n_row;
@@ -432,12 +442,17 @@ void ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, 
         scratch[t]->columns = lane->columns;
 
     if (n_thread == 1) {
+        ib_counts counts[IB_MAX_STOKES] = {{0}};
+        prepare(gridder, lane, view, 0, view->n_row, counts);
+        for (int p = 0; p < gridder->plan->n_stokes; p++)
+            merge_counts(&lane->tally[p].counts, &counts[p]);
         for (size_t t = 0; t < order->colour_first[IB_COLOURS]; t++) {
             ib_tally tally[IB_MAX_STOKES];
             add_tile(gridder, lane, view, order, &order->tile[t], scratch[0], tally);
             merge(lane, tally);
         }
     } else {
+        prepare_side_by_side(gridder, lane, view, n_thread);
         /* Tiles of one colour side by side; their tallies are merged in the order of the list, as above. */
         for (int colour = 0; colour < IB_COLOURS; colour++) {
             const size_t from = order->colour_first[colour], to = order->colour_first[colour + 1];

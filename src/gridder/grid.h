@@ -32,9 +32,10 @@ typedef struct ib_lane {
     ib_tally     tally[IB_MAX_STOKES];
     ib_density  *density[IB_MAX_STOKES]; /* of the channel; NULL: natural weights */
     ib_weighting weighting[IB_MAX_STOKES];
-    size_t       columns;      /* of a grid row that may not be zero */
-    ib_direct    direct;       /* direct sum of plane direct_plane */
-    int          direct_plane; /* -1: this channel is not checked */
+    size_t       columns;        /* of a grid row that may not be zero */
+    ib_direct    direct;         /* direct sum of plane direct_plane */
+    int          direct_plane;   /* -1: this channel is not checked */
+    void        *value, *weight; /* real [row][n_stokes][2], [row][n_stokes]: weighted samples of one input channel */
 } ib_lane;
 
 /** One channel of one block of rows. Views. */
@@ -45,8 +46,9 @@ typedef struct ib_view {
     const float           *weight; /* [row][corr] */
     const uint8_t         *flag;   /* [row][corr] */
     const ib_plane_recipe *recipe; /* [n_stokes]; n_in 0: this window has no such plane */
-    uint64_t n_row, n_auto;        /* rows of the block, autocorrelations among them; the rest of what is not in the
-                                       order has no finite uvw */
+    const double (*uvw)[3];        /* [row] m */
+    const uint8_t *use;            /* [row] 0: an autocorrelation, or uvw not finite: not in any order */
+    size_t         n_row, n_auto;  /* rows, autocorrelations among them */
 } ib_view;
 
 /** Buffers of one thread. */
@@ -61,9 +63,10 @@ void      ib_lane_destroy(ib_lane *lane);
 void ib_lane_begin(ib_lane *lane);
 
 /** Add natural weights of usable samples to the densities. */
-void ib_lane_weigh(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order);
+void ib_lane_weigh(const ib_gridder *gridder, ib_lane *lane, const ib_view *view);
 
-/** Convolve samples onto the grids, with n_thread threads (scratch[n_thread]). The bits do not depend on n_thread. */
+/** Convolve samples onto the grids, with n_thread threads (scratch[n_thread]). The bits do not depend on n_thread.
+ *  @param tile_tally  one per tile of the order; for n_thread > 1 */
 void ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
                  ib_scratch *const *scratch, ib_tally (*tile_tally)[IB_MAX_STOKES], int n_thread);
 

@@ -51,7 +51,8 @@ struct ib_imager {
     uint64_t n_auto;
     double (*uvw)[3];
     int32_t (*antenna)[2];
-    float *row_weight;
+    float   *row_weight;
+    uint8_t *use; /* [row] 0: gridded in no channel */
 
     /* the samples held: channels x rows of that block */
     ib_samples samples;
@@ -149,7 +150,8 @@ static ib_status make_row_buffers(ib_imager *im, ib_error *err)
     im->uvw = ib_alloc(rows, sizeof *im->uvw, "rows", err);
     im->antenna = ib_alloc(rows, sizeof *im->antenna, "rows", err);
     im->row_weight = ib_alloc(rows * IB_MAX_CORR, sizeof *im->row_weight, "rows", err);
-    return im->uvw && im->antenna && im->row_weight ? IB_OK : err->status;
+    im->use = ib_alloc(rows, sizeof *im->use, "rows", err);
+    return im->uvw && im->antenna && im->row_weight && im->use ? IB_OK : err->status;
 }
 
 ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config *cfg, const ib_vis_info *info,
@@ -237,6 +239,7 @@ void ib_imager_destroy(ib_imager *im)
     ib_free(im->uvw);
     ib_free(im->antenna);
     ib_free(im->row_weight);
+    ib_free(im->use);
     ib_free(im->samples.vis);
     ib_free(im->samples.weight);
     ib_free(im->samples.flag);
@@ -261,8 +264,11 @@ static ib_status hold_rows(ib_imager *im, size_t spw, size_t row0, size_t n_row,
     im->n_row = n_row;
     im->has_rows = true;
     im->n_auto = 0;
-    for (size_t r = 0; r < n_row; r++)
-        im->n_auto += im->antenna[r][0] == im->antenna[r][1];
+    for (size_t r = 0; r < n_row; r++) {
+        const bool self = im->antenna[r][0] == im->antenna[r][1];
+        im->n_auto += self;
+        im->use[r] = !self && isfinite(im->uvw[r][0]) && isfinite(im->uvw[r][1]) && isfinite(im->uvw[r][2]);
+    }
     return IB_OK;
 }
 
@@ -424,20 +430,24 @@ static void add_unit(ib_imager *im, size_t unit, ib_range chans, task what, ib_l
         if (part->spw != im->spw || part->chan < chans.first || part->chan >= chans.first + chans.n)
             continue;
         const size_t  at = (part->chan - chans.first) * each;
-        const ib_view view = {w,
-                              w->freq[part->chan],
-                              (const float(*)[2])im->samples.vis + at,
-                              w->weight_per_channel ? im->samples.weight + at : im->row_weight,
-                              im->samples.flag + at,
-                              im->recipe[im->spw],
-                              im->n_row,
-                              im->n_auto};
+        const ib_view view = {
+            .spw = w,
+            .freq = w->freq[part->chan],
+            .vis = (const float(*)[2])im->samples.vis + at,
+            .weight = w->weight_per_channel ? im->samples.weight + at : im->row_weight,
+            .flag = im->samples.flag + at,
+            .recipe = im->recipe[im->spw],
+            .uvw = (const double(*)[3])im->uvw,
+            .use = im->use,
+            .n_row = im->n_row,
+            .n_auto = im->n_auto,
+        };
         for (size_t k = 0; k < im->n_sorted; k++) {
             const sorted *s = &im->sorted[k];
             if (!s->wanted || s->bin != im->plan->bin[im->spw][part->chan])
                 continue;
             if (what == WEIGH)
-                ib_lane_weigh(&im->gridder, lane, &view, &s->order);
+                ib_lane_weigh(&im->gridder, lane, &view);
             else
                 ib_lane_add(&im->gridder, lane, &view, &s->order, scratch, im->tile_tally, n_thread);
             break;

@@ -358,11 +358,11 @@ static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, in
         mips += ib_mip_size(g->nx, k) * ib_mip_size(g->ny, k);
     const size_t thread = (pixels + mips) * sizeof(float) + ib_histogram_bins(g->nx, g->ny) * sizeof(int64_t) +
                           2 * g->grid_nx * real + IB_SCRATCH_BYTES + (size_t)plan->n_grid * IB_BATCH * 2 * real +
-                          IB_BATCH * 80;
-    const size_t row = sizeof(double[3]) + sizeof(int32_t[2]) + IB_MAX_CORR * sizeof(float);
+                          IB_BATCH * 72;
+    const size_t row = sizeof(double[3]) + sizeof(int32_t[2]) + IB_MAX_CORR * sizeof(float) + 1;
 
     plan->base_bytes = base_bytes;
-    plan->lane_bytes = (int64_t)(grids + density);
+    plan->lane_bytes = (int64_t)(grids + density + d->rows * (size_t)plan->n_stokes * 3 * real);
     plan->sample_bytes = (int64_t)d->sample_bytes;
     plan->order_bytes = (int64_t)(d->rows * (2 * sizeof(double) + sizeof(uint32_t) + 2 * 16));
     plan->fixed_bytes = (int64_t)(d->rows * row + 64 * d->n_read + 512 * plan->n_chan + (size_t)n_thread * thread) +
@@ -388,6 +388,7 @@ static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis
 
     plan->fused = plan->mode == IB_CUBE && d.one_read;
     plan->block_rows = BLOCK_ROWS;
+    plan->max_rows = d.rows;
     count_bytes(plan, cfg, &d, n_thread, base_bytes);
 
     const int64_t least = bytes_of(plan, info, 1, unit);

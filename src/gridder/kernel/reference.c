@@ -2,19 +2,19 @@
 /* The leaf loops as a textbook would write them: what the fast ones are tested against, and the baseline of speed. */
 #include "gridder/kernel/kernel.h"
 
-#define REFERENCE(precision, real)                                                                                   \
+/* The fate of a sample by branches, in the order of the specification: flagged, not finite, weightless, usable. */
+#define REFERENCE(precision, real, largest)                                                                          \
     void ib_patch_reference_##precision(int support, ib_patch *patch);                                               \
     void ib_patch_reference_##precision(int support, ib_patch *patch)                                                \
     {                                                                                                                \
         *patch = (ib_patch){1, 1, support, support};                                                                 \
     }                                                                                                                \
                                                                                                                      \
-    static real tap_##precision(const ib_tile_job *job, double position, int i)                                      \
+    static real tap_##precision(const ib_tile_job *job, real position, int i)                                        \
     {                                                                                                                \
         const int   row = (int)position;                                                                             \
-        const real *t = (const real *)job->taps + (size_t)row * job->tap_stride;                                     \
-        const real  f = job->linear ? (real)(position - row) : 0;                                                    \
-        return t[i] + f * (t[(size_t)i + job->tap_stride] - t[i]);                                                   \
+        const real *t = (const real *)job->taps + (size_t)row * job->tap_stride + IB_LEAD + i;                       \
+        return job->linear ? t[0] + (position - (real)row) * (t[job->tap_stride] - t[0]) : t[0];                     \
     }                                                                                                                \
                                                                                                                      \
     void ib_grid_reference_##precision(const ib_tile_job *job);                                                      \
@@ -26,22 +26,67 @@
                 for (int j = 0; j < job->support; j++) {                                                             \
                     real *g =                                                                                        \
                         (real *)job->grid[q] + 2 * ((size_t)(job->iv[k] + j) * job->stride + (size_t)job->iu[k]);    \
-                    const real tv = tap_##precision(job, job->pv[k], j);                                             \
+                    const real tv = tap_##precision(job, ((const real *)job->pv)[k], j);                             \
                     for (int i = 0; i < job->support; i++) {                                                         \
-                        const real tu = tap_##precision(job, job->pu[k], i);                                         \
+                        const real tu = tap_##precision(job, ((const real *)job->pu)[k], i);                         \
                         g[2 * i] += tu * (tv * value[0]);                                                            \
                         g[2 * i + 1] += tu * (tv * value[1]);                                                        \
                     }                                                                                                \
                 }                                                                                                    \
             }                                                                                                        \
+    }                                                                                                                \
+                                                                                                                     \
+    void ib_weigh_reference_##precision(ib_weigh_job *job);                                                          \
+    void ib_weigh_reference_##precision(ib_weigh_job *job)                                                           \
+    {                                                                                                                \
+        for (size_t r = 0; r < job->n_row; r++) {                                                                    \
+            real *const value = (real *)job->value + 2 * r * job->n_plane, *const w = (real *)job->natural +         \
+                                                                                      r * job->n_plane;              \
+            double re = 0, im = 0, weight[2] = {0, 0};                                                               \
+            int    flagged = 0, finite = 1;                                                                          \
+                                                                                                                     \
+            value[0] = value[1] = w[0] = 0;                                                                          \
+            for (int i = 0; i < job->n_in; i++) {                                                                    \
+                const size_t k = r * job->n_corr + (size_t)job->in[i];                                               \
+                const double x = (double)job->vis[k][0], y = (double)job->vis[k][1];                                 \
+                weight[i] = (double)job->weight[k];                                                                  \
+                flagged = flagged || job->flag[k];                                                                   \
+                finite = finite && x - x == 0 && y - y == 0 && weight[i] - weight[i] == 0;                           \
+                re += job->n_in == 1 ? x : job->factor[i][0] * x - job->factor[i][1] * y;                            \
+                im += job->n_in == 1 ? y : job->factor[i][0] * y + job->factor[i][1] * x;                            \
+            }                                                                                                        \
+            if (!job->use[r])                                                                                        \
+                continue;                                                                                            \
+            if (flagged)                                                                                             \
+                job->flagged++;                                                                                      \
+            else if (!finite)                                                                                        \
+                job->not_finite++;                                                                                   \
+            else if (!(weight[0] > 0) || (job->n_in == 2 && !(weight[1] > 0)))                                       \
+                job->weightless++;                                                                                   \
+            else {                                                                                                   \
+                const double low = weight[0] < weight[1] ? weight[0] : weight[1], sum = weight[0] + weight[1];       \
+                const double one = job->n_in == 1   ? weight[0]                                                      \
+                                   : job->rule == 0 ? 4 * weight[0] * weight[1] / sum                                \
+                                   : job->rule == 1 ? 2 * low                                                        \
+                                                    : sum;                                                           \
+                if (one * re < largest && one * re > -largest && one * im < largest && one * im > -largest &&        \
+                    one < largest) {                                                                                 \
+                    value[0] = (real)(one * re);                                                                     \
+                    value[1] = (real)(one * im);                                                                     \
+                    w[0] = (real)one;                                                                                \
+                } else                                                                                               \
+                    job->not_finite++;                                                                               \
+            }                                                                                                        \
+        }                                                                                                            \
     }
 
-REFERENCE(f32, float)
-REFERENCE(f64, double)
+REFERENCE(f32, float, 1e37)
+REFERENCE(f64, double, 1e300)
 
 void ib_locate_reference(const ib_locate_job *job);
 void ib_locate_base(const ib_locate_job *job);
 
+/* Places must not depend on the instruction set: there is one way to find them, tested by itself. */
 void ib_locate_reference(const ib_locate_job *job)
 {
     ib_locate_base(job);

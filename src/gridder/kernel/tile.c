@@ -2,40 +2,44 @@
 /* The gridder's inner loops with compiler vectors. Compiled once per instruction set (IB_ISA, IB_VECTOR_BYTES) and
    precision (IB_PRECISION: f32, f64).
 
-   Samples whose supports begin in the same group of cells touch the same patch: patch += sum_k kv_k (x) (value_k ku_k),
+   Samples whose supports begin in the same group of cells touch the same patch: patch += sum_k (value_k kv_k) (x) ku_k,
    a product of small matrices whose accumulators stay in registers over the samples. The grid is loaded and stored once
    per group, not once per sample, so that arithmetic and not the first-level cache is the bound.
 
-   A vector holds complex cells, re and im next to each other; taps along u are stored twice each to match, taps along v
-   are multiplied into the values beforehand. */
+   A vector holds complex cells, re and im next to each other; taps along u stand twice each to match, taps along v are
+   multiplied into the values beforehand. */
 #include "gridder/kernel/kernel.h"
 
 #define f32 1
 #define f64 2
 #if IB_PRECISION == f32
 #define IS_F32 1
-typedef float real;
+typedef float   real;
+typedef int32_t lane;
 #else
 #define IS_F32 0
-typedef double real;
+typedef double  real;
+typedef int64_t lane;
 #endif
 #undef f32
 #undef f64
 
-#define CAT_(a, b, c) a##b##c
-#define CAT(a, b, c)  CAT_(a, b, c)
+#define CAT_(a, b, c, d) a##b##c##d
+#define CAT(a, b, c, d)  CAT_(a, b, c, d)
+#define NAME(function)   CAT(function, IB_ISA, _, IB_PRECISION)
 
 enum {
     LANES = IB_VECTOR_BYTES / (int)sizeof(real), /* reals of a vector */
     CELLS = LANES / 2,                           /* complex cells of a vector */
     REGISTERS = IB_VECTOR_BYTES == 64 ? 32 : 16,
     COLUMNS =
-        REGISTERS == 32 ? 3 : 2, /* accumulators of the register block: ROWS x COLUMNS + COLUMNS + 1 registers */
+        REGISTERS == 32 ? 3 : 2, /* accumulators of a register block: ROWS x COLUMNS, beside COLUMNS + 1 registers */
     ROWS = REGISTERS == 32 ? 8 : 6
 };
 
 typedef real vec __attribute__((vector_size(IB_VECTOR_BYTES)));
 typedef real vec_any __attribute__((vector_size(IB_VECTOR_BYTES), aligned(sizeof(real)), may_alias));
+typedef lane vec_index __attribute__((vector_size(IB_VECTOR_BYTES)));
 
 static inline vec load(const real *p)
 {
@@ -45,6 +49,15 @@ static inline vec load(const real *p)
 static inline void store(real *p, vec x)
 {
     *(vec_any *)p = x;
+}
+
+/* Every lower lane twice: a b c d ... -> a a b b ... */
+static inline vec twice(vec x)
+{
+    vec_index index;
+    for (int i = 0; i < LANES; i++)
+        index[i] = i / 2;
+    return __builtin_shuffle(x, index);
 }
 
 /* One complex number in every cell of a vector. */
@@ -67,10 +80,11 @@ static inline vec pair(const real *p)
 #endif
 }
 
-/* Taps of n samples, as the update wants them. ku: [n][2 x patch_u], kv: [n][patch_v]; zero outside the support. */
+/* What the samples of a group bring: taps along u, twice each; taps along v, twice each; those times the value. Rows of
+   `wide` and `high` reals. */
 typedef struct taps {
     real *ku, *kv, *a;
-    int   wide, high; /* reals of a ku row, of a kv row */
+    int   wide, high;
 } taps;
 
 static inline __attribute__((always_inline)) void block(real *grid, size_t stride, const taps *t, int n, int row,
@@ -83,7 +97,7 @@ static inline __attribute__((always_inline)) void block(real *grid, size_t strid
     for (int r = 0; r < rows; r++)
         for (int c = 0; c < columns; c++)
             sum[r][c] = (vec){0};
-    for (int k = 0; k < n; k++, ku += t->wide, a += 2 * t->high) {
+    for (int k = 0; k < n; k++, ku += t->wide, a += t->high) {
         vec x[COLUMNS];
         for (int c = 0; c < columns; c++)
             x[c] = load(ku + c * LANES);
@@ -105,7 +119,7 @@ static inline void update(real *grid, size_t stride, const taps *t, int n)
 {
     const int columns = t->wide / LANES;
 
-    for (int row = 0; row < t->high; row += ROWS) {
+    for (int row = 0; row < t->high / 2; row += ROWS) {
         int column = 0;
         for (; column + COLUMNS <= columns; column += COLUMNS)
             block(grid, stride, t, n, row, column, ROWS, COLUMNS);
@@ -125,8 +139,8 @@ static inline int round_up(int n, int step)
 
 /* The patch is the smallest that fills whole vectors along u and whole register blocks along v; what the support leaves
    of it is the group. */
-void CAT(ib_patch_, IB_ISA, CAT(_, IB_PRECISION, ))(int support, ib_patch *patch);
-void CAT(ib_patch_, IB_ISA, CAT(_, IB_PRECISION, ))(int support, ib_patch *patch)
+void NAME(ib_patch_)(int support, ib_patch *patch);
+void NAME(ib_patch_)(int support, ib_patch *patch)
 {
     patch->patch_u = round_up(support, CELLS);
     patch->patch_v = round_up(support, ROWS);
@@ -137,79 +151,172 @@ void CAT(ib_patch_, IB_ISA, CAT(_, IB_PRECISION, ))(int support, ib_patch *patch
     patch->group_v = patch->patch_v - support + 1;
 }
 
-void CAT(ib_grid_, IB_ISA, CAT(_, IB_PRECISION, ))(const ib_tile_job *job);
-void CAT(ib_grid_, IB_ISA, CAT(_, IB_PRECISION, ))(const ib_tile_job *job)
+/* n / d by a product, exact for n below 2^32 / d^2: groups are a few cells, grids below 2^17. */
+typedef struct divider {
+    uint64_t factor;
+    int      d;
+} divider;
+
+static inline int32_t floor_to(int32_t n, divider by)
+{
+    return (int32_t)((uint64_t)n * by.factor >> 32) * by.d;
+}
+
+/* A row of taps shifted by `shift` cells, interpolated, each tap twice: zeros before and after the row come along. */
+static inline void spread(real *to, int n, const real *row, size_t next, real fraction, int shift)
+{
+    const real *from = row + IB_LEAD - shift;
+
+    for (int i = 0; i < n; i += LANES, from += CELLS) {
+        const vec x = load(from);
+        store(to + i, twice(x + fraction * (load(from + next) - x)));
+    }
+}
+
+void NAME(ib_grid_)(const ib_tile_job *job);
+void NAME(ib_grid_)(const ib_tile_job *job)
 {
     ib_patch p;
 
-    CAT(ib_patch_, IB_ISA, CAT(_, IB_PRECISION, ))(job->support, &p);
-    const int wide = 2 * p.patch_u, high = p.patch_v;
-    real     *ku = job->scratch, *kv = ku + IB_RANK * wide;
-    taps      t = {ku, kv, kv + IB_RANK * high, wide, high};
+    NAME(ib_patch_)(job->support, &p);
+    const divider by_u = {(((uint64_t)1 << 32) + (uint64_t)p.group_u - 1) / (uint64_t)p.group_u, p.group_u};
+    const divider by_v = {(((uint64_t)1 << 32) + (uint64_t)p.group_v - 1) / (uint64_t)p.group_v, p.group_v};
+    const int     wide = 2 * p.patch_u, high = 2 * p.patch_v;
+    real *const   ku = job->scratch;
+    const taps    t = {ku, ku + IB_RANK * wide, ku + IB_RANK * (wide + high + LANES), wide, high};
+    const real   *pu = job->pu, *pv = job->pv;
 
     for (size_t first = 0; first < job->n;) {
-        const int32_t column = job->iu[first] / p.group_u * p.group_u, row = job->iv[first] / p.group_v * p.group_v;
+        const int32_t column = floor_to(job->iu[first], by_u), row = floor_to(job->iv[first], by_v);
         int           n = 0;
 
         for (; n < IB_RANK && first + (size_t)n < job->n; n++) {
-            const size_t k = first + (size_t)n;
-            const int    du = job->iu[k] - column, dv = job->iv[k] - row;
-            if (du < 0 || du >= p.group_u || dv < 0 || dv >= p.group_v)
+            const size_t   k = first + (size_t)n;
+            const uint32_t du = (uint32_t)(job->iu[k] - column), dv = (uint32_t)(job->iv[k] - row);
+            if (du >= (uint32_t)p.group_u || dv >= (uint32_t)p.group_v)
                 break;
 
-            const int   ru = (int)job->pu[k], rv = (int)job->pv[k];
-            const real *tu = (const real *)job->taps + (size_t)ru * job->tap_stride;
-            const real *tv = (const real *)job->taps + (size_t)rv * job->tap_stride;
-            const real *tu1 = tu + job->tap_stride, *tv1 = tv + job->tap_stride;
-            const real fu = job->linear ? (real)(job->pu[k] - ru) : 0, fv = job->linear ? (real)(job->pv[k] - rv) : 0;
-            real      *u = ku + n * wide, *v = kv + n * high;
-
-            for (int i = 0; i < wide; i++)
-                u[i] = 0;
-            for (int i = 0; i < high; i++)
-                v[i] = 0;
-            u += 2 * du;
-            v += dv;
-            for (int i = 0; i < job->support; i++) {
-                const real x = tu[i] + fu * (tu1[i] - tu[i]);
-                u[2 * i] = x;
-                u[2 * i + 1] = x;
-                v[i] = tv[i] + fv * (tv1[i] - tv[i]);
-            }
+            const int  ru = (int)pu[k], rv = (int)pv[k];
+            const real fu = job->linear ? pu[k] - (real)ru : 0, fv = job->linear ? pv[k] - (real)rv : 0;
+            spread(t.ku + n * wide, wide, (const real *)job->taps + (size_t)ru * job->tap_stride, job->tap_stride, fu,
+                   (int)du);
+            spread(t.kv + n * high, high, (const real *)job->taps + (size_t)rv * job->tap_stride, job->tap_stride, fv,
+                   (int)dv);
         }
         for (size_t q = 0; q < job->n_plane; q++) {
             const real *value = (const real *)job->value[q] + 2 * first;
-            for (int k = 0; k < n; k++)
-                for (int i = 0; i < high; i++) {
-                    t.a[2 * (k * high + i)] = kv[k * high + i] * value[2 * k];
-                    t.a[2 * (k * high + i) + 1] = kv[k * high + i] * value[2 * k + 1];
-                }
+            for (int k = 0; k < n; k++) {
+                const vec v = pair(value + 2 * k);
+                for (int i = 0; i < high; i += LANES)
+                    store(t.a + k * high + i, load(t.kv + k * high + i) * v);
+            }
             update((real *)job->grid[q] + 2 * ((size_t)row * job->stride + (size_t)column), job->stride, &t, n);
         }
         first += (size_t)n;
     }
 }
 
-#if IS_F32 /* positions are double whatever the precision of the grid: once per instruction set */
-void CAT(ib_locate_, IB_ISA, )(const ib_locate_job *job);
-void CAT(ib_locate_, IB_ISA, )(const ib_locate_job *job)
-{
-    for (size_t k = 0; k < job->n; k++) {
-        const double gu = job->u[k] * job->scale_u, gv = job->v[k] * job->scale_v;
-        const double eu = gu - job->half + job->origin_u, ev = gv - job->half + job->origin_v;
-        /* NaN and what does not fit the grid fail here, before the conversions to integers. */
-        const int inside =
-            eu >= job->low_u - 1 && eu < job->high_u + 1 && ev >= job->low_v - 1 && ev < job->high_v + 1;
-        const double xu = inside ? eu : 0, xv = inside ? ev : 0;
-        const double tu = (double)(int32_t)(xu + 4096) - 4095,
-                     tv = (double)(int32_t)(xv + 4096) - 4095; /* floor + 1 */
-        const int    ok = inside && tu >= job->low_u && tu <= job->high_u && tv >= job->low_v && tv <= job->high_v;
-        const double du = tu + job->centre - job->origin_u - gu, dv = tv + job->centre - job->origin_v - gv;
+/* ---- weights ------------------------------------------------------------------------------------------------- */
 
-        job->iu[k] = ok ? (int32_t)tu : -1;
-        job->iv[k] = (int32_t)tv;
-        job->pu[k] = du * job->oversampling - job->first + job->nearest;
-        job->pv[k] = dv * job->oversampling - job->first + job->nearest;
+#define FINITE(x) ((x) - (x) == 0)
+
+/* Branch-free, so that it vectorises: a row's fate is three comparisons. */
+static inline __attribute__((always_inline)) void weigh(ib_weigh_job *job, const int n_in, const int rule)
+{
+    const float(*vis)[2] = job->vis;
+    const float   *weight = job->weight;
+    const uint8_t *flag = job->flag, *use = job->use;
+    const size_t   n_corr = job->n_corr, a = (size_t)job->in[0], b = n_in == 2 ? (size_t)job->in[1] : a;
+    const real     f0 = (real)job->factor[0][0], g0 = (real)job->factor[0][1];
+    const real     f1 = (real)job->factor[1][0], g1 = (real)job->factor[1][1];
+    const real     largest = IS_F32 ? (real)1e37 : (real)1e300; /* sums of them stay finite */
+    real          *value = job->value, *natural = job->natural;
+    uint32_t       flagged = 0, not_finite = 0, weightless = 0;
+
+    for (size_t r = 0; r < job->n_row; r++) {
+        const size_t i = r * n_corr + a, j = r * n_corr + b;
+        const real   x = vis[i][0], y = vis[i][1], w0 = weight[i], w1 = weight[j];
+        real         re = x, im = y, w = w0;
+        int          clear = !flag[i], finite = FINITE(x) & FINITE(y) & FINITE(w0), positive = w0 > 0;
+
+        if (n_in == 2) {
+            const real x1 = vis[j][0], y1 = vis[j][1];
+            re = f0 * x - g0 * y + f1 * x1 - g1 * y1;
+            im = f0 * y + g0 * x + f1 * y1 + g1 * x1;
+            w = rule == 0 ? 4 * (w0 / (w0 + w1)) * w1 : rule == 1 ? 2 * (w0 < w1 ? w0 : w1) : w0 + w1;
+            clear &= !flag[j];
+            finite &= FINITE(x1) & FINITE(y1) & FINITE(w1);
+            positive &= w1 > 0;
+        }
+        const real wr = w * re, wi = w * im;
+        const int  fits = (wr < largest) & (wr > -largest) & (wi < largest) & (wi > -largest) & (w < largest);
+        const int  used = use[r] != 0, good = used & clear & finite & positive & fits;
+
+        flagged += (uint32_t)(used & (clear ^ 1));
+        not_finite += (uint32_t)(used & clear & ((finite ^ 1) | (positive & (fits ^ 1))));
+        weightless += (uint32_t)(used & clear & finite & (positive ^ 1));
+        value[2 * r * job->n_plane] = good ? wr : 0;
+        value[2 * r * job->n_plane + 1] = good ? wi : 0;
+        natural[r * job->n_plane] = good ? w : 0;
     }
+    job->flagged += flagged;
+    job->not_finite += not_finite;
+    job->weightless += weightless;
+}
+
+void NAME(ib_weigh_)(ib_weigh_job *job);
+void NAME(ib_weigh_)(ib_weigh_job *job)
+{
+    if (job->n_in == 1)
+        weigh(job, 1, 0);
+    else if (job->rule == 0)
+        weigh(job, 2, 0);
+    else if (job->rule == 1)
+        weigh(job, 2, 1);
+    else
+        weigh(job, 2, 2);
+}
+
+/* ---- places ---------------------------------------------------------------------------------------------------- */
+
+#if IS_F32 /* positions are double whatever the precision of the grid: once per instruction set */
+
+static inline __attribute__((always_inline)) void locate(const ib_locate_job *job, const int single)
+{
+    const ib_locate_job j = *job;
+    int32_t *restrict iu = j.iu, *restrict iv = j.iv;
+    float *restrict pu = j.pu, *restrict pv = j.pv;
+    double *restrict qu = j.qu, *restrict qv = j.qv;
+
+    for (size_t k = 0; k < j.n; k++) {
+        const double gu = j.u[k] * j.scale_u, gv = j.v[k] * j.scale_v;
+        const double eu = gu - j.half + j.origin_u, ev = gv - j.half + j.origin_v;
+        /* NaN and what does not fit the grid fail here, before the conversions to integers. */
+        const int    near = (eu >= 0) & (eu < j.high_u + 1) & (ev >= j.low_v - 1) & (ev < j.high_v + 1);
+        const double xu = near ? eu : 0, xv = near ? ev : 0;
+        const int    tu = (int32_t)(xu + 1), tv = (int32_t)(xv + 2) - 1; /* floor + 1, from -1 on */
+        const int    ok = near & (tu <= j.high_u) & (tv >= j.low_v) & (tv <= j.high_v);
+        const double du = (tu - j.origin_u + j.centre - gu) * j.oversampling - j.first + j.nearest;
+        const double dv = (tv - j.origin_v + j.centre - gv) * j.oversampling - j.first + j.nearest;
+
+        iu[k] = ok ? tu : -1;
+        iv[k] = tv;
+        if (single) {
+            pu[k] = (float)du;
+            pv[k] = (float)dv;
+        } else {
+            qu[k] = du;
+            qv[k] = dv;
+        }
+    }
+}
+
+void CAT(ib_locate_, IB_ISA, , )(const ib_locate_job *job);
+void CAT(ib_locate_, IB_ISA, , )(const ib_locate_job *job)
+{
+    if (job->pu)
+        locate(job, 1);
+    else
+        locate(job, 0);
 }
 #endif
