@@ -66,7 +66,7 @@ typedef struct ib_tile_job {
     void          *scratch; /* IB_SCRATCH_BYTES, 64-byte aligned */
 } ib_tile_job;
 
-enum { IB_SCRATCH_BYTES = IB_RANK * 3 * (2 * 160) * 8 };
+enum { IB_SCRATCH_BYTES = IB_RANK * 4 * (2 * 144) * 8 + 4096 };
 
 /** Groups of group_u x group_v cells share one patch of cells, patch_u x patch_v: what one update reads and writes from
  *  the group's first cell on. */

@@ -32,9 +32,9 @@ enum {
     LANES = IB_VECTOR_BYTES / (int)sizeof(real), /* reals of a vector */
     CELLS = LANES / 2,                           /* complex cells of a vector */
     REGISTERS = IB_VECTOR_BYTES == 64 ? 32 : 16,
-    COLUMNS =
-        REGISTERS == 32 ? 3 : 2, /* accumulators of a register block: ROWS x COLUMNS, beside COLUMNS + 1 registers */
-    ROWS = REGISTERS == 32 ? 8 : 6
+    COLUMNS = 3, /* accumulators of a register block: ROWS x COLUMNS, beside COLUMNS + 1 registers */
+    ROWS = REGISTERS == 32 ? 8 : 4,
+    STEP = 4 /* patches are a multiple of so many rows */
 };
 
 typedef real vec __attribute__((vector_size(IB_VECTOR_BYTES)));
@@ -80,56 +80,77 @@ static inline vec pair(const real *p)
 #endif
 }
 
-/* What the samples of a group bring: taps along u, twice each; taps along v, twice each; those times the value. Rows of
-   `wide` and `high` reals. */
+/* What the samples of a group bring: taps along u, twice each; taps along v, twice each; those times the values of two
+   planes. Rows of `wide` and `high` reals. */
 typedef struct taps {
-    real *ku, *kv, *a;
+    real *ku, *kv, *a[2];
     int   wide, high;
 } taps;
 
-static inline __attribute__((always_inline)) void block(real *grid, size_t stride, const taps *t, int n, int row,
-                                                        int column, const int rows, const int columns)
+/* One register block of a patch, of one plane or two that share the taps along u. */
+static inline __attribute__((always_inline)) void block(real *const *grid, size_t stride, const taps *t, int first,
+                                                        int n, int row, int column, const int planes, const int rows,
+                                                        const int columns)
 {
-    vec         sum[ROWS][COLUMNS];
+    vec         sum[2][ROWS][COLUMNS];
     const real *ku = t->ku + column * LANES;
-    const real *a = t->a + 2 * row;
+    const real *a[2] = {t->a[first] + 2 * row, t->a[1] + 2 * row};
 
-    for (int r = 0; r < rows; r++)
-        for (int c = 0; c < columns; c++)
-            sum[r][c] = (vec){0};
-    for (int k = 0; k < n; k++, ku += t->wide, a += t->high) {
+    for (int q = 0; q < planes; q++)
+        for (int r = 0; r < rows; r++)
+            for (int c = 0; c < columns; c++)
+                sum[q][r][c] = (vec){0};
+    for (int k = 0; k < n; k++, ku += t->wide) {
         vec x[COLUMNS];
         for (int c = 0; c < columns; c++)
             x[c] = load(ku + c * LANES);
-        for (int r = 0; r < rows; r++) {
-            const vec b = pair(a + 2 * r);
-            for (int c = 0; c < columns; c++)
-                sum[r][c] += b * x[c];
+        for (int q = 0; q < planes; q++) {
+            for (int r = 0; r < rows; r++) {
+                const vec b = pair(a[q] + 2 * r);
+                for (int c = 0; c < columns; c++)
+                    sum[q][r][c] += b * x[c];
+            }
+            a[q] += t->high;
         }
     }
-    for (int r = 0; r < rows; r++) {
-        real *g = grid + 2 * (size_t)(row + r) * stride + column * LANES;
-        for (int c = 0; c < columns; c++)
-            store(g + c * LANES, load(g + c * LANES) + sum[r][c]);
-    }
+    for (int q = 0; q < planes; q++)
+        for (int r = 0; r < rows; r++) {
+            real *g = grid[first + q] + 2 * (size_t)(row + r) * stride + column * LANES;
+            for (int c = 0; c < columns; c++)
+                store(g + c * LANES, load(g + c * LANES) + sum[q][r][c]);
+        }
 }
 
-/* The patch, register block by register block. Constant trip counts: the blocks are unrolled into registers. */
-static inline void update(real *grid, size_t stride, const taps *t, int n)
+/* A band of rows of the patch. A single column is too narrow to keep the adders busy: two planes go together there. */
+static inline __attribute__((always_inline)) void band(real *const *grid, size_t stride, const taps *t, int n,
+                                                       int row, int planes, const int rows)
 {
     const int columns = t->wide / LANES;
+    int       column = 0;
 
-    for (int row = 0; row < t->high / 2; row += ROWS) {
-        int column = 0;
-        for (; column + COLUMNS <= columns; column += COLUMNS)
-            block(grid, stride, t, n, row, column, ROWS, COLUMNS);
+    for (; column + COLUMNS <= columns; column += COLUMNS)
+        for (int q = 0; q < planes; q++)
+            block(grid, stride, t, q, n, row, column, 1, rows, COLUMNS);
+    if (columns - column == 2)
+        for (int q = 0; q < planes; q++)
+            block(grid, stride, t, q, n, row, column, 1, rows, 2);
+    else if (columns - column == 1 && planes == 2)
+        block(grid, stride, t, 0, n, row, column, 2, rows, 1);
+    else if (columns - column == 1)
+        block(grid, stride, t, 0, n, row, column, 1, rows, 1);
+}
+
+/* The patch, band by band. Constant trip counts: the blocks are unrolled into registers. */
+static void update(real *const *grid, size_t stride, const taps *t, int n, int planes)
+{
+    int row = 0;
+
+    for (; row + ROWS <= t->high / 2; row += ROWS)
+        band(grid, stride, t, n, row, planes, ROWS);
 #if IB_VECTOR_BYTES == 64
-        if (columns - column == 2)
-            block(grid, stride, t, n, row, column, ROWS, 2);
+    if (row < t->high / 2)
+        band(grid, stride, t, n, row, planes, STEP);
 #endif
-        if (columns - column == 1)
-            block(grid, stride, t, n, row, column, ROWS, 1);
-    }
 }
 
 static inline int round_up(int n, int step)
@@ -137,18 +158,24 @@ static inline int round_up(int n, int step)
     return (n + step - 1) / step * step;
 }
 
-/* The patch is the smallest that fills whole vectors along u and whole register blocks along v; what the support leaves
-   of it is the group. */
+/* The patch that costs least: every sample updates all of it, and every group loads and stores it once. A larger one
+   wastes arithmetic and gathers more samples; 1.2 per cell are typical of an observation long enough to matter, and a
+   load, an addition and a store cost as much as two updates. */
 void NAME(ib_patch_)(int support, ib_patch *patch);
 void NAME(ib_patch_)(int support, ib_patch *patch)
 {
-    patch->patch_u = round_up(support, CELLS);
-    patch->patch_v = round_up(support, ROWS);
-    /* A group of one cell along u gathers few samples: widen it where that costs little. */
-    if (patch->patch_u == support && support >= 4 * CELLS)
-        patch->patch_u += CELLS;
-    patch->group_u = patch->patch_u - support + 1;
-    patch->group_v = patch->patch_v - support + 1;
+    double least = 0;
+
+    *patch = (ib_patch){1, 1, support, support};
+    for (int u = round_up(support, CELLS); u <= support + IB_LEAD; u += CELLS)
+        for (int v = round_up(support, STEP); v <= support + IB_LEAD; v += STEP) {
+            const int    cells = (u - support + 1) * (v - support + 1);
+            const double cost = u * v * (1 + 2 / (1.2 * cells));
+            if (least > 0 && cost >= least)
+                continue;
+            least = cost;
+            *patch = (ib_patch){u - support + 1, v - support + 1, u, v};
+        }
 }
 
 /* n / d by a product, exact for n below 2^32 / d^2: groups are a few cells, grids below 2^17. */
@@ -182,9 +209,9 @@ void NAME(ib_grid_)(const ib_tile_job *job)
     const divider by_u = {(((uint64_t)1 << 32) + (uint64_t)p.group_u - 1) / (uint64_t)p.group_u, p.group_u};
     const divider by_v = {(((uint64_t)1 << 32) + (uint64_t)p.group_v - 1) / (uint64_t)p.group_v, p.group_v};
     const int     wide = 2 * p.patch_u, high = 2 * p.patch_v;
-    real *const   ku = job->scratch;
-    const taps    t = {ku, ku + IB_RANK * wide, ku + IB_RANK * (wide + high + LANES), wide, high};
-    const real   *pu = job->pu, *pv = job->pv;
+    real *const ku = job->scratch, *const kv = ku + IB_RANK * wide, *const a = kv + IB_RANK * high + LANES;
+    const taps  t = {ku, kv, {a, a + IB_RANK * high + LANES}, wide, high};
+    const real *pu = job->pu, *pv = job->pv;
 
     for (size_t first = 0; first < job->n;) {
         const int32_t column = floor_to(job->iu[first], by_u), row = floor_to(job->iv[first], by_v);
@@ -198,19 +225,26 @@ void NAME(ib_grid_)(const ib_tile_job *job)
 
             const int  ru = (int)pu[k], rv = (int)pv[k];
             const real fu = job->linear ? pu[k] - (real)ru : 0, fv = job->linear ? pv[k] - (real)rv : 0;
-            spread(t.ku + n * wide, wide, (const real *)job->taps + (size_t)ru * job->tap_stride, job->tap_stride, fu,
+            spread(ku + n * wide, wide, (const real *)job->taps + (size_t)ru * job->tap_stride, job->tap_stride, fu,
                    (int)du);
-            spread(t.kv + n * high, high, (const real *)job->taps + (size_t)rv * job->tap_stride, job->tap_stride, fv,
+            spread(kv + n * high, high, (const real *)job->taps + (size_t)rv * job->tap_stride, job->tap_stride, fv,
                    (int)dv);
         }
-        for (size_t q = 0; q < job->n_plane; q++) {
-            const real *value = (const real *)job->value[q] + 2 * first;
-            for (int k = 0; k < n; k++) {
-                const vec v = pair(value + 2 * k);
-                for (int i = 0; i < high; i += LANES)
-                    store(t.a + k * high + i, load(t.kv + k * high + i) * v);
+        for (size_t q = 0; q < job->n_plane; q += 2) {
+            const int    planes = job->n_plane - q < 2 ? 1 : 2;
+            const size_t at = 2 * ((size_t)row * job->stride + (size_t)column);
+            real        *grid[2];
+
+            for (int i = 0; i < planes; i++) {
+                const real *value = (const real *)job->value[q + (size_t)i] + 2 * first;
+                grid[i] = (real *)job->grid[q + (size_t)i] + at;
+                for (int k = 0; k < n; k++) {
+                    const vec v = pair(value + 2 * k);
+                    for (int c = 0; c < high; c += LANES)
+                        store(t.a[i] + k * high + c, load(kv + k * high + c) * v);
+                }
             }
-            update((real *)job->grid[q] + 2 * ((size_t)row * job->stride + (size_t)column), job->stride, &t, n);
+            update(grid, job->stride, &t, n, planes);
         }
         first += (size_t)n;
     }
