@@ -360,14 +360,16 @@ static ib_status write_outcome(ib_record *record, const ib_result *r, ib_error *
             "bytes",
             json_pack("{s:I, s:I}", "read", (json_int_t)r->bytes_read, "written", (json_int_t)r->bytes_written)),
         err);
-    const bool measured = r->measured >= 0;
+    const bool measured = !(r->measured < 0); /* not a number: measured, and wrong */
     if (!rc)
         rc = write_line(
             record, "check",
             json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", "direct Fourier sum", "kind", "oracle", "value",
                       measured ? ib_json_real(r->measured) : json_null(), "value_why",
-                      measured ? json_null() : json_string("not asked for"), "tol",
-                      ib_json_real(IB_GATE * r->promised), "pass",
+                      !measured               ? json_string("not asked for")
+                      : isfinite(r->measured) ? json_null()
+                                              : json_string("not a number"),
+                      "tol", ib_json_real(IB_GATE * r->promised), "pass",
                       measured ? json_boolean(r->measured <= IB_GATE * r->promised) : json_null(), "detail",
                       json_pack("{s:o, s:o, s:o}", "promised", ib_json_real(r->promised), "planes",
                                 ib_json_count(r->n_checked_plane), "pixels", ib_json_count(r->n_checked_pixel))),

@@ -51,7 +51,7 @@ void ib_judge(ib_judgement *out, const ib_result *result, const ib_error *failur
     }
     if (accounted(&result->counts) != result->counts.read)
         because(out, IB_INVALID, "the counts of samples do not add up");
-    if (!(result->measured >= 0))
+    if (result->measured < 0)
         because(out, IB_PROVISIONAL, "not compared with the direct Fourier sum");
     else if (!(result->measured <= IB_GATE * result->promised))
         because(out, IB_INVALID, "accuracy %.1e, more than %g times the promised %.1e", result->measured, IB_GATE,
@@ -103,10 +103,10 @@ static void print_job(FILE *out, const ib_result *r)
     if (r->cell[0] != r->cell[1])
         snprintf(cell, sizeof cell, "%s x %s", ib_text_angle(r->cell[0]).s, ib_text_angle(r->cell[1]).s);
     fprintf(out, "input      %s%s%s\n", r->input, *r->column ? ", column " : "", r->column);
-    fprintf(out, "           %s rows x %s channels x %zu correlations\n", ib_text_count(r->n_row).s,
-            ib_text_count(r->n_chan_in).s, r->n_corr);
-    fprintf(out, "image      %zu x %zu pixels of %s, %s channels x %s\n", r->nx, r->ny, cell,
-            ib_text_count(r->n_chan).s, r->stokes);
+    fprintf(out, "           %s rows x %s %s x %zu %s\n", ib_text_count(r->n_row).s, ib_text_count(r->n_chan_in).s,
+            r->n_chan_in == 1 ? "channel" : "channels", r->n_corr, r->n_corr == 1 ? "correlation" : "correlations");
+    fprintf(out, "image      %zu x %zu pixels of %s, %s %s x %s\n", r->nx, r->ny, cell, ib_text_count(r->n_chan).s,
+            r->n_chan == 1 ? "channel" : "channels", r->stokes);
     fprintf(out, "planes     %s%s", ib_text_count(r->n_plane).s,
             r->n_plane > r->n_chan * r->n_stokes ? ", half of them of the PSF" : "");
     if (r->n_blank)
@@ -114,9 +114,9 @@ static void print_job(FILE *out, const ib_result *r)
     fprintf(out,
             "\ngridding   %s, support %d, oversampling %d, lookup %s, padding %g (%zu x %zu cells), %s, isa %s\n",
             kernel, r->support, r->oversampling, lookup, r->padding, r->grid_nx, r->grid_ny, precision, r->isa);
-    fprintf(out, "run        %d %s x %d %s, %s chunks, %zu %s\n", r->ranks, r->ranks == 1 ? "rank" : "ranks",
-            r->threads, r->threads == 1 ? "thread" : "threads", ib_text_count(r->n_chunk).s, r->n_window,
-            r->n_window == 1 ? "window" : "windows");
+    fprintf(out, "run        %d %s x %d %s, %s %s, %zu %s\n", r->ranks, r->ranks == 1 ? "rank" : "ranks", r->threads,
+            r->threads == 1 ? "thread" : "threads", ib_text_count(r->n_chunk).s, r->n_chunk == 1 ? "chunk" : "chunks",
+            r->n_window, r->n_window == 1 ? "window" : "windows");
 }
 
 static void print_phases(FILE *out, const ib_result *r)
@@ -170,13 +170,14 @@ static void print_counts(FILE *out, const ib_counts *c)
 static void print_quality(FILE *out, const ib_result *r)
 {
     fprintf(out, "accuracy   %.1e promised, ", r->promised);
-    if (r->measured >= 0)
+    if (!(r->measured < 0))
         fprintf(out, "%.1e measured at %s pixels of %s %s\n", r->measured, ib_text_count(r->n_checked_pixel).s,
                 ib_text_count(r->n_checked_plane).s, r->n_checked_plane == 1 ? "plane" : "planes");
     else
         fprintf(out, "not measured\n");
     if (r->outside_weight > 0)
-        fprintf(out, "outside    %.2g of the weight: baselines beyond what the cell size holds\n", r->outside_weight);
+        fprintf(out, "outside    %.3g %% of the weight: baselines beyond what the cell size holds\n",
+                100 * r->outside_weight);
     fprintf(out, "w phase    %.2g rad at most%s\n", r->w_phase,
             r->w_phase > W_PHASE_LIMIT ? ": imaging without w distorts the edges; choose a smaller field" : "");
     if (r->beam[0] > 0)
@@ -259,7 +260,7 @@ static json_t *document(const ib_result *r)
         json_pack("{s:I, s:I}", "read", (json_int_t)r->bytes_read, "written", (json_int_t)r->bytes_written));
     json_object_set_new(json, "accuracy",
                         json_pack("{s:o, s:o, s:o, s:o}", "promised", ib_json_real(r->promised), "measured",
-                                  r->measured >= 0 ? ib_json_real(r->measured) : json_null(), "planes",
+                                  r->measured < 0 ? json_null() : ib_json_real(r->measured), "planes",
                                   ib_json_count(r->n_checked_plane), "pixels", ib_json_count(r->n_checked_pixel)));
     json_object_set_new(json, "memory",
                         json_pack("{s:I, s:I, s:I}", "plan_bytes", (json_int_t)r->plan_bytes, "peak_bytes",

@@ -5,6 +5,7 @@
 #include "bench/record.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -100,6 +101,20 @@ static void a_launch_leaves_four_lines_that_read_back(ib_test *t)
     IB_CHECK(t, json_integer_value(json_object_get(third, "node")) == 0);
     IB_CHECK(t, json_integer_value(json_object_get(second, "node")) == 1);
     IB_CHECK(t, strstr(path, "/test-machine/"));
+    json_decref(lines);
+    remove(path);
+}
+
+/* An image that is not finite has been checked, and has failed: that must not look like a check that was left out. */
+static void a_check_that_is_not_a_number_has_failed(ib_test *t)
+{
+    const ib_error none = {0};
+    char           path[1024];
+
+    leave(t, &none, NAN, path, sizeof path);
+    json_t *lines = lines_of(t, path);
+    IB_CHECK(t, json_is_false(json_object_get(json_array_get(lines, 2), "pass")));
+    IB_TEXT(t, text_at(lines, 2, "value_why"), "not a number");
     json_decref(lines);
     remove(path);
 }
@@ -211,7 +226,7 @@ static void before_its_end_a_record_is_a_part(ib_test *t)
     ib_command_clear(&command);
 }
 
-IB_TEST_MAIN({IB_TEST(a_launch_leaves_four_lines_that_read_back), IB_TEST(private_things_stay_out),
-              IB_TEST(run_ids_are_version_7_and_sort_by_time),
+IB_TEST_MAIN({IB_TEST(a_launch_leaves_four_lines_that_read_back), IB_TEST(a_check_that_is_not_a_number_has_failed),
+              IB_TEST(private_things_stay_out), IB_TEST(run_ids_are_version_7_and_sort_by_time),
               IB_TEST(a_failed_or_interrupted_launch_has_its_end_line), IB_TEST(an_unchecked_launch_has_no_pass),
               IB_TEST(before_its_end_a_record_is_a_part)})

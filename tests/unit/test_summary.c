@@ -5,6 +5,7 @@
 #include "bench/summary.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 
 static const ib_build clean = {.version = "1.2.3",
@@ -77,6 +78,7 @@ static void every_condition_lowers_the_verdict_and_is_named(ib_test *t)
                  {IB_VALID, "changed sources", good_result(), clean, 0},
                  {IB_VALID, "2 more threads", good_result(), clean, 2},
                  {IB_INVALID, "do not add up", good_result(), clean, 0},
+                 {IB_INVALID, "times the promised", good_result(), clean, 0},
                  {IB_INVALID, "times the promised", good_result(), clean, 0}};
     ib_judgement v;
 
@@ -88,6 +90,7 @@ static void every_condition_lowers_the_verdict_and_is_named(ib_test *t)
     cases[5].build.dirty = 1;
     cases[7].result.counts.read++;
     cases[8].result.measured = 3.1 * cases[8].result.promised;
+    cases[9].result.measured = NAN; /* an image that is not finite has been checked, and failed */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ib_judge(&v, &cases[i].result, &none, &cases[i].build, cases[i].excess);
         IB_CHECK(t, v.validity == cases[i].want);
