@@ -115,36 +115,12 @@ static ib_status measure_rows(job *j, ib_error *err)
     return rc;
 }
 
-/* Fields are imaged together only where they share a phase centre. */
-static ib_status check_fields(const ib_vis_info *info, ib_error *err)
-{
-    const ib_field *first = NULL;
-
-    for (size_t f = 0; f < info->n_field; f++) {
-        const ib_field *field = &info->field[f];
-        if (!field->selected)
-            continue;
-        if (!first)
-            first = field;
-        const double tiny = 1e-9; /* rad: 0.2 mas, far below any cell but those of very long baselines */
-        if (fabs(field->dec - first->dec) > tiny ||
-            fabs(remainder(field->ra - first->ra, 2 * IB_PI)) * cos(first->dec) > tiny)
-            return ib_fail(
-                err, IB_EUNSUPPORTED,
-                "fields %d (%s) and %d (%s) have different phase centres, and mosaics are not imaged; choose one of the %zu fields with --field",
-                first->id, first->name, field->id, field->name, info->n_field);
-    }
-    return IB_OK;
-}
-
 static ib_status open_input(job *j, ib_error *err)
 {
     double    start = ib_now();
     ib_status rc = ib_source_open(&j->source, j->cfg, &j->info, err);
 
     j->described = !rc;
-    if (!rc)
-        rc = check_fields(&j->info, err);
     if ((rc = ib_agree(j->comm, rc, err)))
         return rc;
     if (!j->rank && j->info.column[0])
@@ -376,6 +352,49 @@ static ib_status close_outputs(job *j, ib_status rc, ib_error *err)
 
 /* ---- plan ------------------------------------------------------------------------------------------------------ */
 
+/* Fields are imaged together only where they share a phase centre, to a hundredth of a pixel, and their axes, to a tenth
+   of a pixel at the edge: near a pole different right ascensions turn them. */
+static ib_status check_fields(const ib_vis_info *info, const ib_geometry *g, ib_error *err)
+{
+    const ib_field *first = NULL;
+    const double    cell = fmin(g->cell[0], g->cell[1]), half = 0.5 * (double)(g->nx > g->ny ? g->nx : g->ny);
+
+    for (size_t f = 0; f < info->n_field; f++) {
+        const ib_field *field = &info->field[f];
+        if (!field->selected)
+            continue;
+        if (!first)
+            first = field;
+        const double ra = fabs(remainder(field->ra - first->ra, 2 * IB_PI)), dec = fabs(field->dec - first->dec);
+        if (hypot(dec, ra * cos(first->dec)) > 0.01 * cell || ra * fabs(sin(first->dec)) * half > 0.1)
+            return ib_fail(
+                err, IB_EUNSUPPORTED,
+                "fields %d (%s) and %d (%s) have different phase centres, and mosaics are not imaged; choose one of the %zu fields with --field",
+                first->id, first->name, field->id, field->name, info->n_field);
+    }
+    return IB_OK;
+}
+
+/* Windows whose correlations cannot form the planes are left out, not without a word. */
+static void mention_missing_planes(const job *j)
+{
+    for (size_t s = 0; s < j->info.n_spw; s++) {
+        const ib_spw *w = &j->info.spw[s];
+        char          missing[32] = "";
+        int           n = 0;
+
+        for (int p = 0; p < j->plan.n_stokes; p++) {
+            ib_plane_recipe recipe;
+            if (!ib_plane_recipe_make(w, j->plan.stokes[p], &recipe))
+                snprintf(missing + strlen(missing), sizeof missing - strlen(missing), "%s%s", n++ ? "," : "",
+                         ib_corr_name(j->plan.stokes[p]));
+        }
+        if (n)
+            ib_warn("spectral window %d has no correlations for %s: its %zu rows are left out there", w->id, missing,
+                    w->n_row);
+    }
+}
+
 static void print_plan(const job *j, const char *fft_plan)
 {
     const ib_plan     *p = &j->plan;
@@ -437,9 +456,13 @@ static ib_status make_plan(job *j, char fft_plan[80], char **wisdom, ib_error *e
     MPI_Allreduce(&base, &largest, 1, MPI_INT64_T, MPI_MAX, j->comm);
     ib_status rc = ib_plan_make(&j->plan, cfg, &j->info, j->extent, j->n_rank, j->n_thread, largest, err);
     if (!rc)
+        rc = check_fields(&j->info, &j->plan.geometry, err);
+    if (!rc)
         rc = name_outputs(j, err);
     if ((rc = ib_agree(j->comm, rc, err)))
         return rc;
+    if (!j->rank)
+        mention_missing_planes(j);
     j->units = ib_plan_share(&j->plan, j->rank, j->n_rank);
 
     ib_result         *r = j->result;
@@ -754,7 +777,7 @@ static ib_status judge(job *j, ib_error *err)
         ib_warn(
             "%.2g%% of the weight lies outside the uv grid: the cell is too large for these baselines and this support",
             100 * r->outside_weight);
-    if (r->measured >= 0 && !(r->measured <= IB_GATE * r->promised))
+    if (!(r->measured < 0) && !(r->measured <= IB_GATE * r->promised))
         return ib_fail(
             err, IB_ECHECK,
             "the image differs from the direct Fourier sum by %.3g, and %.3g was promised; no file was kept",

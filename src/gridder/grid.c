@@ -172,9 +172,14 @@ static void weigh_for_imaging(const ib_gridder *gridder, const ib_lane *lane, co
         double       w = natural;
         if (gridder->plan->needs_density)
             w = ib_imaging_weight(&lane->weighting[p], lane->density[p], u, v, natural);
-        if (gridder->cfg->taper[0] > 0)
-            w *= ib_taper(gridder->cfg->taper, u, v);
         counts->outside += !(w > 0);
+        if (w > 0 && gridder->cfg->taper[0] > 0) {
+            w *= ib_taper(gridder->cfg->taper, u, v);
+            if (!(single ? (float)w > 0 : w > 0)) { /* tapered away */
+                counts->weightless++;
+                w = 0;
+            }
+        }
         scale(lane->value, single, 2 * at, w / natural);
         scale(lane->value, single, 2 * at + 1, w / natural);
         scale(lane->weight, single, at, w / natural);

@@ -488,12 +488,30 @@ static void check_plane(const ib_imager *im, size_t chan, const ib_direct *d, co
     const double coherence = fmax(1, rms / unit); /* what is promised for random phases grows with the image */
     const double promised = hypot(hypot(im->promise, rounding) * coherence, 0x1p-24 * peak / unit);
 
-    if (!verdict->n_plane || measured * verdict->promised > verdict->measured * promised) {
+    /* NaN is the worst of all */
+    if (!verdict->n_plane || !(measured * verdict->promised <= verdict->measured * promised)) {
         verdict->promised = promised;
         verdict->measured = measured;
     }
     verdict->n_plane++;
     verdict->n_pixel += (size_t)n;
+}
+
+/* What every plane must be: finite, and a PSF one at its centre. */
+static ib_status check_numbers(const ib_imager *im, int product, const ib_plane *plane, ib_error *err)
+{
+    const ib_geometry *g = &im->plan->geometry;
+
+    if (plane->stats.n_nan || !isfinite(plane->stats.min) || !isfinite(plane->stats.max))
+        return ib_fail(err, IB_ECHECK,
+                       "channel %zu is not finite: weights times visibilities leave the range of its grid%s",
+                       plane->chan, im->cfg->precision == IB_SINGLE ? "; use --precision double" : "");
+    const double centre = (double)plane->pixel[g->ny / 2 * g->nx + g->nx / 2];
+    if (product == IB_PSF && im->cfg->check &&
+        !(fabs(centre - 1) <= IB_GATE * (im->promise + im->rounding * 0x1p-20)))
+        return ib_fail(err, IB_ECHECK, "the PSF of channel %zu is %.6g at its centre, not 1; no file was kept",
+                       plane->chan, centre);
+    return IB_OK;
 }
 
 static void blank(float *image, size_t n)
@@ -529,6 +547,9 @@ static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_ou
                 ib_transform_plane(im->transform, lane->grid[product == IB_PSF ? plan->n_stokes + p : p],
                                    lane->columns, tally->weight, ib_scratch_row(scratch), b->image);
             ib_plane_summarise(&plane, im->cube, b->histogram, b->mip);
+            ib_status rc = empty ? IB_OK : check_numbers(im, product, &plane, err);
+            if (rc)
+                return rc;
             ib_book(&b->timers, IB_PHASE_FFT, &start);
             if (product == IB_PSF && !empty) {
                 if (!ib_beam_fit(b->image, g->nx, g->ny, g->cell, beam))
@@ -540,7 +561,7 @@ static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_ou
                 check_plane(im, chan, &lane->direct, b->image, tally, &plane.stats, lane->columns, &b->verdict);
                 ib_book(&b->timers, IB_PHASE_CHECK, &start);
             }
-            ib_status rc = im->port->write(im->port->self, (ib_product)product, &plane, err);
+            rc = im->port->write(im->port->self, (ib_product)product, &plane, err);
             ib_book(&b->timers, IB_PHASE_WRITE, &start);
             if (rc)
                 return rc;
@@ -865,7 +886,7 @@ ib_verdict ib_imager_verdict(const ib_imager *im)
     for (int t = 1; t < im->n_thread; t++) {
         const ib_verdict *v = &im->bench[t].verdict;
         const size_t      n_plane = worst.n_plane + v->n_plane, n_pixel = worst.n_pixel + v->n_pixel;
-        if (v->n_plane && (!worst.n_plane || v->measured * worst.promised > worst.measured * v->promised))
+        if (v->n_plane && (!worst.n_plane || !(v->measured * worst.promised <= worst.measured * v->promised)))
             worst = *v;
         worst.n_plane = n_plane;
         worst.n_pixel = n_pixel;

@@ -169,6 +169,23 @@ static void order_channels(channel *list, size_t n, const ib_vis_info *info)
     }
 }
 
+/* Channels of several windows are one when place and width agree to a hundredth of the narrower one. */
+static bool is_same(const channel *a, const channel *b)
+{
+    const double width = fmin(a->width, b->width);
+    return fabs(a->freq - b->freq) <= 0.01 * width && fabs(a->width - b->width) <= 0.01 * width;
+}
+
+/* A bin goes on with the next channel of a window, or where another window begins without a gap. */
+static bool follows(const ib_vis_info *info, const channel *a, const channel *b)
+{
+    if (a->part.spw == b->part.spw) {
+        const int *number = info->spw[a->part.spw].chan;
+        return abs(number[b->part.chan] - number[a->part.chan]) == 1;
+    }
+    return fabs(fabs(b->freq - a->freq) - (a->width + b->width) / 2) <= 0.1 * fmin(a->width, b->width);
+}
+
 static ib_status choose_channels(ib_plan *plan, const ib_config *cfg, const ib_vis_info *info, ib_error *err)
 {
     size_t   n = 0;
@@ -187,24 +204,29 @@ static ib_status choose_channels(ib_plan *plan, const ib_config *cfg, const ib_v
     }
     order_channels(list, n, info);
 
-    size_t chan = 0, distinct = 0;
-    double first = 0, sum = 0, low = INFINITY, high = 0;
+    const channel *base = list; /* first of those with the present frequency */
+    size_t         chan = 0, in_bin = 0, n_sum = 0;
+    double         sum = 0, low = 0, high = 0;
     for (size_t i = 0; i < n; i++) {
-        const bool same = i && fabs(list[i].freq - list[i - 1].freq) <= 0.01 * list[i].width;
-        distinct += !same;
-        const bool join = i && (cfg->mode == IB_MFS || same || (distinct - 1) % (size_t)cfg->bin != 0);
-        if (!join) {
+        const channel *c = &list[i];
+        const bool     same = i && is_same(base, c);
+        const bool     next = i && !same && in_bin < (size_t)cfg->bin && follows(info, base, c);
+        if (!i || (cfg->mode != IB_MFS && !same && !next)) {
             plan->part_first[chan++] = i;
-            first = sum = 0;
+            in_bin = n_sum = 0;
+            sum = high = 0;
             low = INFINITY;
-            high = 0;
         }
-        plan->part[i] = list[i].part;
-        sum += list[i].freq;
-        first += 1;
-        low = fmin(low, list[i].freq - list[i].width / 2);
-        high = fmax(high, list[i].freq + list[i].width / 2);
-        plan->freq[chan - 1] = sum / first;
+        if (!same) {
+            base = c;
+            in_bin++;
+        }
+        plan->part[i] = c->part;
+        sum += c->freq;
+        n_sum++;
+        low = fmin(low, c->freq - c->width / 2);
+        high = fmax(high, c->freq + c->width / 2);
+        plan->freq[chan - 1] = sum / (double)n_sum;
         plan->width[chan - 1] = high - low;
     }
     plan->part_first[chan] = n;

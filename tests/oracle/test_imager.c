@@ -525,7 +525,89 @@ static void a_channel_without_samples_is_blank(ib_test *t)
     ib_plan_clear(&plan, &data.info);
 }
 
-IB_TEST_MAIN({IB_TEST(images_agree_with_the_direct_sum_as_specified), IB_TEST(images_keep_the_promised_accuracy),
+/* Weights that overflow single precision when summed must not become an image. */
+static void an_image_that_is_not_finite_is_refused(ib_test *t)
+{
+    ib_config cfg = settings();
+    ib_plan   plan;
+    ib_error  err;
+
+    make_data(&data, 1);
+    for (int r = 0; r < ROWS; r++)
+        data.weight[r][0] = 9e36f;
+    IB_CHECK(t, image(&data, &cfg, 1, 1, &planes, outcome, &plan, NULL, &err) == IB_ECHECK);
+    IB_CHECK(t, strstr(err.text, "--precision double") != NULL);
+    ib_plan_clear(&plan, &data.info);
+    cfg.precision = IB_DOUBLE;
+    IB_CHECK(t, image(&data, &cfg, 1, 1, &planes, outcome, &plan, NULL, &err) == IB_OK);
+    ib_plan_clear(&plan, &data.info);
+}
+
+/* Image channels of several windows. */
+static size_t count_channels(ib_spw *spw, size_t n_spw, int64_t bin, double *freq, double *width)
+{
+    ib_config       cfg = settings();
+    ib_plan         plan;
+    ib_error        err;
+    const ib_extent extent[3] = {{.u = 100, .v = 100, .uv = 100}, {.u = 100, .v = 100, .uv = 100}, {.u = 100}};
+    ib_vis_info     info = data.info;
+
+    info.n_spw = n_spw;
+    info.spw = spw;
+    cfg.bin = bin;
+    if (ib_plan_make(&plan, &cfg, &info, extent, 1, 1, 0, &err))
+        return 0;
+    const size_t n = plan.n_chan;
+    memcpy(freq, plan.freq, n * sizeof *freq);
+    memcpy(width, plan.width, n * sizeof *width);
+    ib_plan_clear(&plan, &info);
+    return n;
+}
+
+static void channels_of_windows_meet_only_where_they_are_the_same(ib_test *t)
+{
+    int    number[8] = {0, 1, 2, 3, 4, 5, 6, 7}, gap[8] = {0, 1, 2, 5, 6, 7, 8, 9};
+    double narrow[8], thin[8], wide[1] = {1.4e9}, broad[1] = {128e6}, shifted[8], freq[16], width[16];
+
+    make_data(&data, 1);
+    for (int i = 0; i < 8; i++) {
+        narrow[i] = 1.4e9 + 30e3 * gap[i];
+        thin[i] = 30e3;
+        shifted[i] = narrow[i] + 200; /* a hundred-and-fiftieth of a channel */
+    }
+    ib_spw a = data.spw, b = data.spw;
+    a.n_chan = b.n_chan = 8;
+    a.chan = b.chan = number;
+    a.freq = narrow;
+    b.freq = shifted;
+    a.width = b.width = thin;
+    ib_spw same[2] = {a, b};
+    IB_CHECK(t, count_channels(same, 2, 1, freq, width) == 8);
+    IB_NEAR(t, width[0], 30200, 1e-3);
+
+    ib_spw average = a;
+    average.n_chan = 1;
+    average.freq = wide;
+    average.width = broad;
+    ib_spw mixed[2] = {a, average};
+    IB_CHECK(t, count_channels(mixed, 2, 1, freq, width) == 9);
+    IB_NEAR(t, width[0] < width[1] ? width[0] : width[1], 30e3, 1e-3);
+
+    /* Many small steps must not chain channels together. */
+    for (int i = 0; i < 8; i++)
+        shifted[i] = 1.4e9 + 250 * i;
+    b.freq = shifted;
+    IB_CHECK(t, count_channels(&b, 1, 1, freq, width) == 4); /* from 0, 500, 1000 and 1500 Hz */
+
+    /* Bins end where channels are missing. */
+    a.chan = gap;
+    IB_CHECK(t, count_channels(&a, 1, 2, freq, width) == 5); /* 0-1, 2, 5-6, 7-8, 9 */
+    IB_NEAR(t, width[1], 30e3, 1e-3);
+}
+
+IB_TEST_MAIN({IB_TEST(an_image_that_is_not_finite_is_refused),
+              IB_TEST(channels_of_windows_meet_only_where_they_are_the_same),
+              IB_TEST(images_agree_with_the_direct_sum_as_specified), IB_TEST(images_keep_the_promised_accuracy),
               IB_TEST(a_wrong_image_is_noticed), IB_TEST(bits_do_not_depend_on_threads_ranks_or_memory),
               IB_TEST(an_mfs_image_agrees_with_the_direct_sum_of_all_channels),
               IB_TEST(a_bin_is_the_mean_of_its_channels), IB_TEST(the_psf_is_the_image_of_ones),
