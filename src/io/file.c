@@ -34,7 +34,7 @@ ib_status ib_file_begin(ib_layout *layout, const char *path, ib_error *err)
     if (strlen(path) >= sizeof layout->path - 20)
         return ib_fail(err, IB_EUSAGE, "the name %.60s... is longer than %zu characters; choose a shorter --output",
                        path, sizeof layout->path - 20);
-    if (!*name)
+    if (!*name || (!stat(path, &info) && S_ISDIR(info.st_mode)))
         return ib_fail(err, IB_EUSAGE, "%s is a folder; --output needs the name of a file", path);
     if (stat(folder, &info))
         return ib_fail(err, IB_EIO, "folder %s: %s; create it or choose another --output", folder, strerror(errno));

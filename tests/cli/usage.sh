@@ -29,6 +29,10 @@ refused 'view needs a cube' view
 refused 'negative' view --plane -1 x.hdf5
 refused 'view has no option --plan' view --plan 3 x.hdf5
 
+mkdir folder.hdf5
+refused 'is a folder' simulate sim:point -o folder.hdf5 --overwrite
+rmdir folder.hdf5
+
 rc=0
 on 3 --suport 51 >out.txt 2>err.txt || rc=$?
 [ "$rc" = 2 ] || fail "three ranks ended with $rc"
