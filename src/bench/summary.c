@@ -291,8 +291,7 @@ void ib_summary_json(FILE *out, const ib_result *result, const ib_error *failure
     json_object_set_new(json, "commit", json_string(ib_build_facts()->commit));
     if (failure->status)
         json_object_set_new(json, "error", ib_json_text(failure->text));
-    else
-        json_object_update_new(json, document(result));
+    json_object_update_new(json, document(result));
     json_object_set_new(json, "record", *record ? ib_json_text(record) : json_null());
     json_dumpf(json, out, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     fputc('\n', out);

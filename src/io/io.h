@@ -35,10 +35,11 @@ const ib_sink_ops *ib_sink_find(const char *name);
 
 /** Write visibilities of a source as native HDF5 (docs/visibilities.md), rank `rank` of `n_rank` its share. The same
  *  bytes for any number of ranks. Lay out (one rank), fill (every rank), commit (one rank).
- *  @param info  of the source */
+ *  @param info  of the source
+ *  @param stop  asked between blocks: true ends filling with IB_EINTERRUPTED; NULL: never */
 ib_status ib_vis_create(const char *path, const ib_vis_info *info, ib_layout *layout, ib_error *err);
 ib_status ib_vis_fill(const ib_layout *layout, ib_source *source, const ib_vis_info *info, int rank, int n_rank,
-                      int64_t memory, ib_error *err);
+                      int64_t memory, bool (*stop)(void), ib_error *err);
 ib_status ib_vis_commit(const ib_layout *layout, ib_error *err);
 
 /** Read one plane [ny][nx] of a cube written by the hdf5 sink (chan, stokes 0-based) with its header basics.

@@ -335,7 +335,16 @@ typedef struct filling {
     ib_vis_window      window;
     int                fd;
     size_t             memory;
+    bool (*stop)(void);
 } filling;
+
+static ib_status check_stop(const filling *f, ib_error *err)
+{
+    if (!f->stop || !f->stop())
+        return IB_OK;
+    return ib_fail(err, IB_EINTERRUPTED, "stopped by a signal before %s was whole; nothing was kept, start it again",
+                   f->layout->path);
+}
 
 /* Rows of a data set without channels, or of one channel or more where the rows are all of them. */
 static ib_status put_rows(const filling *f, int set, size_t chan, ib_range rows, size_t n_chan, const void *bytes,
@@ -377,7 +386,9 @@ static ib_status fill_rows(const filling *f, ib_range mine, ib_error *err)
     for (size_t at = 0; !rc && at < mine.n; at += most) {
         const ib_range range = {mine.first + at, at_most(most, mine.n - at)};
 
-        rc = ib_source_rows(f->source, f->spw, range, &rows, err);
+        rc = check_stop(f, err);
+        if (!rc)
+            rc = ib_source_rows(f->source, f->spw, range, &rows, err);
         for (size_t i = 0; !rc && i < range.n; i++)
             rows.field[i] = f->field[rows.field[i]];
         if (!rc)
@@ -419,7 +430,9 @@ static ib_status fill_channels(const filling *f, ib_range mine, ib_error *err)
             const ib_range chans = {mine.first + chan, at_most(n_chan, mine.n - chan)};
             const ib_range rows = {row, at_most(n_row, w->n_row - row)};
 
-            rc = ib_source_read(f->source, f->spw, chans, rows, &samples, err);
+            rc = check_stop(f, err);
+            if (!rc)
+                rc = ib_source_read(f->source, f->spw, chans, rows, &samples, err);
             if (!rc)
                 rc = put_rows(f, IB_VIS_DATA, chans.first, rows, chans.n, samples.vis, err);
             if (!rc)
@@ -453,9 +466,9 @@ static ib_status locate_all(const filling *f, ib_vis_window *window, ib_error *e
 }
 
 ib_status ib_vis_fill(const ib_layout *layout, ib_source *source, const ib_vis_info *info, int rank, int n_rank,
-                      int64_t memory, ib_error *err)
+                      int64_t memory, bool (*stop)(void), ib_error *err)
 {
-    filling        f = {.layout = layout, .source = source, .info = info, .memory = (size_t)memory, .fd = -1};
+    filling f = {.layout = layout, .source = source, .info = info, .memory = (size_t)memory, .stop = stop, .fd = -1};
     ib_vis_window *window = ib_alloc(info->n_spw, sizeof *window, "windows", err);
     int32_t       *field = ib_alloc(info->n_field, sizeof *field, "fields", err);
     int32_t        n_field = 0;

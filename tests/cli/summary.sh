@@ -17,6 +17,8 @@ rc=0
 on 2 "$small" --output b.hdf5 --format json >exists.json 2>err.txt || rc=$?
 [ "$rc" != 0 ] || fail "an existing output was replaced"
 [ "$(grep -c '^imgbench: ' err.txt)" -ge 1 ] || fail "no sentence"
+"$IMGBENCH" --support 2 --format json >usage.json 2>err.txt && fail "support 2 was accepted"
+on 2 --format=json --suport 7 >option.json 2>err.txt && fail "an unknown option was accepted"
 "$PYTHON" - "$record" "$rc" <<'P'
 import glob, json, os, sys
 one = json.load(open("result.json"))
@@ -31,6 +33,10 @@ total = sum(p["mean_s"] for p in one["phases"].values())
 assert 0 < total <= 1.05 * one["wall_s"], (total, one["wall_s"])
 failed = json.load(open("exists.json"))
 assert failed["result"] == "failed" and failed["exit_code"] == int(sys.argv[2]) and "b.hdf5" in failed["error"], failed
+for name in ("exists.json", "usage.json", "option.json"):
+    document = json.load(open(name))
+    assert set(one) <= set(document) and document["result"] == "failed" and document["exit_code"] == 2, document
+    assert document["output"] == [], document
 def lines(name):
     return [json.loads(l) for l in open(name)]
 good = lines(sys.argv[1])

@@ -71,9 +71,14 @@ static void write_file(ib_test *t, input *in, const char *path, int n_rank, int6
 
     must(t, ib_vis_create(path, &in->info, &layout, &in->err), &in->err);
     for (int rank = n_rank - 1; rank >= 0; rank--)
-        must(t, ib_vis_fill(&layout, in->source, &in->info, rank, n_rank, memory, &in->err), &in->err);
+        must(t, ib_vis_fill(&layout, in->source, &in->info, rank, n_rank, memory, NULL, &in->err), &in->err);
     must(t, ib_vis_commit(&layout, &in->err), &in->err);
     IB_CHECK(t, access(layout.partial, F_OK) != 0);
+}
+
+static bool at_once(void)
+{
+    return true;
 }
 
 static void simulate(ib_test *t, const char *path, int n_rank, int64_t memory)
@@ -228,6 +233,20 @@ static void overwrite(const char *path, const char *set, hid_t type, const void 
     H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
     H5Dclose(dataset);
     H5Fclose(file);
+}
+
+static void filling_stops_when_it_is_asked_to(ib_test *t)
+{
+    const ib_config cfg = config(SIM);
+    ib_layout       layout;
+    input           in;
+
+    must_open(t, &in, &cfg);
+    must(t, ib_vis_create("stopped.h5", &in.info, &layout, &in.err), &in.err);
+    IB_CHECK(t, ib_vis_fill(&layout, in.source, &in.info, 0, 1, 1 << 20, at_once, &in.err) == IB_EINTERRUPTED);
+    IB_CHECK(t, strstr(in.err.text, "stopped.h5") && strstr(in.err.text, "start it again"));
+    unlink(layout.partial);
+    shut(&in);
 }
 
 /* Two windows and three fields; the fields of rows alternate in a pattern that is not one run. */
@@ -544,7 +563,7 @@ static void a_folder_for_the_files(ib_test *t)
 }
 
 IB_TEST_MAIN({IB_TEST(a_folder_for_the_files), IB_TEST(what_is_written_is_read),
-              IB_TEST(the_bytes_do_not_depend_on_who_wrote_them),
+              IB_TEST(the_bytes_do_not_depend_on_who_wrote_them), IB_TEST(filling_stops_when_it_is_asked_to),
               IB_TEST(selections_pick_windows_channels_and_runs_of_rows), IB_TEST(files_cut_short_are_refused),
               IB_TEST(a_file_that_shrinks_while_it_is_read_is_an_error), IB_TEST(other_hdf5_files_are_refused),
               IB_TEST(lies_about_sizes_are_refused), IB_TEST(impossible_values_are_refused),
