@@ -290,11 +290,10 @@ static ib_status create_outputs(job *j, ib_error *err)
     }
     if ((rc = ib_agree(j->comm, rc, err)))
         return rc;
-    for (int i = 0; i < j->n_output && !rc; i++) {
-        output *o = &j->output[i];
-        MPI_Bcast(&o->layout, (int)sizeof o->layout, MPI_BYTE, 0, j->comm);
-        rc = o->ops->attach(&o->sink, &o->layout, &j->cube[o->product], err);
-    }
+    for (int i = 0; i < j->n_output; i++)
+        MPI_Bcast(&j->output[i].layout, (int)sizeof j->output[i].layout, MPI_BYTE, 0, j->comm);
+    for (int i = 0; i < j->n_output && !rc; i++)
+        rc = j->output[i].ops->attach(&j->output[i].sink, &j->output[i].layout, &j->cube[j->output[i].product], err);
     return ib_agree(j->comm, rc, err);
 }
 
