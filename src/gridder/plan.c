@@ -416,8 +416,8 @@ static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis
     const int64_t least = bytes_of(plan, info, 1, unit);
     if (least > cfg->memory)
         return ib_fail(err, IB_ENOMEM,
-                       "--memory: %lld bytes per rank are too few; %lld (%.0f MiB) would do, or a smaller --imsize",
-                       (long long)cfg->memory, (long long)least, ceil((double)least / 1048576));
+                       "--memory: %.4g MiB per rank are too few; %.0f MiB would do, or a smaller --imsize",
+                       (double)cfg->memory / 1048576, ceil((double)least / 1048576) + 1); /* base_bytes wobbles */
 
     size_t n_lane = plan->mode == IB_MFS ? 1 : (size_t)n_thread < most.n + 1 ? (size_t)n_thread : most.n + 1;
     while (n_lane > 1 && bytes_of(plan, info, n_lane, plan->fused ? n_lane * unit : 1) > cfg->memory)
