@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -24,7 +25,36 @@ static const char *split(const char *path, char *folder, size_t size)
     return slash ? slash + 1 : path;
 }
 
-ib_status ib_file_begin(ib_layout *layout, const char *path, ib_error *err)
+static ib_status too_small(const ib_layout *layout, uint64_t bytes, double room, ib_error *err)
+{
+    char folder[sizeof layout->path];
+
+    split(layout->path, folder, sizeof folder);
+    return ib_fail(
+        err, IB_EIO,
+        "%s needs %.3g GB and folder %s has room for %.3g GB; free some, choose another --output or make the "
+        "cube smaller (--channels, --imsize)",
+        layout->path, (double)bytes * 1e-9, folder, room * 1e-9);
+}
+
+/* Does the folder have room, and does this process have leave to write as much? Quotas tell only when they are met. */
+static ib_status check_room(const ib_layout *layout, uint64_t bytes, ib_error *err)
+{
+    char           folder[sizeof layout->path];
+    struct statvfs disk;
+    struct rlimit  limit;
+
+    split(layout->path, folder, sizeof folder);
+    const bool counts = !statvfs(folder, &disk) && disk.f_blocks; /* not where files are only a view of something */
+    if (counts && (double)bytes > (double)disk.f_bfree * (double)disk.f_frsize)
+        return too_small(layout, bytes, (double)disk.f_bavail * (double)disk.f_frsize, err);
+    if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur != RLIM_INFINITY && bytes > limit.rlim_cur)
+        return ib_fail(err, IB_EIO, "%s needs %.3g GB, but files may have %.3g GB (ulimit -f); raise that limit",
+                       layout->path, (double)bytes * 1e-9, (double)limit.rlim_cur * 1e-9);
+    return IB_OK;
+}
+
+ib_status ib_file_begin(ib_layout *layout, const char *path, uint64_t bytes, ib_error *err)
 {
     char        folder[sizeof layout->path];
     const char *name = split(path, folder, sizeof folder);
@@ -42,6 +72,8 @@ ib_status ib_file_begin(ib_layout *layout, const char *path, ib_error *err)
         return ib_fail(err, IB_EIO, "%s is not a folder; choose another --output", folder);
 
     snprintf(layout->path, sizeof layout->path, "%s", path);
+    if (check_room(layout, bytes, err))
+        return err->status;
     snprintf(layout->partial, sizeof layout->partial, "%.*s.%s.partial.XXXXXX", (int)(name - path), path, name);
     const int fd = mkstemp(layout->partial);
     if (fd < 0) {
@@ -61,18 +93,6 @@ ib_status ib_file_begin(ib_layout *layout, const char *path, ib_error *err)
     ib_fail(err, IB_EIO, "set the access rights of %s: %s", layout->partial, strerror(errno));
     ib_file_abandon(layout);
     return err->status;
-}
-
-static ib_status too_small(const ib_layout *layout, uint64_t bytes, double room, ib_error *err)
-{
-    char folder[sizeof layout->path];
-
-    split(layout->path, folder, sizeof folder);
-    return ib_fail(
-        err, IB_EIO,
-        "%s needs %.3g GB and folder %s has room for %.3g GB; free some, choose another --output or make the "
-        "cube smaller (--channels, --imsize)",
-        layout->path, (double)bytes * 1e-9, folder, room * 1e-9);
 }
 
 ib_status ib_file_reserve(ib_layout *layout, uint64_t bytes, ib_error *err)

@@ -7,8 +7,11 @@
 #include "model/sink.h"
 
 /** Fill in a layout's names and create the empty temporary file beside the final one, under a name that no other
- *  job has. @return IB_EIO, the sentence naming the folder, when that cannot be. */
-ib_status ib_file_begin(ib_layout *layout, const char *path, ib_error *err);
+ *  job has.
+ *  @param bytes  least size that the file will have: refused here when there is no room, since HDF5 does not survive
+ *                a disk that is full
+ *  @return IB_EIO, the sentence naming the folder, when that cannot be. */
+ib_status ib_file_begin(ib_layout *layout, const char *path, uint64_t bytes, ib_error *err);
 
 /** Reserve space: afterwards the file has at least this size, what was not written reads as zero, and writing into
  *  it cannot fill the disk. Notes the size in the layout. @return IB_EIO with what is needed and what is free. */

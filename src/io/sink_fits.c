@@ -37,13 +37,13 @@ static ib_status write_header(int fd, const ib_layout *layout, const ib_cube *cu
 
 static ib_status create(const char *path, const ib_cube *cube, ib_layout *layout, ib_error *err)
 {
-    ib_status rc = ib_file_begin(layout, path, err);
+    const uint64_t bytes = IB_FITS_HEADER + whole_blocks(plane_bytes(cube) * cube->n_chan * cube->n_stokes);
+    ib_status      rc = ib_file_begin(layout, path, bytes, err);
 
     if (rc)
         return rc;
     layout->offset[0] = IB_FITS_HEADER;
-    rc = ib_file_reserve(layout, IB_FITS_HEADER + whole_blocks(plane_bytes(cube) * cube->n_chan * cube->n_stokes),
-                         err);
+    rc = ib_file_reserve(layout, bytes, err);
     if (rc)
         ib_file_abandon(layout);
     return rc;

@@ -243,7 +243,8 @@ static ib_status lay_out(const ib_cube *cube, ib_layout *layout, ib_error *err)
 
 static ib_status create(const char *path, const ib_cube *cube, ib_layout *layout, ib_error *err)
 {
-    ib_status rc = ib_file_begin(layout, path, err);
+    const uint64_t planes = (uint64_t)cube->n_stokes * cube->n_chan * cube->ny * cube->nx * sizeof(float);
+    ib_status      rc = ib_file_begin(layout, path, META_REST + planes, err);
 
     if (rc)
         return rc;

@@ -301,9 +301,12 @@ static ib_status put_window(hid_t file, size_t number, const ib_spw *spw, ib_err
 
 ib_status ib_vis_create(const char *path, const ib_vis_info *info, ib_layout *layout, ib_error *err)
 {
-    hid_t file = H5I_INVALID_HID;
+    hid_t    file = H5I_INVALID_HID;
+    uint64_t bytes = 0;
 
-    if (ib_file_begin(layout, path, err))
+    for (size_t s = 0; s < info->n_spw; s++)
+        bytes += (uint64_t)info->spw[s].n_row * info->spw[s].n_chan * info->spw[s].n_corr * 2 * sizeof(float);
+    if (ib_file_begin(layout, path, bytes, err))
         return err->status;
     ib_status rc = ib_h5_create(&file, layout->partial, 0, err);
     if (!rc)

@@ -569,7 +569,7 @@ static void rows_are_written_with_their_padding(ib_test *t)
         for (int i = 0; i < STRIDE; i++)
             from[j][i] = (unsigned char)(1 + (7 * j + i) % 250);
     enter();
-    IB_CHECK(t, !ib_file_begin(&layout, in_folder("rows"), &err));
+    IB_CHECK(t, !ib_file_begin(&layout, in_folder("rows"), 0, &err));
     IB_CHECK(t, !ib_file_reserve(&layout, 100 + sizeof back, &err));
     const int fd = ib_file_attach(&layout, &err);
     IB_CHECK(t, !ib_file_write_rows(fd, "rows", from, ROWS, TAKEN, STRIDE, WIDTH, 100, &err));
