@@ -36,7 +36,47 @@ image() {
     ranks=$1 name=$2
     shift 2
     on "$ranks" --output "$name.hdf5" --record "" --quiet "$@" >"$name.log" 2>&1 || {
+        status=$?
         cat "$name.log"
-        fail "imgbench $* on $ranks ranks ended with $?"
+        fail "imgbench $* on $ranks ranks ended with $status"
     }
+}
+
+# Every rank's exit code, standard output and standard error apart, in code.R, out.R and err.R. IMGBENCH_FAIL_ALLOC=n
+# makes the n-th allocation fail, on rank $FAIL_ON only; files can grow to $FILE_LIMIT blocks.
+on_each() {
+    ranks=$1
+    shift
+    rm -f code.* out.* err.*
+    # shellcheck disable=SC2016 # expanded by each rank's shell, which ends with 0: mpirun stays silent and patient
+    timeout -k 5 "$limit" "$MPIEXEC" -n "$ranks" sh -c '
+        r=$OMPI_COMM_WORLD_RANK
+        [ "${FAIL_ON-$r}" = "$r" ] || unset IMGBENCH_FAIL_ALLOC
+        [ -z "${FILE_LIMIT-}" ] || { ulimit -f "$FILE_LIMIT" && trap "" XFSZ; }
+        "$0" "$@" >out.$r 2>err.$r
+        echo $? >code.$r' "$IMGBENCH" "$@" || fail "imgbench $* on $ranks ranks: no end within $limit s ($?)"
+}
+
+# refused CODE PATTERN ARGUMENTS...: on one and on two ranks the program ends with CODE on every rank, in good time,
+# says one sentence that matches PATTERN (beside the column it reads), and leaves no file that was not there.
+refused() {
+    code=$1 pattern=$2
+    shift 2
+    for n in 1 2; do
+        find . ! -name 'code.*' ! -name 'out.*' ! -name 'err.*' | sort >../before.$$
+        on_each "$n" --record "" --quiet "$@"
+        find . ! -name 'code.*' ! -name 'out.*' ! -name 'err.*' | sort >../after.$$
+        left=$(comm -13 ../before.$$ ../after.$$)
+        rm ../before.$$ ../after.$$
+        [ -z "$left" ] || fail "imgbench $* on $n ranks left $left"
+        for rank in $(seq 0 $((n - 1))); do
+            [ "$(cat "code.$rank")" = "$code" ] ||
+                fail "imgbench $* on $n ranks: rank $rank ended with $(cat "code.$rank"), not $code: $(cat err.*)"
+        done
+        sentences=$(cat err.* | grep -cv '^imgbench: reads column' || :)
+        [ "$sentences" = 1 ] || fail "imgbench $* on $n ranks said $sentences sentences: $(cat err.*)"
+        grep -Eqi "^imgbench: .*($pattern)" err.0 || fail "imgbench $*: '$pattern' is not in: $(cat err.*)"
+        grep -Eq 'RESULT (reportable|valid|provisional)' out.* && fail "imgbench $*: a result although it failed: $(cat out.*)"
+    done
+    cat err.0
 }

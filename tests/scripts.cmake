@@ -7,6 +7,7 @@ endif()
 find_program(IB_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED) # Debian's, which has the packages
 
 file(GLOB scripts CONFIGURE_DEPENDS cli/*.sh mpi/*.sh fault/*.sh real/*.sh)
+list(FILTER scripts EXCLUDE REGEX "/common[.]sh$")
 foreach(script ${scripts})
   get_filename_component(name ${script} NAME_WE)
   get_filename_component(folder ${script} DIRECTORY)
@@ -37,5 +38,6 @@ foreach(script ${scripts})
     OMPI_MCA_rmaps_base_oversubscribe=1
     OMPI_MCA_hwloc_base_binding_policy=none
     OMPI_MCA_mpi_yield_when_idle=1
-    OMPI_MCA_btl_vader_single_copy_mechanism=none)
+    OMPI_MCA_btl_vader_single_copy_mechanism=none
+    ${ib_sanitizer_environment})
 endforeach()

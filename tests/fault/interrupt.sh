@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# processors: 2
+# A run that is told to stop ends with 75 on every rank and leaves no cube, whole or half; so does one that loses a
+# rank, with whatever code mpirun has for that.
+. "${IMGBENCH_SOURCE:?}/tests/common.sh"
+long=sim:chiles,times=200,channels=2000,imsize=500
+
+# start: a long run in the background; waits until it has begun to write.
+start() {
+    rm -f pid.* code.*
+    # shellcheck disable=SC2016 # expanded by each rank's shell
+    timeout -k 5 "$limit" "$MPIEXEC" -n 2 sh -c '
+        r=$OMPI_COMM_WORLD_RANK
+        "$0" "$@" >out.$r 2>err.$r &
+        pid=$!
+        echo $pid >pid.$r
+        trap "" TERM
+        wait $pid
+        echo $? >code.$r' "$IMGBENCH" --output cube.hdf5 --record records --quiet "$long" &
+    job=$!
+    for _ in $(seq 200); do
+        sleep 0.1
+        [ -n "$(find . -maxdepth 1 -name '*cube*hdf5*' ! -name '*psf*')" ] && return
+    done
+    fail "the run did not start: $(cat err.*)"
+}
+
+for signal in TERM USR1; do
+    start
+    sleep 0.5
+    kill -$signal "$(cat pid.0)" "$(cat pid.1)"
+    wait "$job" || :
+    for rank in 0 1; do
+        [ "$(cat code.$rank)" = 75 ] || fail "$signal: rank $rank ended with $(cat code.$rank): $(cat err.*)"
+    done
+    grep -q '^imgbench: ' err.0 || fail "$signal: nothing was said"
+    left=$(find . -name '*cube*hdf5*')
+    [ -z "$left" ] || fail "$signal left $left"
+    find records -name '*.jsonl' | grep -q . || fail "$signal: no record"
+done
+
+start
+kill -KILL "$(cat pid.1)"
+echo "one rank of two is gone"
+wait "$job" && fail "the loss of a rank went unnoticed"
+[ ! -e cube.hdf5 ] || fail "a cube under its final name although a rank was lost"

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""An image of a real observation against its reference and against direct Fourier sums.
+
+    compare.py DATASET MS NAME ROW [channel=K] [field=F] [spw=S] [column=C]
+
+NAME.hdf5, NAME.psf.hdf5 and NAME.json are what imgbench made of the selection; ROW names a line of the table that the
+data set has in $IMGBENCH_DATA/README.md, and the files reference/PART.fits.gz that go with it.
+
+The references include the w-term, imgbench leaves it out. So three things are compared:
+
+1. the reference with a direct sum with w: they agree, hence this script selects and weighs as the reference does;
+2. the image with a direct sum without w: they agree to what the run promised;
+3. the image with the reference, over all pixels: they differ by no more than leaving out w can do, which is
+   sum W |V| min(2, 2 pi |w| (1 - n)) / sum W, since |exp(i x) - 1| <= min(2, |x|).
+"""
+
+import json
+import os
+import re
+import sys
+
+import h5py
+import numpy as np
+from astropy.io import fits
+from casacore.tables import table
+
+LIGHT = 299792458.0
+DIGITS = 1e-5  # the table of the data sets gives six significant digits; the references are good to 1e-6 of the peak
+ULP = 2.0**-23  # images are float32
+
+
+def samples(ms, field, spw, channel, column):
+    """uvw in wavelengths [n][3], visibilities and weights of Stokes I, as $IMGBENCH_DATA/README.md selects them."""
+    main = table(ms, ack=False)
+    description = table(ms + "/DATA_DESCRIPTION", ack=False)
+    windows = table(ms + "/SPECTRAL_WINDOW", ack=False)
+    polarizations = table(ms + "/POLARIZATION", ack=False)
+    found = []
+    for ddid in range(description.nrows()):
+        window = description.getcell("SPECTRAL_WINDOW_ID", ddid)
+        if spw is not None and window != spw:
+            continue
+        where = "DATA_DESC_ID==%d && ANTENNA1!=ANTENNA2" % ddid
+        if field is not None:
+            where += " && FIELD_ID==%d" % field
+        rows = main.query(where)
+        if not rows.nrows():
+            continue
+        corr = list(polarizations.getcell("CORR_TYPE", description.getcell("POLARIZATION_ID", ddid)))
+        hands = [corr.index(c) for c in ((9, 12) if 9 in corr else (5, 8))]
+        freq = windows.getcell("CHAN_FREQ", window)
+        chans = np.arange(len(freq)) if channel is None else [channel]
+
+        vis = rows.getcol(column)[:, chans][..., hands].astype(complex)
+        flag = rows.getcol("FLAG")[:, chans][..., hands] | rows.getcol("FLAG_ROW")[:, None, None]
+        if "WEIGHT_SPECTRUM" in main.colnames() and rows.iscelldefined("WEIGHT_SPECTRUM", 0):
+            weight = rows.getcol("WEIGHT_SPECTRUM")[:, chans][..., hands].astype(float)
+        else:
+            weight = np.broadcast_to(rows.getcol("WEIGHT")[:, None, hands].astype(float), vis.shape)
+        good = (~flag & np.isfinite(vis) & (weight > 0)).all(-1)
+        uvw = rows.getcol("UVW")[:, None] * (freq[chans] / LIGHT)[None, :, None]
+        found.append((uvw[good], vis[good].mean(-1), 2 * weight[good].min(-1)))
+    return [np.concatenate(part) for part in zip(*found)]
+
+
+def direct(uvw, vis, weight, l, m, w_term):
+    """The dirty image at the directions (l, m)."""
+    out = np.empty(len(l))
+    for k in range(len(l)):
+        r2 = l[k] ** 2 + m[k] ** 2
+        phase = uvw[:, 0] * l[k] + uvw[:, 1] * m[k]
+        if w_term:
+            phase -= uvw[:, 2] * r2 / (1 + np.sqrt(1 - r2))
+        out[k] = np.sum(weight * (vis * np.exp(-2j * np.pi * phase)).real)
+    return out / weight.sum()
+
+
+def w_bound(uvw, vis, weight, depth):
+    """Largest difference that leaving out w makes at pixels with 1 - n = depth. It grows with depth: taken at 64
+    depths and at the next larger one of them."""
+    steps = np.linspace(0, depth.max(), 65)
+    bound = [np.sum(weight * np.abs(vis) * np.minimum(2, 2 * np.pi * np.abs(uvw[:, 2]) * d)) for d in steps]
+    return (np.array(bound) / weight.sum())[np.searchsorted(steps, depth)]
+
+
+def row_of(dataset, name):
+    """Samples, peak, its pixel and the sum of weights that the table of the data sets gives."""
+    text = open(os.path.join(os.environ["IMGBENCH_DATA"], "README.md"), encoding="utf-8").read()
+    section = text.split("\n## %s\n" % dataset)[1].split("\n## ")[0]
+    for line in section.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if cells[0] == name:
+            x, y = (int(part) for part in cells[5].split(","))
+            return int(cells[3]), float(cells[4]), (y, x), float(cells[8])
+    raise SystemExit("no row %r for %s" % (name, dataset))
+
+
+failures = 0
+
+
+def check(what, got, limit):
+    global failures
+    good = bool(got <= limit)  # a NaN is not good
+    failures += not good
+    print("%s %s: %.3g, at most %.3g" % ("ok    " if good else "NOT OK", what, got, limit))
+
+
+def main():
+    dataset, ms, name, row = sys.argv[1:5]
+    chosen = dict(arg.split("=") for arg in sys.argv[5:])
+    channel, field, spw = (int(chosen[key]) if key in chosen else None for key in ("channel", "field", "spw"))
+    want_n, want_peak, peak_at, want_weight = row_of(dataset, row)
+    summary = json.load(open(name + ".json", encoding="utf-8"))
+    plane = channel if channel is not None and summary["image"]["channels"] > 1 else 0
+
+    uvw, vis, weight = samples(ms, field, spw, channel, chosen.get("column", "DATA"))
+    cube = h5py.File(name + ".hdf5")["/0"]
+    image = cube["DATA"][0, plane].astype(float)
+    ny, nx = image.shape
+    cell = np.deg2rad(cube.attrs["CDELT2"])
+    l = np.broadcast_to(-(np.arange(nx) - nx // 2) * cell, (ny, nx))
+    m = np.broadcast_to(((np.arange(ny) - ny // 2) * cell)[:, None], (ny, nx))
+    r2 = l**2 + m**2
+    depth = r2 / (1 + np.sqrt(1 - r2))
+    peak = np.abs(image).max()
+
+    print("%s, %s" % (dataset, row))
+    check("samples against the table", abs(len(vis) - want_n), 0)
+    if summary["image"]["channels"] == 1:
+        check("samples gridded", abs(summary["counts"]["gridded"] - want_n), 0)
+        check("sum of weights", abs(summary["sum_of_weights"] / weight.sum() - 1), 1e-6)
+    check("sum of weights against the table", abs(weight.sum() / 2 / want_weight - 1), DIGITS)
+    counts = dict(summary["counts"])
+    check("samples unaccounted for", abs(counts.pop("read") - sum(counts.values())), 0)
+
+    promised, measured = summary["accuracy"]["promised"], summary["accuracy"]["measured"]
+    check("accuracy measured by the run, over its promise", measured / promised, 3)
+
+    # Seeded pixels, the reference's peak and the corner where w matters most. The largest of a few dozen errors is
+    # some ten times their rms (imaging errors grow towards the edge).
+    pick = np.random.default_rng(7).integers(0, [ny, nx], (40, 2)).tolist() + [list(peak_at), [0, 0], [ny - 1, nx - 1]]
+    pick = tuple(np.array(pick).T)
+    unit = np.sqrt(0.5 * np.sum(weight**2 * np.abs(vis) ** 2)) / weight.sum()
+    flat = direct(uvw, vis, weight, l[pick], m[pick], False)
+    check("image against the direct sum without w, over peak", np.abs(image[pick] - flat).max() / peak,
+          (10 * promised * unit + ULP * peak) / peak)
+
+    bound = w_bound(uvw, vis, weight, depth)
+    check("image against the table's peak, over its bound",
+          abs(image[peak_at] - want_peak) / (bound[peak_at] + DIGITS * peak), 1)
+    folder = os.path.join(os.environ["IMGBENCH_DATA"], dataset, "reference")
+    for part in re.findall(r"[\w-]+-(?:dirty|psf)", row) + (["%s-psf" % row.split("-")[0]] if "/ -psf" in row else []):
+        path = os.path.join(folder, part + ".fits.gz")
+        if not os.path.exists(path):
+            continue
+        reference = fits.getdata(path)[0, 0].astype(float)
+        if part.endswith("psf"):
+            ours = h5py.File(name + ".psf.hdf5")["/0/DATA"][0, plane].astype(float)
+            limits, measured_vis = w_bound(uvw, np.ones(len(vis)), weight, depth), np.ones(len(vis))
+            check("PSF at its centre, off one", abs(ours[ny // 2, nx // 2] - 1), 1e-6)
+        else:
+            ours, limits, measured_vis = image, bound, vis
+        top = np.abs(reference).max()
+        deep = direct(uvw, measured_vis, weight, l[pick], m[pick], True)
+        check(part + " against the direct sum with w, over peak", np.abs(reference[pick] - deep).max() / top, DIGITS)
+        check(part + ": image against reference, over what w allows", (np.abs(ours - reference) / (limits + DIGITS * top)).max(), 1)
+    if summary["w_phase_rad"] < 1e-6:
+        check("image against reference where w does not matter, over peak", np.abs(image - reference).max() / peak, DIGITS)
+    return failures > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
