@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 # timeout: 240
-# Too little memory: refused with the least that would do, which then does; and when the allocator itself fails.
+# Too little memory: refused with the least that would do, which then does the same; and when the allocator itself fails.
 . "${IMGBENCH_SOURCE:?}/tests/common.sh"
 sim=sim:point,times=1,baselines=6,channels=4,imsize=2048
 
@@ -9,6 +9,10 @@ refused 71 'memory' --memory 64MiB $sim
 least=$(sed -n 's/.* \([0-9]*\) MiB would do.*/\1MiB/p' err.0)
 [ -n "$least" ] || fail "no amount in: $(cat err.0)"
 image 2 enough $sim --memory "$least" --no-check
+image 2 plenty $sim --no-check
+same enough.hdf5 plenty.hdf5
+same enough.psf.hdf5 plenty.psf.hdf5
+rm ./*.hdf5
 
 # Allocations of a small run fail, on one rank of two: both end with 71, without a hang, a crash or a file.
 sim=sim:point,times=1,baselines=3,channels=2,imsize=32

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # processors: 2
 # timeout: 300
-# Ranks, threads, chunks and memory decide who does what and when, never a bit of the result.
+# Ranks, threads and chunks decide who does what and when, never a bit of the result (memory: fault/memory.sh).
 . "${IMGBENCH_SOURCE:?}/tests/common.sh"
 export XDG_CACHE_HOME="$PWD/cache" # FFT plans: made by the first run, read by the others, shared with no other test
 
@@ -36,7 +36,6 @@ repeats cube --stokes corr
 again cube 1 2 --stokes corr --chunks 1
 again cube 2 2 --stokes corr --chunks 3
 again cube 3 1 --stokes corr --chunks 14
-again cube 1 1 --stokes corr --memory 64MiB
 repeats mfs --mode mfs --stokes IV --support 12
 repeats briggs --weighting briggs --robust 0 --density all --bin 2 --stokes I
 repeats double --precision double --support 31 --lookup nearest --psf
