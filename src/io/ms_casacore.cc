@@ -19,6 +19,7 @@ extern "C" {
 #include <cctype>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 
@@ -34,7 +35,22 @@ struct ib_casa {
 namespace
 {
 
-const casa::TableLock no_lock(casa::TableLock::NoLocking);
+/* casacore looks for its settings in the home folder when the first lock is made, and gives up where there is none
+   (containers, batch systems). */
+const casa::TableLock &no_lock()
+{
+    static const casa::TableLock lock = [] {
+        const bool homeless = !std::getenv("HOME");
+
+        if (homeless)
+            setenv("HOME", "/", 1);
+        const casa::TableLock made(casa::TableLock::NoLocking);
+        if (homeless)
+            unsetenv("HOME");
+        return made;
+    }();
+    return lock;
+}
 
 /* casacore explains itself over several lines; the first says what is wrong. */
 ib_status refuse(ib_error *err, ib_status status, const char *text)
@@ -210,12 +226,12 @@ casa::String frame_of(const casa::Table &table, const char *name, size_t row)
 
 ib_status ib_casa_open(ib_casa **out, const char *path, ib_error *err)
 {
-    return guarded(err, [&] { *out = new ib_casa{casa::Table(path, no_lock, casa::Table::Old)}; });
+    return guarded(err, [&] { *out = new ib_casa{casa::Table(path, no_lock(), casa::Table::Old)}; });
 }
 
 ib_status ib_casa_subtable(ib_casa **out, const ib_casa *parent, const char *name, ib_error *err)
 {
-    return guarded(err, [&] { *out = new ib_casa{parent->table.keywordSet().asTable(name, no_lock)}; });
+    return guarded(err, [&] { *out = new ib_casa{parent->table.keywordSet().asTable(name, no_lock())}; });
 }
 
 void ib_casa_close(ib_casa *table)
