@@ -11,7 +11,7 @@ refused 74 'file' --output file/cube.hdf5 $sim # ... and when it is a file
 refused 74 '/proc' --output /proc/cube.hdf5 $sim
 mkdir folder.hdf5
 refused 2 'folder\.hdf5.*overwrite' --output folder.hdf5 $sim
-refused 74 'folder\.hdf5' --output folder.hdf5 --overwrite $sim
+refused 2 'folder\.hdf5' --output folder.hdf5 --overwrite $sim
 if [ "$(id -u)" != 0 ]; then
     mkdir closed
     chmod 555 closed
