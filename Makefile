@@ -26,7 +26,7 @@ define build
 @cmake --build $(2) --parallel $(JOBS)
 endef
 
-.PHONY: all setup demo test test-fast test-mpi test-fault test-real sanitize debug format format-check lint docs \
+.PHONY: all setup demo test test-fast test-mpi test-fault test-real test-bench bench sanitize debug format format-check lint docs \
 	install clean help
 
 all: ## build the program, build/imgbench (default)
@@ -55,6 +55,13 @@ test-fault: all ## build, run the tests of bad input and interruption
 
 test-real: all ## build, run the comparisons with real observations (IMGBENCH_DATA)
 	@$(CTEST) -L real
+
+test-bench: all ## build, run the regression guards of speed (instruction counts)
+	@$(CTEST) -L bench
+
+bench: all ## measure this machine and the engine, write docs/benchmarks.md
+	@build/imgbench calibrate --quick
+	@build/imgbench bench all --repetitions 5 --format md >build/benchmarks.md && mv build/benchmarks.md docs/benchmarks.md
 
 sanitize: ## build with address and undefined-behaviour sanitizers in build-asan, run the fast tests
 	$(call build,asan,build-asan)

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# src/gridder/kernel/tile.c is compiled once per instruction set and precision. -ffp-contract=fast is said aloud:
-# -std=c11 silently turns fused multiply-add off in GCC. No one looks at floating-point exceptions or errno: saying so lets
-# choices become masks; NaN and infinity keep their meaning.
+# The loops of src/gridder/kernel are compiled once per instruction set and precision: the gridder's own, the baseline of the
+# benchmark, the limits of the machine. -ffp-contract=fast is said aloud: -std=c11 silently turns fused multiply-add off in
+# GCC. No one looks at floating-point exceptions or errno: saying so lets choices become masks; NaN and infinity keep their
+# meaning.
 set(ib_kernel_objects "")
 function(ib_kernel isa bytes flags)
   foreach(precision f32 f64)
     set(target ib_tile_${isa}_${precision})
-    add_library(${target} OBJECT src/gridder/kernel/tile.c)
+    add_library(${target} OBJECT src/gridder/kernel/tile.c src/gridder/kernel/textbook.c src/gridder/kernel/limit.c)
     target_link_libraries(${target} PRIVATE ib_flags)
     target_compile_definitions(${target} PRIVATE IB_ISA=${isa} IB_PRECISION=${precision} IB_VECTOR_BYTES=${bytes})
     target_compile_options(${target} PRIVATE -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -Wno-psabi ${flags})

@@ -9,6 +9,8 @@
 #include "base/option.h"
 #include "base/text.h"
 #include "base/trace.h"
+#include "bench/bench.h"
+#include "bench/calibrate.h"
 #include "bench/help.h"
 #include "bench/record.h"
 #include "bench/view.h"
@@ -48,14 +50,18 @@ typedef struct subcommand {
 static ib_status run(const invocation *in, ib_error *err);
 static ib_status simulate(const invocation *in, ib_error *err);
 static ib_status view(const invocation *in, ib_error *err);
+static ib_status bench(const invocation *in, ib_error *err);
+static ib_status calibrate(const invocation *in, ib_error *err);
 static ib_status help(const invocation *in, ib_error *err);
 
 /* clang-format off */
 static const subcommand subcommands[] = { /* the first is meant where none is named */
-    {{"run",      "[OPTIONS] [INPUT]",               "image INPUT, measure, check, record; the word run may be left out"}, NULL, run, NULL},
-    {{"simulate", "sim:PRESET[,key=value...] -o FILE.h5", "write simulated visibilities to a file; takes --overwrite, --memory and --quiet, too"}, "output overwrite memory quiet", simulate, NULL},
-    {{"view",     "CUBE.hdf5 [--plane CHANNEL[,STOKES]] [-o FILE.png]", "draw one plane of a cube, counted from 0; the middle channel without --plane"}, NULL, NULL, view},
-    {{"help",     "[TOPIC]",                         "explain a command, a group of options, an option or a topic"}, NULL, NULL, help},
+    {{"run",      "[OPTIONS] [INPUT]",               "image INPUT, measure, check, record; the word run may be left out", NULL}, NULL, run, NULL},
+    {{"simulate", "sim:PRESET[,key=value...] -o FILE.h5", "write simulated visibilities to a file; takes --overwrite, --memory and --quiet, too", NULL}, "output overwrite memory quiet", simulate, NULL},
+    {{"view",     "CUBE.hdf5 [--plane CHANNEL[,STOKES]] [-o FILE.png]", "draw one plane of a cube, counted from 0; the middle channel without --plane", NULL}, NULL, NULL, view},
+    {{"bench",    "PART [OPTIONS]", "measure a part of the engine in memory (kernel, fft, pipeline or all), beside a baseline and the machine's limits", ib_bench_options}, NULL, NULL, bench},
+    {{"calibrate","[OPTIONS]",                       "measure the limits of this machine (arithmetic, caches, memory, disk) and record them", ib_calibrate_options}, NULL, NULL, calibrate},
+    {{"help",     "[TOPIC]",                         "explain a command, a group of options, an option or a topic", NULL}, NULL, NULL, help},
 };
 /* clang-format on */
 enum { N_SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
@@ -208,6 +214,15 @@ done:
     return rc;
 }
 
+/* For subcommands that parse their own options. */
+static bool asks_for_help(const invocation *in)
+{
+    for (int i = 0; i < in->argc; i++)
+        if (!strcmp(in->argv[i], "--help") || !strcmp(in->argv[i], "-h"))
+            return true;
+    return false;
+}
+
 /* ---- view ------------------------------------------------------------------------------------------------ */
 
 /* The value of an option of view at argv[*at], NULL when it is another one; *at moves to its last argument. */
@@ -289,9 +304,9 @@ static ib_status view(const invocation *in, ib_error *err)
     int64_t     plane[2] = {-1, 0};
     ib_status   rc = IB_OK;
 
+    if (asks_for_help(in))
+        return help(&(invocation){.argc = 1, .argv = (char *[]){"view"}}, err);
     for (int at = 0; at < in->argc && !rc; at++) {
-        if (!strcmp(in->argv[at], "--help") || !strcmp(in->argv[at], "-h"))
-            return help(&(invocation){.argc = 1, .argv = (char *[]){"view"}}, err);
         if ((value = view_option(in, &at, "--plane", "-p")))
             rc = parse_plane(value, plane, err);
         else if ((value = view_option(in, &at, "--output", "-o")))
@@ -308,6 +323,22 @@ static ib_status view(const invocation *in, ib_error *err)
     return rc ? rc : draw(cube, plane, output, err);
 }
 
+/* ---- bench, calibrate ------------------------------------------------------------------------------------ */
+
+static ib_status bench(const invocation *in, ib_error *err)
+{
+    if (asks_for_help(in))
+        return help(&(invocation){.argc = 1, .argv = (char *[]){"bench"}}, err);
+    return ib_bench(in->argc, in->argv, stdout, err);
+}
+
+static ib_status calibrate(const invocation *in, ib_error *err)
+{
+    if (asks_for_help(in))
+        return help(&(invocation){.argc = 1, .argv = (char *[]){"calibrate"}}, err);
+    return ib_calibrate(in->argc, in->argv, in->all_argc, in->all_argv, stdout, err);
+}
+
 /* ---- help ------------------------------------------------------------------------------------------------ */
 
 static ib_status help(const invocation *in, ib_error *err)
@@ -317,7 +348,7 @@ static ib_status help(const invocation *in, ib_error *err)
     for (size_t i = 0; i < N_SUBCOMMANDS; i++)
         command[i] = subcommands[i].doc;
     for (size_t i = 0; i < MAX_FORMATS && ib_source_format_at(i); i++)
-        format[i] = (ib_help_entry){ib_source_format_at(i)->name, "", ib_source_format_at(i)->help};
+        format[i] = (ib_help_entry){ib_source_format_at(i)->name, "", ib_source_format_at(i)->help, NULL};
 
     const ib_help_tables tables = {command, format};
     if (in->argc > 1)

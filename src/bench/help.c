@@ -183,6 +183,15 @@ static void put_commands(FILE *out, const ib_help_tables *tables, int width)
     }
 }
 
+static void put_own_option(FILE *out, const ib_help_option *o, int width)
+{
+    char name[80], text[600];
+
+    snprintf(name, sizeof name, "--%s %s", o->name, o->argument);
+    snprintf(text, sizeof text, *o->initial ? "%s [default %s]" : "%s", o->text, o->initial);
+    put_entry(out, name, text, width);
+}
+
 static void put_exit_codes(FILE *out, int width)
 {
     const char *text;
@@ -294,6 +303,16 @@ static void put_man(FILE *out, const ib_help_tables *tables)
         fprintf(out, ".TP\n.B %s\n", c->name);
         put_roff(out, c->text);
         fputc('\n', out);
+        for (const ib_help_option *o = c->option; o && o->name; o++) {
+            fprintf(out, ".RS\n.TP\n.BR \\-\\-%s \" \\fI%s\\fR\"\n", o->name, o->argument);
+            put_roff(out, o->text);
+            if (*o->initial) {
+                fputs(" [default ", out);
+                put_roff(out, o->initial);
+                fputc(']', out);
+            }
+            fputs("\n.RE\n", out);
+        }
     }
     fprintf(out, ".SH OPTIONS\n");
     for (size_t i = 0; i < ib_option_count(); i++) {
@@ -355,6 +374,17 @@ static void put_markdown(FILE *out, const ib_help_tables *tables)
         fprintf(out, "| `%s %s` | ", c->name, c->arguments);
         put_cell(out, c->text);
         fprintf(out, " |\n");
+    }
+    for (const ib_help_entry *c = tables->command; c->name; c++) {
+        if (c->option)
+            fprintf(out, "\n### Options of %s\n\n| option | default | meaning |\n| --- | --- | --- |\n", c->name);
+        for (const ib_help_option *o = c->option; o && o->name; o++) {
+            fprintf(out, "| `--%s%s%s` | ", o->name, *o->argument ? " " : "", o->argument);
+            put_cell(out, o->initial);
+            fprintf(out, " | ");
+            put_cell(out, o->text);
+            fprintf(out, " |\n");
+        }
     }
     for (size_t i = 0; i < ib_option_count(); i++) {
         const ib_option *o = ib_option_at(i);
@@ -467,6 +497,10 @@ ib_status ib_help_topic(FILE *out, const char *topic, const ib_help_tables *tabl
         if (!strcmp(topic, c->name)) {
             fprintf(out, "usage: imgbench %s %s\n\n", c->name, c->arguments);
             wrap_text(out, c->text, width);
+            if (c->option)
+                fputc('\n', out);
+            for (const ib_help_option *o = c->option; o && o->name; o++)
+                put_own_option(out, o, width);
             found = true;
         }
     for (size_t i = 0; i < ib_option_count(); i++) {

@@ -7,9 +7,15 @@
 
 #include <stdio.h>
 
+/** An option that one subcommand has of its own. */
+typedef struct ib_help_option {
+    const char *name, *argument, *initial, *text; /* "supports", "LIST" ("" for a flag), default ("" none), meaning */
+} ib_help_option;
+
 /** A name and what is said about it: a subcommand, a format of input. */
 typedef struct ib_help_entry {
-    const char *name, *arguments, *text;
+    const char           *name, *arguments, *text;
+    const ib_help_option *option; /* ends with a NULL name; NULL: none of its own */
 } ib_help_entry;
 
 /** What the program is made of and this floor cannot see. Lists end with a NULL name. */

@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -21,10 +22,11 @@ enum { SCHEMA = 1, BENCH_VERSION = 1, MAX_PATH = 1024 };
 extern char **environ;
 
 struct ib_record {
-    FILE    *file;
-    char     run_id[37], path[MAX_PATH], partial[MAX_PATH + 8];
-    int      lines;
-    uint64_t digest; /* of the bytes so far */
+    FILE           *file;
+    struct timespec started;
+    char            run_id[37], path[MAX_PATH], partial[MAX_PATH + 8];
+    int             lines;
+    uint64_t        digest; /* of the bytes so far */
 };
 
 /* FNV-1a: names and guards against truncation; nobody attacks a benchmark's own record. */
@@ -280,39 +282,47 @@ static ib_status make_folders(char *path, ib_error *err)
     return IB_OK;
 }
 
-static ib_status write_run_line(ib_record *record, const ib_launch *launch, const ib_machine *here,
-                                const struct timespec *now, ib_error *err)
+/* The first line: what every record tells, and what only this kind does (`more`, whose reference is taken). */
+static ib_status write_run_line(ib_record *record, const char *intent, int argc, char *const *argv, json_t *more,
+                                const char *mpi_library, ib_error *err)
 {
-    json_t   *argv = json_array();
-    char      started[64];
-    struct tm utc;
+    json_t    *words = json_array();
+    char       started[64];
+    struct tm  utc;
+    ib_machine here;
 
-    gmtime_r(&now->tv_sec, &utc);
+    ib_machine_facts(&here);
+    gmtime_r(&record->started.tv_sec, &utc);
     const size_t n = strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(started + n, sizeof started - n, ".%09ldZ", now->tv_nsec);
-    for (int i = 0; i < launch->argc; i++)
-        json_array_append_new(argv, without_folders(launch->argv[i]));
-    return write_line(record, "run",
-                      json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "started", started, "intent", "run",
-                                "argv", argv, "workload", workload(launch->command), "shape", shape(launch), "build",
-                                build(launch->mpi_library), "machine", machine(here), "job", job(), "env",
-                                environment()),
-                      err);
+    snprintf(started + n, sizeof started - n, ".%09ldZ", record->started.tv_nsec);
+    for (int i = 0; i < argc; i++)
+        json_array_append_new(words, without_folders(argv[i]));
+    json_t *fields = json_pack("{s:s, s:s, s:o}", "started", started, "intent", intent, "argv", words);
+    if (json_object_update(fields, more)) { /* a part could not be made: neither can the line */
+        json_decref(fields);
+        fields = NULL;
+    }
+    json_decref(more);
+    json_object_set_new(fields, "build", build(mpi_library));
+    json_object_set_new(fields, "machine", machine(&here));
+    json_object_set_new(fields, "job", job());
+    json_object_set_new(fields, "env", environment());
+    return write_line(record, "run", fields, err);
 }
 
-ib_status ib_record_begin(ib_record **out, const char *folder, const ib_launch *launch, ib_error *err)
+/* An empty file under its temporary name. */
+static ib_status open_record(ib_record **out, const char *folder, ib_error *err)
 {
-    struct timespec now;
-    struct tm       utc;
-    ib_machine      here;
-    ib_status       rc;
-    ib_record      *record = ib_alloc_zero(1, sizeof *record, "record", err);
+    struct tm  utc;
+    ib_machine here;
+    ib_status  rc;
+    ib_record *record = ib_alloc_zero(1, sizeof *record, "record", err);
 
     if (!record)
         return err->status;
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    make_run_id(record->run_id, &now);
+    clock_gettime(CLOCK_REALTIME, &record->started);
+    gmtime_r(&record->started.tv_sec, &utc);
+    make_run_id(record->run_id, &record->started);
     ib_machine_facts(&here);
     record->digest = FNV_START;
     const int n = snprintf(record->path, sizeof record->path, "%s/%s/%04d-%02d/%s.jsonl", folder, here.alias,
@@ -330,16 +340,34 @@ ib_status ib_record_begin(ib_record **out, const char *folder, const ib_launch *
                      strerror(errno));
         goto done;
     }
-    rc = write_run_line(record, launch, &here, &now, err);
-    if (rc) {
-        fclose(record->file);
-        remove(record->partial);
-        goto done;
-    }
     *out = record;
     record = NULL;
 done:
     ib_free(record);
+    return rc;
+}
+
+static void drop_record(ib_record *record)
+{
+    fclose(record->file);
+    remove(record->partial);
+    ib_free(record);
+}
+
+ib_status ib_record_begin(ib_record **out, const char *folder, const ib_launch *launch, ib_error *err)
+{
+    ib_record *record;
+    ib_status  rc = open_record(&record, folder, err);
+
+    if (rc)
+        return rc;
+    rc = write_run_line(record, "run", launch->argc, launch->argv,
+                        json_pack("{s:o, s:o}", "workload", workload(launch->command), "shape", shape(launch)),
+                        launch->mpi_library, err);
+    if (rc)
+        drop_record(record);
+    else
+        *out = record;
     return rc;
 }
 
@@ -378,6 +406,21 @@ static ib_status write_outcome(ib_record *record, const ib_result *r, ib_error *
     return rc;
 }
 
+/* On disk, under its final name; or, after a failure, let go as it is. */
+static ib_status close_record(ib_record *record, ib_status rc, char *path, size_t size, ib_error *err)
+{
+    if (!rc && fsync(fileno(record->file)))
+        rc = ib_fail(err, IB_EIO, "record: sync %s: %s", record->partial, strerror(errno));
+    if (fclose(record->file) && !rc)
+        rc = ib_fail(err, IB_EIO, "record: close %s: %s", record->partial, strerror(errno));
+    if (!rc && rename(record->partial, record->path))
+        rc = ib_fail(err, IB_EIO, "record: rename %s: %s", record->partial, strerror(errno));
+    if (!rc)
+        snprintf(path, size, "%s", record->path);
+    ib_free(record);
+    return rc;
+}
+
 ib_status ib_record_end(ib_record *record, const ib_result *result, const ib_error *failure,
                         const ib_judgement *verdict, double wall_s, char *path, size_t size, ib_error *err)
 {
@@ -393,14 +436,80 @@ ib_status ib_record_end(ib_record *record, const ib_result *result, const ib_err
                                   ib_json_reasons(verdict), "lines", record->lines + 1, "digest", "algo", "fnv1a64",
                                   "value", hex(record->digest)),
                         err);
-    if (!rc && fsync(fileno(record->file)))
-        rc = ib_fail(err, IB_EIO, "record: sync %s: %s", record->partial, strerror(errno));
-    if (fclose(record->file) && !rc)
-        rc = ib_fail(err, IB_EIO, "record: close %s: %s", record->partial, strerror(errno));
-    if (!rc && rename(record->partial, record->path))
-        rc = ib_fail(err, IB_EIO, "record: rename %s: %s", record->partial, strerror(errno));
+    return close_record(record, rc, path, size, err);
+}
+
+/* ---- other work ------------------------------------------------------------------------------------------ */
+
+ib_status ib_record_write(const char *folder, const char *intent, int argc, char *const *argv, const char *type,
+                          json_t *fields, double wall_s, char *path, size_t size, ib_error *err)
+{
+    ib_record *record;
+    ib_status  rc = open_record(&record, folder, err);
+
+    *path = 0;
+    if (rc) {
+        json_decref(fields);
+        return rc;
+    }
+    rc = write_run_line(record, intent, argc, argv, json_object(), "", err);
     if (!rc)
-        snprintf(path, size, "%s", record->path);
-    ib_free(record);
-    return rc;
+        rc = write_line(record, type, fields, err);
+    else
+        json_decref(fields);
+    if (!rc)
+        rc = write_line(record, "end",
+                        json_pack("{s:s, s:i, s:n, s:o, s:i, s:{s:s, s:o}}", "status", "ok", "exit_code", 0, "error",
+                                  "wall_s", ib_json_real(wall_s), "lines", record->lines + 1, "digest", "algo",
+                                  "fnv1a64", "value", hex(record->digest)),
+                        err);
+    return close_record(record, rc, path, size, err);
+}
+
+/* The line `type` of a whole record of that intent; NULL: it is another one, or damaged. */
+static json_t *line_of(const char *path, const char *intent, const char *type)
+{
+    FILE   *file = fopen(path, "r");
+    char   *text = NULL;
+    size_t  room = 0;
+    json_t *found = NULL;
+
+    for (bool first = true; file && !found && getline(&text, &room, file) > 0; first = false) {
+        json_t     *line = json_loads(text, 0, NULL);
+        const char *is = json_string_value(json_object_get(line, first ? "intent" : "t"));
+        const bool  other = !is || (first && strcmp(is, intent) != 0);
+        if (!other && !first && !strcmp(is, type))
+            found = json_incref(line);
+        json_decref(line);
+        if (other)
+            break;
+    }
+    free(text);
+    if (file)
+        fclose(file);
+    return found;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)b, *(char *const *)a);
+}
+
+/* Names begin with their time: months, and records within a month. */
+json_t *ib_record_newest(const char *folder, const char *intent, const char *type)
+{
+    ib_machine here;
+    char       pattern[MAX_PATH];
+    glob_t     names = {0};
+    json_t    *found = NULL;
+
+    ib_machine_facts(&here);
+    snprintf(pattern, sizeof pattern, "%s/%s/*/*.jsonl", folder, here.alias);
+    if (!glob(pattern, GLOB_NOSORT, NULL, &names)) {
+        qsort(names.gl_pathv, names.gl_pathc, sizeof *names.gl_pathv, newest_first);
+        for (size_t i = 0; i < names.gl_pathc && !found; i++)
+            found = line_of(names.gl_pathv[i], intent, type);
+    }
+    globfree(&names);
+    return found;
 }

@@ -30,4 +30,16 @@ ib_status ib_record_begin(ib_record **out, const char *folder, const ib_launch *
 ib_status ib_record_end(ib_record *record, const ib_result *result, const ib_error *failure,
                         const ib_judgement *verdict, double wall_s, char *path, size_t size, ib_error *err);
 
+struct json_t; /* of jansson, so that this header does not need it */
+
+/** Write a whole record of work that is not a launch: facts, one line `type`, the end. One process.
+ *  @param intent  "calibrate"
+ *  @param fields  of that line, a jansson object; the reference is taken
+ *  @param path    receives the name */
+ib_status ib_record_write(const char *folder, const char *intent, int argc, char *const *argv, const char *type,
+                          struct json_t *fields, double wall_s, char *path, size_t size, ib_error *err);
+
+/** The line `type` of the newest record of that intent on this machine. @return a new reference; NULL: there is none. */
+struct json_t *ib_record_newest(const char *folder, const char *intent, const char *type);
+
 #endif

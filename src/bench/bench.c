@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench/bench.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "base/trace.h"
+#include "bench/arguments.h"
+#include "bench/calibrate.h"
+#include "bench/facts.h"
+#include "bench/table.h"
+#include "gridder/measure.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MAX_LIST = 16, MAX_CASES = 256 };
+
+/* clang-format off */
+const ib_help_option ib_bench_options[] = {
+    {"supports",    "LIST", "",          "taps per axis; default: 7,17,31,51 for kernel, 7 for pipeline"},
+    {"precisions",  "LIST", "",          "single, double; default: both for kernel and fft, single for pipeline"},
+    {"isas",        "LIST", "",          "instruction sets; default: all of this machine for kernel, the best for pipeline"},
+    {"threads",     "LIST", "",          "threads side by side, each with planes of its own; default: 1 and all processors"},
+    {"workloads",   "LIST", "",          "A, A10, B; default: A for kernel, all for pipeline"},
+    {"rows",        "N",    "0",         "rows of a workload instead of its own"},
+    {"scale",       "F",    "1",         "of a pipeline's channels: 0.25 takes a quarter"},
+    {"sizes",       "LIST", "128,256,512,1000,2048,4096,8192", "pixels along an image of fft"},
+    {"repetitions", "N",    "7",         "counted ones, after one that is not; cases take turns"},
+    {"quick",       "",     "",          "3 repetitions, a quarter of the channels, sizes up to 2048"},
+    {"record",      "FOLDER", "results", "where calibrate left the limits of this machine"},
+    {"format",      "NAME", "table",     "table, json or md (Markdown)"},
+    {NULL, NULL, NULL, NULL},
+};
+/* clang-format on */
+
+/* ---- what is asked for ----------------------------------------------------------------------------------- */
+
+typedef struct request {
+    const char *const *value;
+    int64_t            support[MAX_LIST], n_thread[MAX_LIST], size[MAX_LIST], rows;
+    size_t             n_support, n_threads, n_size, n_precision, n_isa, n_workload, n_repeat;
+    int                precision[MAX_LIST];
+    char               isa[MAX_LIST][24], workload[MAX_LIST][24];
+    double             scale;
+    bool               quick;
+
+    ib_limits  limits;
+    ib_report *report;
+} request;
+
+static const char *given(const request *r, const char *name)
+{
+    return ib_argument(ib_bench_options, r->value, name);
+}
+
+/* A list as given, or what this part takes by itself. */
+static size_t numbers(const request *r, const char *name, const char *otherwise, int64_t low, int64_t high,
+                      int64_t *out, ib_error *err)
+{
+    const char  *list = given(r, name);
+    const size_t n = ib_numbers(*list ? list : otherwise, low, high, out, MAX_LIST, err);
+
+    if (!n)
+        ib_within(err, "bench --%s: ", name);
+    return n;
+}
+
+static size_t words(const request *r, const char *name, const char *otherwise, char (*out)[24], ib_error *err)
+{
+    const char  *list = given(r, name);
+    const size_t n = ib_words(*list ? list : otherwise, out, MAX_LIST, err);
+
+    if (!n)
+        ib_within(err, "bench --%s: ", name);
+    return n;
+}
+
+static ib_status choose_precisions(request *r, const char *otherwise, ib_error *err)
+{
+    char name[MAX_LIST][24];
+
+    r->n_precision = words(r, "precisions", otherwise, name, err);
+    for (size_t i = 0; i < r->n_precision; i++) {
+        r->precision[i] = strcmp(name[i], "double") ? IB_SINGLE : IB_DOUBLE;
+        if (r->precision[i] == IB_SINGLE && strcmp(name[i], "single") != 0)
+            return ib_fail(err, IB_EUSAGE, "bench --precisions: \"%s\" is none of single|double", name[i]);
+    }
+    return r->n_precision ? IB_OK : err->status;
+}
+
+/* Named ones; "all" but the slow reference; "auto", the best. */
+static ib_status choose_isas(request *r, const char *otherwise, ib_error *err)
+{
+    r->n_isa = words(r, "isas", otherwise, r->isa, err);
+    if (r->n_isa == 1 && !strcmp(r->isa[0], "all")) {
+        r->n_isa = 0;
+        for (size_t i = 0; ib_measure_isa(i) && r->n_isa < MAX_LIST; i++)
+            if (strcmp(ib_measure_isa(i), "reference") != 0)
+                snprintf(r->isa[r->n_isa++], sizeof *r->isa, "%s", ib_measure_isa(i));
+    }
+    for (size_t i = 0, k = 0; i < r->n_isa; i++, k = 0) {
+        if (!strcmp(r->isa[i], "auto"))
+            snprintf(r->isa[i], sizeof *r->isa, "%s", ib_measure_isa(0));
+        while (ib_measure_isa(k) && strcmp(ib_measure_isa(k), r->isa[i]) != 0)
+            k++;
+        if (!ib_measure_isa(k))
+            return ib_fail(err, IB_EUNSUPPORTED, "bench --isas: this program or machine has no %s", r->isa[i]);
+    }
+    return r->n_isa ? IB_OK : err->status;
+}
+
+/* A part of the benchmark, and the matrix it takes where nothing else is asked for. */
+typedef struct part {
+    const char *name, *supports, *precisions, *isas, *workloads;
+    ib_status (*run)(request *r, ib_error *err);
+} part;
+
+static ib_status choose(request *r, const part *p, ib_error *err)
+{
+    char     all[24];
+    ib_place here;
+
+    ib_place_here(&here);
+    snprintf(all, sizeof all, here.n_cpu > 1 ? "1,%d" : "1", here.n_cpu);
+    if (!(r->n_support = numbers(r, "supports", p->supports, 3, 129, r->support, err)) ||
+        !(r->n_threads = numbers(r, "threads", all, 1, 4096, r->n_thread, err)) ||
+        !(r->n_size = numbers(r, "sizes", "", 64, 16384, r->size, err)) ||
+        !(r->n_workload = words(r, "workloads", p->workloads, r->workload, err)))
+        return err->status;
+    for (size_t i = 0; i < r->n_workload; i++)
+        if (!ib_workload_find(r->workload[i]))
+            return ib_fail(err, IB_EUSAGE, "bench --workloads: \"%s\" is none of A|A10|B", r->workload[i]);
+    ib_status rc = choose_precisions(r, p->precisions, err);
+    if (!rc)
+        rc = choose_isas(r, p->isas, err);
+    if (!rc && r->n_support * r->n_precision * (r->n_isa + 1) * r->n_threads > MAX_CASES)
+        rc = ib_fail(err, IB_EUSAGE, "bench %s: more than %d cases of a workload; make the lists shorter", p->name,
+                     MAX_CASES);
+    return rc;
+}
+
+/* A workload as asked for; the caller ends the observation. */
+static ib_status observe(const request *r, const char *name, size_t n_chan, ib_observation **out, ib_error *err)
+{
+    ib_workload w = *ib_workload_find(name);
+
+    if (r->rows > 0)
+        w.n_row = (size_t)r->rows;
+    if (n_chan)
+        w.n_chan = n_chan;
+    return ib_observation_create(out, &w, err);
+}
+
+/* ---- bounds ---------------------------------------------------------------------------------------------- */
+
+ib_bound ib_bound_of(double seconds, double flops, double flops_per_s, double bytes, double bytes_per_s,
+                     const char *level)
+{
+    ib_bound b = {(double)NAN, (double)NAN, "", (double)NAN};
+
+    if (flops > 0 && flops_per_s > 0)
+        b.arithmetic = flops / flops_per_s / seconds;
+    if (bytes > 0 && bytes_per_s > 0)
+        b.traffic = bytes / bytes_per_s / seconds;
+    if (b.arithmetic >= 0) {
+        b.nearest = "FMA";
+        b.share = b.arithmetic;
+    }
+    if (b.traffic >= 0 && !(b.arithmetic >= b.traffic)) {
+        b.nearest = level;
+        b.share = b.traffic;
+    }
+    return b;
+}
+
+static const char *precision_name(int precision)
+{
+    return precision == IB_DOUBLE ? "double" : "single";
+}
+
+/* ---- gridding -------------------------------------------------------------------------------------------- */
+
+static void report_kernel(request *r, const ib_kernel_case *cases, const ib_kernel_rates *rates, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const ib_kernel_case *c = &cases[i];
+        const double          per_core = 1e-6 / c->n_thread, cells = (double)c->support * c->support;
+        const double          peak = ib_limits_flops(&r->limits, c->precision, c->n_thread), flops = 4 * cells;
+
+        ib_report_row(r->report, (const ib_cell[]){
+                                     ib_cell_count((size_t)c->support),
+                                     ib_cell_text(precision_name(c->precision)),
+                                     ib_cell_text(c->isa),
+                                     ib_cell_count((size_t)c->n_thread),
+                                     ib_cell_spread(ib_spread_scale(rates[i].add, per_core)),
+                                     ib_cell_real(rates[i].add.median * cells * 1e-9 / c->n_thread),
+                                     ib_cell_real(rates[i].add.median * flops * 1e-9 / c->n_thread),
+                                     ib_cell_real(100 * rates[i].add.median * flops / peak),
+                                     ib_cell_spread(ib_spread_scale(rates[i].leaf, per_core)),
+                                     ib_cell_real(100 * rates[i].leaf.median * flops / peak),
+                                     ib_cell_spread(rates[i].factor),
+                                 });
+    }
+}
+
+/* Cases of one support and number of threads take turns; more at once would only hold more memory. */
+static ib_status bench_kernel(request *r, ib_error *err)
+{
+    static const ib_heading heading[] = {
+        {"support", "S"},
+        {"precision", "precision"},
+        {"isa", "isa"},
+        {"threads", "threads"},
+        {"mvis_per_s_core", "Mvis/s/core"},
+        {"gcell_per_s_core", "Gcell/s/core"},
+        {"gflop_per_s_core", "GFLOP/s/core"},
+        {"percent_fma", "% FMA"},
+        {"leaf_mvis_per_s_core", "leaf loop, Mvis/s/core"},
+        {"leaf_percent_fma", "% FMA"},
+        {"times_textbook", "x textbook"},
+    };
+    char            text[900];
+    ib_observation *observation = NULL;
+    ib_kernel_case  cases[MAX_CASES];
+    ib_kernel_rates rates[MAX_CASES];
+    uint64_t        done = 0;
+
+    ib_status rc = IB_OK;
+    for (size_t w = 0; w < r->n_workload && !rc; w++) {
+        char name[40];
+        rc = observe(r, r->workload[w], 8, &observation, err);
+        if (rc)
+            break;
+        snprintf(name, sizeof name, "kernel_%s", r->workload[w]);
+        snprintf(
+            text, sizeof text,
+            "Cube %s: %zu rows x 2 correlations per channel, %zux%zu pixels, padding 1.2, linear lookup of 100 samples per "
+            "cell, rows\nsorted once. One visibility = row x channel x correlation; a cell = one tap on one visibility, 4 "
+            "FLOP. Mvis/s counts weighing,\nlocating, collecting and convolving; the leaf loop is the convolution alone, on "
+            "samples handed to it. Textbook: one visibility\nafter the other in row order, plane by plane, nearest lookup, "
+            "neither weights nor flags, compiled for the best instruction set.",
+            r->workload[w], ib_observation_rows(observation), ib_workload_find(r->workload[w])->side,
+            ib_workload_find(r->workload[w])->side);
+        ib_report_section(r->report, "Gridding", text);
+        ib_report_table(r->report, name, heading, sizeof heading / sizeof *heading);
+        ib_progress_start("gridding", r->n_support * r->n_threads, 0);
+        done = 0;
+        for (size_t t = 0; t < r->n_threads && !rc; t++)
+            for (size_t s = 0; s < r->n_support && !rc; s++) {
+                size_t n = 0;
+                for (size_t p = 0; p < r->n_precision; p++)
+                    for (size_t i = 0; i <= r->n_isa; i++)
+                        cases[n++] = (ib_kernel_case){i < r->n_isa ? r->isa[i] : IB_TEXTBOOK, r->precision[p],
+                                                      (int)r->support[s], (int)r->n_thread[t]};
+                rc = ib_measure_kernel(observation, cases, n, r->n_repeat, rates, err);
+                if (!rc)
+                    report_kernel(r, cases, rates, n);
+                ib_progress_update(++done, NULL);
+            }
+        ib_progress_end();
+        ib_report_table_end(r->report);
+        ib_observation_destroy(observation);
+    }
+    return rc;
+}
+
+/* ---- transform ------------------------------------------------------------------------------------------- */
+
+static void report_fft(request *r, const ib_fft_case *cases, const ib_fft_times *times, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const ib_fft_case  *c = &cases[i];
+        const ib_fft_times *x = &times[i];
+        const ib_level      level = ib_limits_level(&r->limits, x->bytes / 4);
+        const ib_bound      b = ib_bound_of(x->full.median / c->n_thread, x->flops,
+                                            ib_limits_flops(&r->limits, c->precision, c->n_thread), x->bytes,
+                                            ib_limits_bandwidth(&r->limits, level, c->n_thread), ib_level_name(level));
+
+        ib_report_row(r->report, (const ib_cell[]){
+                                     ib_cell_count(c->side),
+                                     ib_cell_count(x->grid),
+                                     ib_cell_text(precision_name(c->precision)),
+                                     ib_cell_count((size_t)c->n_thread),
+                                     ib_cell_spread(ib_spread_scale(x->full, 1e3)),
+                                     ib_cell_spread(ib_spread_scale(x->covered, 1e3)),
+                                     ib_cell_real(x->flops / x->full.median * 1e-9),
+                                     ib_cell_real(100 * b.arithmetic),
+                                     ib_cell_real(100 * b.traffic),
+                                     ib_cell_text(b.nearest),
+                                 });
+    }
+}
+
+static ib_status bench_fft(request *r, ib_error *err)
+{
+    static const ib_heading heading[] = {
+        {"side", "pixels"},
+        {"grid", "grid"},
+        {"precision", "precision"},
+        {"threads", "threads"},
+        {"ms_full", "all columns, ms"},
+        {"ms_covered", "60 % of the columns, ms"},
+        {"gflop_per_s_core", "GFLOP/s/core"},
+        {"percent_fma", "% FMA"},
+        {"percent_traffic", "% traffic"},
+        {"nearest", "nearer bound"},
+    };
+    ib_observation *observation = NULL;
+    uint64_t        done = 0;
+
+    ib_status rc = ib_observation_create(
+        &observation, &(ib_workload){"fft", "vla-b", 6400, 27, 351, 1, 2, 1000, 1.4e9, 62.5e3, 2.3, 8}, err);
+    if (rc)
+        return rc;
+    ib_report_section(
+        r->report, "Transform",
+        "From a grid to a corrected and cropped plane, per plane: Hermitian half plane to reals, padding 1.2. FLOP: half "
+        "of 5 N log2 N of the\npadded grid, all columns. 60 % of the columns is what cube A touches. Traffic: the half "
+        "plane read and written twice and the image\nwritten, against the bandwidth of the level of memory that holds "
+        "a plane.");
+    ib_report_table(r->report, "fft", heading, sizeof heading / sizeof *heading);
+    ib_progress_start("transforms", r->n_size * r->n_precision, 0);
+    for (size_t p = 0; p < r->n_precision && !rc; p++)
+        for (size_t s = 0; s < r->n_size && !rc; s++) {
+            ib_fft_case  cases[MAX_LIST];
+            ib_fft_times times[MAX_LIST];
+            if (r->quick && r->size[s] > 2048)
+                continue;
+            for (size_t t = 0; t < r->n_threads; t++)
+                cases[t] = (ib_fft_case){(size_t)r->size[s], r->precision[p], (int)r->n_thread[t]};
+            const bool large = r->size[s] > 3000 && r->n_repeat > 3;
+            rc = ib_measure_fft(observation, cases, r->n_threads, large ? 3 : r->n_repeat, times, err);
+            if (!rc)
+                report_fft(r, cases, times, r->n_threads);
+            ib_progress_update(++done, NULL);
+        }
+    ib_progress_end();
+    ib_report_table_end(r->report);
+    ib_observation_destroy(observation);
+    return rc;
+}
+
+/* ---- everything ------------------------------------------------------------------------------------------ */
+
+/* One line per phase that took a hundredth of the time. */
+static void report_phases(request *r, const char *workload, const ib_pipeline_case *c, const ib_pipeline_times *x)
+{
+    const double   peak = ib_limits_flops(&r->limits, c->precision, c->n_thread);
+    const double   dram = ib_limits_bandwidth(&r->limits, IB_DRAM, c->n_thread);
+    const ib_level plane = ib_limits_level(&r->limits, x->fft_bytes / (double)x->n_plane / 4);
+
+    for (int p = 0; p < IB_N_PHASES; p++) {
+        if (p == IB_PHASE_READ || x->phase[p] < 0.01 * x->seconds.median)
+            continue;
+        const bool     fft = p == IB_PHASE_FFT, grid = p == IB_PHASE_GRID;
+        const ib_bound b = ib_bound_of(x->phase[p],
+                                       fft    ? x->fft_flops
+                                       : grid ? x->grid_flops
+                                              : 0,
+                                       peak,
+                                       fft    ? x->fft_bytes
+                                       : grid ? x->grid_bytes
+                                              : 0,
+                                       fft ? ib_limits_bandwidth(&r->limits, plane, c->n_thread) : dram,
+                                       ib_level_name(fft ? plane : IB_DRAM));
+        ib_report_row(r->report, (const ib_cell[]){
+                                     ib_cell_text(workload),
+                                     ib_cell_count((size_t)c->support),
+                                     ib_cell_text(precision_name(c->precision)),
+                                     ib_cell_count((size_t)c->n_thread),
+                                     ib_cell_text(ib_phase_name((ib_phase)p)),
+                                     ib_cell_real(x->phase[p]),
+                                     ib_cell_real(100 * x->phase[p] / x->seconds.median),
+                                     ib_cell_real(100 * b.arithmetic),
+                                     ib_cell_real(100 * b.traffic),
+                                     ib_cell_text(b.nearest),
+                                     ib_cell_real(1 / b.share),
+                                 });
+    }
+}
+
+/* The rate of a time: its best is the shortest. */
+static ib_spread rate_of(ib_spread seconds, double work)
+{
+    return (ib_spread){work / seconds.max, work / seconds.median, work / seconds.min};
+}
+
+static void report_pipeline(request *r, const char *workload, const ib_pipeline_case *c, const ib_pipeline_times *x)
+{
+    ib_report_row(r->report, (const ib_cell[]){
+                                 ib_cell_text(workload),
+                                 ib_cell_count((size_t)c->support),
+                                 ib_cell_text(precision_name(c->precision)),
+                                 ib_cell_text(c->isa),
+                                 ib_cell_count((size_t)c->n_thread),
+                                 ib_cell_count(x->n_plane),
+                                 ib_cell_real((double)x->n_sample * 1e-6),
+                                 ib_cell_spread(x->seconds),
+                                 ib_cell_spread(rate_of(x->seconds, (double)x->n_sample * 1e-6 / c->n_thread)),
+                                 ib_cell_spread(ib_spread_scale(x->efficiency, 100)),
+                             });
+}
+
+typedef struct measured {
+    const char       *workload;
+    size_t            n;
+    ib_pipeline_case  cases[MAX_CASES];
+    ib_pipeline_times times[MAX_CASES];
+} measured;
+
+static ib_status measure_workload(request *r, const char *workload, measured *m, ib_error *err)
+{
+    const double    n_chan = (double)ib_workload_find(workload)->n_chan * r->scale;
+    ib_observation *observation = NULL;
+
+    ib_status rc = observe(r, workload, n_chan < 4 ? 4 : (size_t)n_chan, &observation, err);
+    if (rc)
+        return rc;
+    m->workload = workload;
+    m->n = 0;
+    for (size_t s = 0; s < r->n_support; s++)
+        for (size_t p = 0; p < r->n_precision; p++)
+            for (size_t i = 0; i < r->n_isa; i++)
+                for (size_t t = 0; t < r->n_threads && m->n < MAX_CASES; t++)
+                    m->cases[m->n++] =
+                        (ib_pipeline_case){r->isa[i], r->precision[p], (int)r->support[s], (int)r->n_thread[t], 1.2};
+    rc = ib_measure_pipeline(observation, m->cases, m->n, r->n_repeat, m->times, err);
+    ib_observation_destroy(observation);
+    return rc;
+}
+
+static ib_status bench_pipeline(request *r, ib_error *err)
+{
+    static const ib_heading heading[] = {
+        {"workload", "cube"},
+        {"support", "S"},
+        {"precision", "precision"},
+        {"isa", "isa"},
+        {"threads", "threads"},
+        {"planes", "planes"},
+        {"mvis", "Mvis"},
+        {"seconds", "s"},
+        {"mvis_per_s_core", "Mvis/s/core"},
+        {"percent_efficiency", "efficiency, %"},
+    };
+    static const ib_heading phases[] = {
+        {"workload", "cube"},
+        {"support", "S"},
+        {"precision", "precision"},
+        {"threads", "threads"},
+        {"phase", "phase"},
+        {"seconds", "s"},
+        {"percent", "%"},
+        {"percent_fma", "% FMA"},
+        {"percent_traffic", "% traffic"},
+        {"nearest", "nearer bound"},
+        {"times_bound", "x its time"},
+    };
+    ib_status rc = IB_OK;
+    measured *all = NULL;
+
+    all = ib_alloc(r->n_workload, sizeof *all, "times", err);
+    if (!all)
+        return err->status;
+    ib_progress_start("cubes", r->n_workload, 0);
+    for (size_t w = 0; w < r->n_workload && !rc; w++) {
+        rc = measure_workload(r, r->workload[w], &all[w], err);
+        ib_progress_update(w + 1, NULL);
+    }
+    ib_progress_end();
+    if (rc)
+        goto done;
+
+    ib_report_section(
+        r->report, "Whole cubes in memory",
+        "From visibilities in memory to dirty planes that nobody keeps: sorting, gridding, transform, correction, "
+        "statistics, mipmaps; plans\nmade and files left out. Padding 1.2. Efficiency: the time of one thread over "
+        "threads x their time, in the same repetition.");
+    ib_report_table(r->report, "pipeline", heading, sizeof heading / sizeof *heading);
+    for (size_t w = 0; w < r->n_workload; w++)
+        for (size_t i = 0; i < all[w].n; i++)
+            report_pipeline(r, all[w].workload, &all[w].cases[i], &all[w].times[i]);
+    ib_report_table_end(r->report);
+
+    ib_report_section(
+        r->report, "Where the time goes, and what bounds it",
+        "Phases of the repetition nearest to the median. What a phase computes and must at least move, over the "
+        "machine's limits: the larger\nshare is the nearer bound, and the phase takes that many times the time which "
+        "the bound allows.");
+    ib_report_table(r->report, "phases", phases, sizeof phases / sizeof *phases);
+    for (size_t w = 0; w < r->n_workload; w++)
+        for (size_t i = 0; i < all[w].n; i++)
+            report_phases(r, all[w].workload, &all[w].cases[i], &all[w].times[i]);
+    ib_report_table_end(r->report);
+done:
+    ib_free(all);
+    return rc;
+}
+
+static const char preamble[] =
+    "Written by `make bench`, which is `imgbench calibrate --quick` and `imgbench bench all --format md`; every table is one "
+    "of\n`imgbench bench kernel|fft|pipeline`, and `imgbench help bench` lists the matrices that they take. The work is the same "
+    "on\nevery machine and in every run: made-up observations from a fixed seed.\n\n"
+    "How to read: a time or rate is the median of its repetitions with the least and the most behind it, never a single one.\n"
+    "The cases of a table take turns within each repetition, so that a disturbance meets all of them: **ratios are what\n"
+    "counts**. The machine below was shared with other work; its absolute figures are too low by an unknown factor, which the\n"
+    "spreads give an idea of. Two runs that differ by less than 15 % say nothing. scripts/compare sets other programs beside\n"
+    "these figures.";
+
+/* ---- subcommand ------------------------------------------------------------------------------------------ */
+
+static void report_machine(request *r, const char *origin)
+{
+    ib_machine      m;
+    const ib_build *b = ib_build_facts();
+    char            text[300];
+
+    ib_machine_facts(&m);
+    snprintf(text, sizeof text, "%s, %d cores, %.0f GiB", *m.cpu ? m.cpu : "unknown processor",
+             m.cores ? m.cores : m.cpus, (double)m.mem_bytes / 1073741824.0);
+    ib_report_fact(r->report, "machine", "Machine", text);
+    snprintf(text, sizeof text, "imgbench %s, %s, %s%s", b->version, b->compiler, b->type,
+             *b->sanitizers ? ", with sanitizers: its rates mean nothing" : "");
+    ib_report_fact(r->report, "build", "Build", text);
+    ib_report_fact(r->report, "limits_from", "Limits", origin);
+}
+
+/* What does not depend on the part. */
+static ib_status parse(request *r, ib_error *err)
+{
+    int64_t n;
+
+    r->quick = *given(r, "quick");
+    if (!ib_numbers(given(r, "repetitions"), 1, IB_MAX_REPEAT, &n, 1, err))
+        return ib_within(err, "bench --repetitions: ");
+    r->n_repeat = r->quick && n > 3 ? 3 : (size_t)n;
+    if (!ib_numbers(given(r, "rows"), 0, 100000000, &r->rows, 1, err))
+        return ib_within(err, "bench --rows: ");
+    if (ib_text_to_real(given(r, "scale"), &r->scale, err))
+        return ib_within(err, "bench --scale: ");
+    if (!(r->scale > 0 && r->scale <= 1000))
+        return ib_fail(err, IB_EUSAGE, "bench --scale: %g is outside 0..1000", r->scale);
+    r->scale *= r->quick ? 0.25 : 1;
+    return IB_OK;
+}
+
+ib_status ib_bench(int argc, char *const *argv, FILE *out, ib_error *err)
+{
+    static const part parts[] = {
+        {"kernel", "7,17,31,51", "single,double", "all", "A", bench_kernel},
+        {"fft", "7", "single,double", "auto", "A", bench_fft},
+        {"pipeline", "7", "single", "auto", "A,A10,B", bench_pipeline},
+    };
+    enum { N_PARTS = sizeof parts / sizeof *parts };
+    const char *value[IB_MAX_ARGUMENTS], *name;
+    char        origin[80];
+    ib_form     form;
+    request     r = {.value = value};
+    bool        known = false;
+
+    ib_status rc = ib_arguments_parse("bench", ib_bench_options, argc, argv, value, &name, err);
+    if (!rc)
+        rc = ib_form_parse(given(&r, "format"), &form, err);
+    if (!rc)
+        rc = parse(&r, err);
+    const bool all = name && !strcmp(name, "all");
+    for (size_t i = 0; i < N_PARTS && !rc && name; i++)
+        if (all || !strcmp(name, parts[i].name)) {
+            known = true;
+            rc = choose(&r, &parts[i], err);
+        }
+    if (!rc && !known)
+        rc = ib_fail(err, IB_EUSAGE, "bench takes kernel, fft, pipeline or all, not %s", name ? name : "nothing");
+    if (!rc)
+        rc = ib_limits_find(given(&r, "record"), &r.limits, origin, err);
+    if (!rc)
+        rc = ib_report_begin(&r.report, out, form, err);
+    if (rc)
+        return rc;
+
+    if (all)
+        ib_report_title(r.report, "Benchmarks", preamble);
+    report_machine(&r, origin);
+    if (all) {
+        ib_report_section(r.report, "Limits of the machine",
+                          "Median (least..most) of repetitions; shares are of the most.");
+        ib_limits_report(r.report, &r.limits, NULL);
+    }
+    for (size_t i = 0; i < N_PARTS && !rc; i++)
+        if ((all || !strcmp(name, parts[i].name)) && !(rc = choose(&r, &parts[i], err)))
+            rc = parts[i].run(&r, err);
+    ib_error        late;
+    const ib_status whole = ib_report_end(r.report, rc ? &late : err);
+    return rc ? rc : whole;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench/calibrate.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "base/trace.h"
+#include "bench/arguments.h"
+#include "bench/facts.h"
+#include "bench/json.h"
+#include "bench/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WRITE_AT_ONCE = 8 << 20, MAX_REPEAT = 16 };
+
+/* clang-format off */
+const ib_help_option ib_calibrate_options[] = {
+    {"quick",       "",       "",        "fewer and shorter repetitions, a smaller file: seconds instead of half a minute"},
+    {"folder",      "FOLDER", ".",       "where a file is written and read to measure the disk; empty: no disk"},
+    {"threads",     "N",      "0",       "threads of the rates of all threads; 0: as many as processors"},
+    {"record",      "FOLDER", "results", "where the record goes; empty: none"},
+    {"format",      "NAME",   "table",   "table, json or md (Markdown)"},
+    {NULL, NULL, NULL, NULL},
+};
+/* clang-format on */
+
+/* ---- disk ------------------------------------------------------------------------------------------------ */
+
+static ib_status write_file(int file, char *buffer, size_t bytes, double *seconds)
+{
+    const double start = ib_now();
+
+    for (size_t at = 0; at < bytes; at += WRITE_AT_ONCE)
+        if (pwrite(file, buffer, WRITE_AT_ONCE, (off_t)at) != WRITE_AT_ONCE)
+            return IB_EIO;
+    if (fsync(file))
+        return IB_EIO;
+    *seconds = ib_now() - start;
+    return IB_OK;
+}
+
+static ib_status read_file(int file, char *buffer, size_t bytes, double *seconds)
+{
+    if (posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED))
+        return IB_EIO;
+    const double start = ib_now();
+    for (size_t at = 0; at < bytes; at += WRITE_AT_ONCE)
+        if (pread(file, buffer, WRITE_AT_ONCE, (off_t)at) != WRITE_AT_ONCE)
+            return IB_EIO;
+    *seconds = ib_now() - start;
+    return IB_OK;
+}
+
+/* A file that nobody sees: it has no name by the time it is written. */
+static ib_status measure_disk(const char *folder, size_t bytes, size_t n_repeat, ib_disk *out, ib_error *err)
+{
+    char      path[1024];
+    double    written[MAX_REPEAT], read_back[MAX_REPEAT], seconds;
+    char     *buffer = ib_alloc(WRITE_AT_ONCE, 1, "disk buffer", err);
+    int       file = -1;
+    ib_status rc = buffer ? IB_OK : err->status;
+
+    if (rc)
+        return rc;
+    snprintf(path, sizeof path, "%s/imgbench-calibrate-XXXXXX", folder);
+    file = mkstemp(path);
+    if (file < 0) {
+        rc =
+            ib_fail(err, IB_EIO, "--folder: create a file in %s: %s; choose another folder", folder, strerror(errno));
+        goto done;
+    }
+    unlink(path);
+    for (size_t i = 0; i < WRITE_AT_ONCE; i++)
+        buffer[i] = (char)(i * 2654435761u >> 13); /* no zeros: some file systems do not store them */
+    for (size_t r = 0; r < n_repeat && !rc; r++) {
+        if (!(rc = write_file(file, buffer, bytes, &seconds)))
+            written[r] = (double)bytes / seconds;
+        if (!rc && !(rc = read_file(file, buffer, bytes, &seconds)))
+            read_back[r] = (double)bytes / seconds;
+    }
+    if (rc) {
+        ib_fail(err, rc, "--folder: write and read %s in %s: %s; choose another folder",
+                ib_text_bytes((double)bytes).s, folder, strerror(errno));
+        goto done;
+    }
+    out->write = ib_spread_of(written, n_repeat);
+    out->read = ib_spread_of(read_back, n_repeat);
+done:
+    if (file >= 0)
+        close(file);
+    ib_free(buffer);
+    return rc;
+}
+
+/* ---- records --------------------------------------------------------------------------------------------- */
+
+static json_t *spread_to_json(ib_spread s)
+{
+    return json_pack("{s:o, s:o, s:o}", "min", ib_json_real(s.min), "median", ib_json_real(s.median), "max",
+                     ib_json_real(s.max));
+}
+
+static json_t *pair_to_json(const ib_spread pair[2])
+{
+    return json_pack("{s:o, s:o}", "one", spread_to_json(pair[0]), "all", spread_to_json(pair[1]));
+}
+
+static json_t *limits_to_json(const ib_limits *l, const ib_disk *disk)
+{
+    json_t *memory = json_object();
+
+    for (int level = 0; level < IB_N_LEVELS; level++)
+        json_object_set_new(memory, ib_level_name((ib_level)level),
+                            json_pack("{s:I, s:o, s:o}", "bytes", (json_int_t)l->bytes[level], "read",
+                                      pair_to_json(l->read[level]), "update", pair_to_json(l->update[level])));
+    return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o}", "isa", l->isa, "threads", l->n_thread, "fma_single",
+                     pair_to_json(l->fma[IB_SINGLE]), "fma_double", pair_to_json(l->fma[IB_DOUBLE]), "memory", memory,
+                     "disk_write", spread_to_json(disk->write), "disk_read", spread_to_json(disk->read));
+}
+
+static bool spread_from_json(const json_t *json, ib_spread *out)
+{
+    const json_t *const part[] = {json_object_get(json, "min"), json_object_get(json, "median"),
+                                  json_object_get(json, "max")};
+
+    *out = (ib_spread){json_number_value(part[0]), json_number_value(part[1]), json_number_value(part[2])};
+    return json_is_number(part[0]) && json_is_number(part[1]) && json_is_number(part[2]);
+}
+
+static bool pair_from_json(const json_t *json, ib_spread pair[2])
+{
+    return spread_from_json(json_object_get(json, "one"), &pair[0]) &&
+           spread_from_json(json_object_get(json, "all"), &pair[1]);
+}
+
+static bool limits_from_json(const json_t *json, ib_limits *out)
+{
+    const char   *isa = json_string_value(json_object_get(json, "isa"));
+    const json_t *memory = json_object_get(json, "memory");
+    bool          ok = isa && pair_from_json(json_object_get(json, "fma_single"), out->fma[IB_SINGLE]) &&
+              pair_from_json(json_object_get(json, "fma_double"), out->fma[IB_DOUBLE]);
+
+    snprintf(out->isa, sizeof out->isa, "%s", isa ? isa : "");
+    out->n_thread = (int)json_integer_value(json_object_get(json, "threads"));
+    for (int level = 0; level < IB_N_LEVELS && ok; level++) {
+        const json_t *row = json_object_get(memory, ib_level_name((ib_level)level));
+        out->bytes[level] = (size_t)json_integer_value(json_object_get(row, "bytes"));
+        ok = pair_from_json(json_object_get(row, "read"), out->read[level]) &&
+             pair_from_json(json_object_get(row, "update"), out->update[level]);
+    }
+    return ok && out->n_thread > 0;
+}
+
+static int processors(void)
+{
+    ib_place here;
+
+    ib_place_here(&here);
+    return here.n_cpu > 0 ? here.n_cpu : 1;
+}
+
+ib_status ib_limits_find(const char *folder, ib_limits *limits, char origin[80], ib_error *err)
+{
+    json_t *line = *folder ? ib_record_newest(folder, "calibrate", "calib") : NULL;
+
+    if (line && limits_from_json(line, limits)) {
+        snprintf(origin, 80, "the newest imgbench calibrate of this machine");
+        json_decref(line);
+        return IB_OK;
+    }
+    json_decref(line);
+    snprintf(origin, 80, "measured beforehand, arithmetic only; imgbench calibrate measures all");
+    return ib_limits_measure(limits, processors(), 5, 0.03, false, err);
+}
+
+/* ---- subcommand ------------------------------------------------------------------------------------------ */
+
+void ib_limits_report(ib_report *report, const ib_limits *l, const ib_disk *disk)
+{
+    static const ib_heading heading[] = {{"limit", "limit"},
+                                         {"unit", "unit"},
+                                         {"set", "working set"},
+                                         {"one_thread", "1 thread"},
+                                         {"all_threads", "all threads"}};
+    const double            nothing = (double)NAN;
+    const char             *precision[] = {"multiply-add, single", "multiply-add, double"};
+
+    ib_report_table(report, "limits", heading, 5);
+    for (int p = IB_SINGLE; p <= IB_DOUBLE; p++)
+        ib_report_row(report, (const ib_cell[]){ib_cell_text(precision[p]), ib_cell_text("GFLOP/s"), ib_cell_text(""),
+                                                ib_cell_spread(ib_spread_scale(l->fma[p][0], 1e-9)),
+                                                ib_cell_spread(ib_spread_scale(l->fma[p][1], 1e-9))});
+    for (int level = 0; level < IB_N_LEVELS && l->bytes[0]; level++)
+        for (int write = 0; write < 2; write++) {
+            const ib_spread *rate = write ? l->update[level] : l->read[level];
+            char             name[32];
+            snprintf(name, sizeof name, "%s %s", ib_level_name((ib_level)level), write ? "read + write" : "read");
+            ib_report_row(report, (const ib_cell[]){ib_cell_text(name), ib_cell_text("GB/s"),
+                                                    ib_cell_text(ib_text_bytes((double)l->bytes[level]).s),
+                                                    ib_cell_spread(ib_spread_scale(rate[0], 1e-9)),
+                                                    ib_cell_spread(ib_spread_scale(rate[1], 1e-9))});
+        }
+    for (int write = 1; write >= 0 && disk; write--)
+        ib_report_row(report,
+                      (const ib_cell[]){ib_cell_text(write ? "disk write, synced" : "disk read"),
+                                        ib_cell_text("GB/s"), ib_cell_text(""),
+                                        ib_cell_spread(ib_spread_scale(write ? disk->write : disk->read, 1e-9)),
+                                        ib_cell_real(nothing)});
+    ib_report_table_end(report);
+}
+
+ib_status ib_calibrate(int argc, char *const *argv, int all_argc, char *const *all_argv, FILE *out, ib_error *err)
+{
+    const ib_help_option *option = ib_calibrate_options;
+    const double          start = ib_now();
+    const char           *value[IB_MAX_ARGUMENTS], *operand;
+    int64_t               n_thread;
+    ib_form               form;
+    ib_limits             limits;
+    ib_disk               disk = {{(double)NAN, (double)NAN, (double)NAN}, {(double)NAN, (double)NAN, (double)NAN}};
+    ib_report            *report = NULL;
+    char                  path[1024] = "";
+
+    ib_status rc = ib_arguments_parse("calibrate", option, argc, argv, value, &operand, err);
+    if (!rc && operand)
+        rc = ib_fail(err, IB_EUSAGE, "calibrate takes no input, and was given %s", operand);
+    if (!rc && !ib_numbers(ib_argument(option, value, "threads"), 0, 4096, &n_thread, 1, err))
+        rc = ib_within(err, "calibrate --threads: ");
+    if (!rc)
+        rc = ib_form_parse(ib_argument(option, value, "format"), &form, err);
+    if (rc)
+        return rc;
+
+    const bool  quick = *ib_argument(option, value, "quick");
+    const char *folder = ib_argument(option, value, "folder"), *results = ib_argument(option, value, "record");
+    if (!n_thread)
+        n_thread = processors();
+    rc = ib_limits_measure(&limits, (int)n_thread, quick ? 15 : 25, quick ? 0.008 : 0.03, true, err);
+    if (!rc && *folder)
+        rc = measure_disk(folder, (size_t)(quick ? 64 : 512) << 20, quick ? 3 : 5, &disk, err);
+    if (!rc && *results)
+        rc = ib_record_write(results, "calibrate", all_argc, all_argv, "calib", limits_to_json(&limits, &disk),
+                             ib_now() - start, path, sizeof path, err);
+    if (!rc)
+        rc = ib_report_begin(&report, out, form, err);
+    if (rc)
+        return rc;
+    ib_limits_report(report, &limits, *folder ? &disk : NULL);
+    if (*path)
+        ib_report_fact(report, "record", "record", path);
+    return ib_report_end(report, err);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** A report of tables, for people, for programs or as a document: one description, three forms. */
+#ifndef IB_BENCH_TABLE_H
+#define IB_BENCH_TABLE_H
+
+#include "base/spread.h"
+#include "imgbench.h"
+
+#include <stdio.h>
+
+typedef enum ib_form { IB_FORM_TABLE, IB_FORM_JSON, IB_FORM_MD } ib_form;
+
+/** Text, a whole number, three digits of a number, or median (min..max). A number that is not finite is "-" and null. */
+typedef struct ib_cell {
+    enum { IB_TEXT, IB_COUNT, IB_REAL, IB_SPREAD } kind;
+    const char *text; /* copied */
+    double      real;
+    ib_spread   spread;
+} ib_cell;
+
+static inline ib_cell ib_cell_text(const char *text)
+{
+    return (ib_cell){.kind = IB_TEXT, .text = text};
+}
+
+static inline ib_cell ib_cell_count(size_t n)
+{
+    return (ib_cell){.kind = IB_COUNT, .real = (double)n};
+}
+
+static inline ib_cell ib_cell_real(double x)
+{
+    return (ib_cell){.kind = IB_REAL, .real = x};
+}
+
+static inline ib_cell ib_cell_spread(ib_spread spread)
+{
+    return (ib_cell){.kind = IB_SPREAD, .spread = spread};
+}
+
+/** What a column is called for programs ("mvis_per_s") and for people ("Mvis/s"). */
+typedef struct ib_heading {
+    const char *key, *title;
+} ib_heading;
+
+typedef struct ib_report ib_report;
+
+/** "table", "json", "md". @return IB_EUSAGE naming them. */
+ib_status ib_form_parse(const char *name, ib_form *form, ib_error *err);
+
+/** @param out  borrowed until the end; JSON is written then, the others table by table */
+ib_status ib_report_begin(ib_report **report, FILE *out, ib_form form, ib_error *err);
+
+/** The heading of a whole document; nothing in JSON. */
+void ib_report_title(ib_report *report, const char *title, const char *text);
+
+/** A heading, and what a reader must know; not in JSON. Lines of a paragraph are as they are given. */
+void ib_report_section(ib_report *report, const char *title, const char *text);
+
+/** A named fact: beside the tables in JSON, a line elsewhere. */
+void ib_report_fact(ib_report *report, const char *key, const char *title, const char *value);
+
+/** A table of n columns. Rows follow, then the end; headings are borrowed until then. */
+void ib_report_table(ib_report *report, const char *name, const ib_heading *heading, size_t n);
+void ib_report_row(ib_report *report, const ib_cell *cells);
+void ib_report_table_end(ib_report *report);
+
+/** Write what is left and let go of the report. Accepts NULL. @return IB_ENOMEM when something had to be left out. */
+ib_status ib_report_end(ib_report *report, ib_error *err);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Compiled as tile.c is, so that the compiler may do its best for the baseline, too: IB_ISA, IB_PRECISION. */
+#include "gridder/kernel/textbook.h"
+
+#define f32 1
+#define f64 2
+#if IB_PRECISION == f32
+typedef float real;
+#else
+typedef double real;
+#endif
+#undef f32
+#undef f64
+
+#define CAT_(a, b, c, d) a##b##c##d
+#define CAT(a, b, c, d)  CAT_(a, b, c, d)
+#define NAME(function)   CAT(function, IB_ISA, _, IB_PRECISION)
+
+void NAME(ib_textbook_)(const ib_textbook_job *job);
+void NAME(ib_textbook_)(const ib_textbook_job *job)
+{
+    const int   support = job->support, oversampling = job->oversampling, nu = job->side[0], nv = job->side[1];
+    const real *value = job->value, *taps = job->taps;
+    real       *grid = job->grid;
+
+    for (size_t k = 0; k < job->n; k++) {
+        const double u = job->uvw[k][0] * job->scale[0] + nu / 2, v = job->uvw[k][1] * job->scale[1] + nv / 2;
+        const int    iu = (int)(u + 0.5), iv = (int)(v + 0.5), first_u = iu - support / 2, first_v = iv - support / 2;
+
+        if (first_u < 0 || first_v < 0 || first_u + support > nu || first_v + support > nv)
+            continue;
+        const real *ku = taps + (int)((iu - u + 0.5) * oversampling + 0.5) * support;
+        const real *kv = taps + (int)((iv - v + 0.5) * oversampling + 0.5) * support;
+        for (int j = 0; j < support; j++) {
+            real *restrict g = grid + 2 * ((size_t)(first_v + j) * (size_t)nu + (size_t)first_u);
+            const real re = kv[j] * value[2 * k], im = kv[j] * value[2 * k + 1];
+            for (int i = 0; i < support; i++) {
+                g[2 * i] += ku[i] * re;
+                g[2 * i + 1] += ku[i] * im;
+            }
+        }
+    }
+}

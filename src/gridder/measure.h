@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** The engine's parts, timed in memory on made-up observations: what `imgbench bench` prints. Work and bits depend on the
+ *  arguments alone, times on the machine. Every repetition visits all cases in turn, so that a disturbance meets all. */
+#ifndef IB_GRIDDER_MEASURE_H
+#define IB_GRIDDER_MEASURE_H
+
+#include "base/spread.h"
+#include "imgbench.h"
+
+enum { IB_MAX_REPEAT = 64 };
+
+/** Shapes of observations: A sparse, A10 ten times the rows on an eighth of the planes, B many small planes. */
+typedef struct ib_workload {
+    const char *name, *array;                           /* array as in model/simulate.h */
+    double      radius;                                 /* m, of the array */
+    size_t      n_antenna, n_row, n_chan, n_corr, side; /* side: pixels of the image, along l and m */
+    double      freq, width;                            /* Hz, of the middle channel */
+    double      dec, hours;                             /* deg, h around the meridian */
+} ib_workload;
+
+const ib_workload *ib_workload_at(size_t i); /* NULL beyond the last */
+const ib_workload *ib_workload_find(const char *name);
+
+/** Rows, frequencies and samples of a workload, held in memory; a fixed seed. Rows are time-major, whole integrations;
+ *  the longest baseline reaches 0.3 of the width of the uv plane. */
+typedef struct ib_observation ib_observation;
+ib_status                     ib_observation_create(ib_observation **out, const ib_workload *workload, ib_error *err);
+void                          ib_observation_destroy(ib_observation *observation);
+size_t                        ib_observation_rows(const ib_observation *observation);
+
+/* ---- gridding ----------------------------------------------------------------------------------------------- */
+
+/** Names of the instruction sets that this machine has, the best first, "reference" last; NULL beyond. */
+const char *ib_measure_isa(size_t i);
+
+#define IB_TEXTBOOK "textbook" /* the baseline's name among instruction sets */
+
+typedef struct ib_kernel_case {
+    const char *isa;                          /* or IB_TEXTBOOK, compiled for the best instruction set here */
+    int         precision, support, n_thread; /* each thread grids its own channels */
+} ib_kernel_case;
+
+/** Samples (row x channel x correlation) per second of all threads. */
+typedef struct ib_kernel_rates {
+    ib_spread add;    /* ib_lane_add: weigh, locate, collect, convolve; rows sorted beforehand */
+    ib_spread leaf;   /* the leaf loop alone, on what it is handed; NaN for the baseline */
+    ib_spread factor; /* add over the baseline's rate in the same repetition; NaN without one of the same precision,
+                         support and threads */
+} ib_kernel_rates;
+
+/** @param n_repeat  1 .. IB_MAX_REPEAT, after one that is not counted; rates [n]
+ *  @return IB_EUSAGE, IB_ENOMEM, IB_EUNSUPPORTED (the machine lacks an instruction set). */
+ib_status ib_measure_kernel(const ib_observation *observation, const ib_kernel_case *cases, size_t n, size_t n_repeat,
+                            ib_kernel_rates *rates, ib_error *err);
+
+/* ---- transform ---------------------------------------------------------------------------------------------- */
+
+typedef struct ib_fft_case {
+    size_t side;                /* pixels of the image */
+    int    precision, n_thread; /* each thread transforms its own planes */
+} ib_fft_case;
+
+typedef struct ib_fft_times {
+    size_t    grid;          /* cells along an axis of the padded grid */
+    ib_spread full, covered; /* s per plane and thread: all columns, and those that the longest baseline reaches */
+    double    flops;         /* nominal, of a plane: half of 5 N log2 N, N = grid^2 */
+    double    bytes;         /* at least moved: half plane read and written twice, image written */
+} ib_fft_times;
+
+/** The plans are measured, or read from the user's cache, beforehand. Arguments as above. */
+ib_status ib_measure_fft(const ib_observation *observation, const ib_fft_case *cases, size_t n, size_t n_repeat,
+                         ib_fft_times *times, ib_error *err);
+
+/* ---- everything --------------------------------------------------------------------------------------------- */
+
+typedef struct ib_pipeline_case {
+    const char *isa;
+    int         precision, support, n_thread;
+    double      padding;
+} ib_pipeline_case;
+
+/** A cube of dirty planes, from samples in memory to planes that nobody keeps: engine, statistics and mipmaps, without
+ *  plans, files and the copy that a read would be. */
+typedef struct ib_pipeline_times {
+    ib_spread seconds;
+    double    phase[IB_N_PHASES]; /* s of the repetition nearest to the median; mean over threads */
+    ib_spread efficiency;         /* of n threads against the same case with one, repetition by repetition; or NaN */
+    size_t    n_sample, n_plane, grid;
+    double    grid_flops, grid_bytes, fft_flops, fft_bytes; /* of the whole cube, as counted above */
+} ib_pipeline_times;
+
+ib_status ib_measure_pipeline(const ib_observation *observation, const ib_pipeline_case *cases, size_t n,
+                              size_t n_repeat, ib_pipeline_times *times, ib_error *err);
+
+#endif
