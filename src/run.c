@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_SINKS = 4, MAX_NOTES = 48, NOTE = 256 };
@@ -146,18 +147,18 @@ static bool ends_with(const char *text, const char *end)
 }
 
 /* Name of the outputs without suffix: as asked for, or after the input. */
-static bool base_name(const job *j, char *base, size_t size, bool *fits_only)
+static bool base_name(const job *j, char *base, size_t size, const char **suffix)
 {
     const char *given = j->cfg->output, *input = j->cfg->input;
     int         n;
 
-    *fits_only = false;
+    *suffix = ".hdf5";
     if (*given) {
         n = snprintf(base, size, "%s", given);
-        *fits_only = ends_with(given, ".fits");
-        for (const char *const *s = (const char *const[]){".hdf5", ".h5", ".fits", NULL}; *s && n < (int)size; s++)
-            if (ends_with(base, *s)) {
-                base[strlen(base) - strlen(*s)] = 0;
+        for (const char *const *known = (const char *const[]){".hdf5", ".h5", ".fits", NULL}; *known; known++)
+            if (n < (int)size && ends_with(base, *known)) {
+                base[strlen(base) - strlen(*known)] = 0;
+                *suffix = *known;
                 break;
             }
         return n < (int)size;
@@ -186,28 +187,53 @@ static bool base_name(const job *j, char *base, size_t size, bool *fits_only)
     return true;
 }
 
+/* The same file, whatever it is called. */
+static bool is_input(const job *j, const char *path)
+{
+    struct stat input, target;
+
+    return !stat(j->cfg->input, &input) && !stat(path, &target) && input.st_dev == target.st_dev &&
+           input.st_ino == target.st_ino;
+}
+
+static bool is_cube(const char *path)
+{
+    ib_picture picture = {0};
+    ib_error   err;
+    const bool yes = !ib_picture_read(path, 0, 0, &picture, &err);
+
+    ib_free(picture.pixel);
+    return yes;
+}
+
 static ib_status name_outputs(job *j, ib_error *err)
 {
-    char base[400];
-    bool fits_only;
+    char        base[400];
+    const char *suffix;
 
-    if (!base_name(j, base, sizeof base, &fits_only))
+    if (!base_name(j, base, sizeof base, &suffix))
         return ib_fail(err, IB_EUSAGE, "--output: a name of more than %zu characters; choose a shorter one",
                        sizeof base - 1);
+    const bool fits_only = !strcmp(suffix, ".fits");
     for (int product = 0; product < (j->cfg->psf ? 2 : 1); product++)
         for (int format = fits_only; format < (j->cfg->fits || fits_only ? 2 : 1); format++) {
             output *o = &j->output[j->n_output++];
             o->ops = ib_sink_find(format ? "fits" : "hdf5");
             o->product = (ib_product)product;
             snprintf(o->layout.path, sizeof o->layout.path, "%s%s%s", base, product == IB_PSF ? ".psf" : "",
-                     o->ops->suffix);
+                     format ? o->ops->suffix : suffix);
         }
+    for (int i = 0; i < j->n_output; i++)
+        if (is_input(j, j->output[i].layout.path))
+            return ib_fail(err, IB_EUSAGE, "output %s is the input; give another name with --output",
+                           j->output[i].layout.path);
     /* What a simulation left under its own default name can always be made again. */
     const bool ours = !*j->cfg->output && (!*j->cfg->input || !strncmp(j->cfg->input, "sim:", 4));
-    for (int i = 0; i < j->n_output && !j->cfg->overwrite && !ours; i++)
-        if (!access(j->output[i].layout.path, F_OK))
-            return ib_fail(err, IB_EUSAGE, "output %s exists; give --overwrite, or another name with --output",
-                           j->output[i].layout.path);
+    for (int i = 0; i < j->n_output && !j->cfg->overwrite; i++) {
+        const char *path = j->output[i].layout.path;
+        if (!access(path, F_OK) && !(ours && is_cube(path)))
+            return ib_fail(err, IB_EUSAGE, "output %s exists; give --overwrite, or another name with --output", path);
+    }
     return IB_OK;
 }
 
@@ -344,6 +370,11 @@ static ib_status close_outputs(job *j, ib_status rc, ib_error *err)
         } else if (o->created)
             o->ops->abandon(&o->layout);
     }
+    for (int i = 0; rc && i < j->n_output && !j->rank; i++)
+        if (*j->result->output[i]) { /* whole, but without its siblings */
+            unlink(j->result->output[i]);
+            *j->result->output[i] = 0;
+        }
     ib_free(beam);
     ib_book(&j->timers, IB_PHASE_CLOSE, &start);
     return ib_agree(j->comm, rc, err);

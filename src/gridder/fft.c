@@ -183,7 +183,7 @@ ib_status ib_transform_wisdom(const ib_geometry *geometry, int precision, char *
             snprintf(origin, 80, "saved %016llx", (unsigned long long)digest(*text));
             return IB_OK;
         }
-        if (*text) { /* damaged, or of another build of FFTW */
+        if (*text || !access(path, F_OK)) { /* damaged, empty, or of another build of FFTW */
             drop_plans(&t);
             ib_free(*text);
             *text = NULL;

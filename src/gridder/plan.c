@@ -388,7 +388,8 @@ static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, in
     plan->sample_bytes = (int64_t)d->sample_bytes;
     plan->order_bytes = (int64_t)(d->rows * (2 * sizeof(double) + sizeof(uint32_t) + 2 * 16));
     plan->fixed_bytes = (int64_t)(d->rows * row + 64 * d->n_read + 512 * plan->n_chan + (size_t)n_thread * thread) +
-                        (16 << 20); /* tables of taps, plans, buffers of libraries */
+                        (int64_t)((size_t)(cfg->oversampling + 8) * ((size_t)cfg->support + 24) * real) +
+                        (16 << 20); /* table of taps; plans, buffers of libraries */
     plan->tree_bytes = plan->mode == IB_MFS ? tree_nodes(plan->n_unit) * (int64_t)grids : 0;
     if (plan->density_all)
         plan->tree_bytes += tree_nodes(plan->n_unit) * (int64_t)density;
@@ -412,6 +413,7 @@ static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis
     plan->block_rows = BLOCK_ROWS;
     plan->max_rows = d.rows;
     count_bytes(plan, cfg, &d, n_thread, base_bytes);
+    plan->fixed_bytes += info->held_bytes;
 
     const int64_t least = bytes_of(plan, info, 1, unit);
     if (least > cfg->memory)
@@ -461,9 +463,13 @@ ib_status ib_plan_make(ib_plan *plan, const ib_config *cfg, const ib_vis_info *i
     double        lowest, highest, longest_w = 0;
 
     memset(plan, 0, sizeof *plan);
-    if (!isa)
-        return ib_fail(err, IB_EUNSUPPORTED,
-                       "--isa %s: this program or machine has no such instruction set; use auto", cfg->isa);
+    if (!isa) {
+        bool known = false;
+        for (size_t i = 0; ib_isa_at(i); i++)
+            known = known || !strcmp(ib_isa_at(i)->name, cfg->isa);
+        return ib_fail(err, known ? IB_EUNSUPPORTED : IB_EUSAGE, "--isa %s: %s; use auto", cfg->isa,
+                       known ? "this machine does not have it" : "this program knows no such instruction set");
+    }
     ib_status rc = choose_image(&plan->geometry, cfg, info, extent, err);
     if (!rc)
         rc = choose_grid(plan, cfg, isa, err);

@@ -8,6 +8,7 @@ extern "C" {
 #include <casacore/casa/Arrays/Slicer.h>
 #include <casacore/casa/Arrays/Vector.h>
 #include <casacore/casa/Exceptions/Error.h>
+#include <casacore/tables/DataMan/TiledStManAccessor.h>
 #include <casacore/tables/Tables/ArrayColumn.h>
 #include <casacore/tables/Tables/ColumnDesc.h>
 #include <casacore/tables/Tables/RefRows.h>
@@ -227,6 +228,15 @@ casa::String frame_of(const casa::Table &table, const char *name, size_t row)
 ib_status ib_casa_open(ib_casa **out, const char *path, ib_error *err)
 {
     return guarded(err, [&] { *out = new ib_casa{casa::Table(path, no_lock(), casa::Table::Old)}; });
+}
+
+void ib_casa_limit_cache(ib_casa *table, const char *column, size_t mebibytes)
+{
+    try {
+        casa::ROTiledStManAccessor(table->table, column, true)
+            .setMaximumCacheSize(static_cast<casa::uInt>(mebibytes));
+    } catch (...) { /* not stored in tiles: there is no such cache */
+    }
 }
 
 ib_status ib_casa_subtable(ib_casa **out, const ib_casa *parent, const char *name, ib_error *err)

@@ -35,6 +35,10 @@ typedef struct ib_casa_shape {
 
 ib_status ib_casa_open(ib_casa **out, const char *path, ib_error *err);
 
+/** Keep the tiles that casacore holds of a column below a size; without it they grow with the table. Columns that are
+ *  not tiled have none. */
+void ib_casa_limit_cache(ib_casa *table, const char *column, size_t mebibytes);
+
 /** The table that a keyword of another one names ("FIELD"). @return IB_EDATA when there is none. */
 ib_status ib_casa_subtable(ib_casa **out, const ib_casa *parent, const char *name, ib_error *err);
 

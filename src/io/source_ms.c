@@ -22,6 +22,7 @@
 #include <string.h>
 
 enum {
+    TILE_CACHE = 4,         /* MiB of tiles kept per column */
     SCAN_ROWS = 1 << 16,    /* looked at together while opening */
     SCRATCH = 1 << 18,      /* samples read at once: 3.4 MB */
     TILE_ROWS = 1 << 10,    /* channels are cut before rows get fewer than this: files are tiled in rows too */
@@ -859,7 +860,7 @@ static ib_status ms_open(void **self, const char *path, const ib_config *cfg, ib
 
     if (rc)
         return rc;
-    *info = (ib_vis_info){.stokes = IB_PLANES_I};
+    *info = (ib_vis_info){.stokes = IB_PLANES_I, .held_bytes = 3 * (int64_t)TILE_CACHE << 20};
     ms->info = info;
     snprintf(ms->path, sizeof ms->path, "%s", path);
 
@@ -872,8 +873,13 @@ static ib_status ms_open(void **self, const char *path, const ib_config *cfg, ib
                     "table MAIN has no rows; casacore keeps their number in table.lock: was it left out in copying?");
     if (!rc)
         rc = choose_column(ms, cfg->column, err);
-    if (!rc)
+    if (!rc) {
+        /* Without a limit the tiles of a whole column are kept: memory that no plan knows of. */
+        const char *const tiled[] = {ms->column, "FLAG", "WEIGHT_SPECTRUM"};
+        for (size_t i = 0; i < sizeof tiled / sizeof *tiled; i++)
+            ib_casa_limit_cache(ms->main, tiled[i], TILE_CACHE);
         rc = open_tables(&o, err);
+    }
     if (!rc)
         rc = describe(&o, err);
     end_opening(&o);

@@ -58,6 +58,7 @@ typedef struct ib_vis_info {
     int64_t   imsize[2];             /* pixels the simulation was made for; 0: none */
     double    cell[2];               /* rad, likewise */
     int       stokes;                /* IB_PLANES_... that AUTO stands for */
+    int64_t   held_bytes;            /* memory the source holds while it reads, beside the caller's buffers */
 } ib_vis_info;
 
 void ib_vis_info_clear(ib_vis_info *info);

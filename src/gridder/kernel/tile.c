@@ -14,12 +14,10 @@
 #define f64 2
 #if IB_PRECISION == f32
 #define IS_F32 1
-typedef float   real;
-typedef int32_t lane;
+typedef float real;
 #else
 #define IS_F32 0
-typedef double  real;
-typedef int64_t lane;
+typedef double real;
 #endif
 #undef f32
 #undef f64
@@ -39,7 +37,6 @@ enum {
 
 typedef real vec __attribute__((vector_size(IB_VECTOR_BYTES)));
 typedef real vec_any __attribute__((vector_size(IB_VECTOR_BYTES), aligned(sizeof(real)), may_alias));
-typedef lane vec_index __attribute__((vector_size(IB_VECTOR_BYTES)));
 
 static inline vec load(const real *p)
 {
@@ -54,10 +51,15 @@ static inline void store(real *p, vec x)
 /* Every lower lane twice: a b c d ... -> a a b b ... */
 static inline vec twice(vec x)
 {
-    vec_index index;
-    for (int i = 0; i < LANES; i++)
-        index[i] = i / 2;
-    return __builtin_shuffle(x, index);
+#if IB_VECTOR_BYTES == 64 && IS_F32
+    return __builtin_shufflevector(x, x, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+#elif IB_VECTOR_BYTES == 64 || (IB_VECTOR_BYTES == 32 && IS_F32)
+    return __builtin_shufflevector(x, x, 0, 0, 1, 1, 2, 2, 3, 3);
+#elif IB_VECTOR_BYTES == 32 || IS_F32
+    return __builtin_shufflevector(x, x, 0, 0, 1, 1);
+#else
+    return __builtin_shufflevector(x, x, 0, 0);
+#endif
 }
 
 /* One complex number in every cell of a vector. */
