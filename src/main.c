@@ -157,7 +157,10 @@ static ib_status run(const invocation *in, ib_error *err)
     if (!rc)
         rc = ib_run(cfg, MPI_COMM_WORLD, &result, err);
     err->status = rc;
-    if (in->rank == 0 && !cfg->plan) {
+    if (in->rank == 0 && cfg->plan && cfg->format == IB_FORMAT_JSON) {
+        verdict = (ib_judgement){IB_PROVISIONAL, 1, {"a plan: nothing was imaged"}};
+        ib_summary_json(stdout, &result, err, &verdict, path);
+    } else if (in->rank == 0 && !cfg->plan) {
         ib_judge(&verdict, &result, err, ib_build_facts(), ib_place_excess(places, in->ranks, threads));
         if (record && ib_record_end(record, &result, err, &verdict, ib_now() - start, path, sizeof path, &record_err))
             ib_warn("%s", record_err.text);

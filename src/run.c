@@ -903,7 +903,7 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
     if (!rc)
         rc = make_plan(j, fft_plan, &wisdom, err);
     if (!rc && cfg->plan) {
-        if (!j->rank)
+        if (!j->rank && cfg->format == IB_FORMAT_TABLE)
             print_plan(j, fft_plan);
         goto done;
     }

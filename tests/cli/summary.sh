@@ -45,3 +45,10 @@ bad = lines(failed["record"])
 assert [l["t"] for l in bad] == ["run", "end"] and bad[-1]["status"] == "failed"
 assert not glob.glob("results/**/*.part", recursive=True)
 P
+
+# A plan is a document too, and images nothing.
+"$IMGBENCH" --plan --format json sim:point -o planned.hdf5 | "$PYTHON" -c '
+import json, sys
+plan = json.load(sys.stdin)
+assert plan["result"] == "provisional" and plan["memory"]["plan_bytes"] > 0, plan'
+test ! -e planned.hdf5
