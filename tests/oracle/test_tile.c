@@ -224,7 +224,7 @@ static void patches_hold_the_supports_of_their_group(ib_test *t)
                 ib_patch p;
                 ib_isa_at(i)->patch[precision](support, &p);
                 IB_CHECK(t, p.group_u >= 1 && p.group_v >= 1 && p.patch_u <= 160 && p.patch_v <= 160);
-                IB_CHECK(t, p.group_u + support - 1 == p.patch_u && p.group_v + support - 1 == p.patch_v);
+                IB_CHECK(t, p.group_u + support - 1 <= p.patch_u && p.group_v + support - 1 <= p.patch_v);
             }
 }
 

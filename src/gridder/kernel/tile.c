@@ -160,24 +160,26 @@ static inline int round_up(int n, int step)
     return (n + step - 1) / step * step;
 }
 
-/* The patch that costs least: every sample updates all of it, and every group loads and stores it once. A larger one
-   wastes arithmetic and gathers more samples; 1.2 per cell are typical of an observation long enough to matter, and a
-   load, an addition and a store cost as much as two updates. */
+/* Along u a group is a vector wide and begins on one: no access to the grid crosses a cache line, and none reads half of
+   what the group before has just written, which would wait for the memory. Along v the patch is the one that costs
+   least: every sample updates all of it, and every group loads and stores it once. A larger one wastes arithmetic and
+   gathers more samples; 1.2 per cell are typical of an observation long enough to matter, and a load, an addition and a
+   store cost as much as two updates. */
 void NAME(ib_patch_)(int support, ib_patch *patch);
 void NAME(ib_patch_)(int support, ib_patch *patch)
 {
-    double least = 0;
+    const int u = round_up(support + CELLS - 1, CELLS);
+    double    least = 0;
 
-    *patch = (ib_patch){1, 1, support, support};
-    for (int u = round_up(support, CELLS); u <= support + IB_LEAD; u += CELLS)
-        for (int v = round_up(support, STEP); v <= support + IB_LEAD; v += STEP) {
-            const int    cells = (u - support + 1) * (v - support + 1);
-            const double cost = u * v * (1 + 2 / (1.2 * cells));
-            if (least > 0 && cost >= least)
-                continue;
-            least = cost;
-            *patch = (ib_patch){u - support + 1, v - support + 1, u, v};
-        }
+    *patch = (ib_patch){CELLS, 1, u, support};
+    for (int v = round_up(support, STEP); v <= support + IB_LEAD; v += STEP) {
+        const double cost = v * (1 + 2 / (1.2 * CELLS * (v - support + 1)));
+        if (least > 0 && cost >= least)
+            continue;
+        least = cost;
+        patch->group_v = v - support + 1;
+        patch->patch_v = v;
+    }
 }
 
 /* n / d by a product, exact for n below 2^32 / d^2: groups are a few cells, grids below 2^17. */
