@@ -30,7 +30,7 @@ refused 2 'chunks' --chunks 3840x $sim
 refused 2 'bin' --bin 0 $sim
 refused 2 'memory' --memory 1kB $sim
 refused 2 'memory' --memory lots $sim
-refused 69 'isa.*sse9' --isa sse9 $sim
+refused 2 'isa.*sse9' --isa sse9 $sim
 refused 2 'format' --format xml $sim
 refused 2 'two\.ms' one.ms two.ms
 
