@@ -259,17 +259,18 @@ void NAME(ib_grid_)(const ib_tile_job *job)
 #define FINITE(x) ((x) - (x) == 0)
 
 /* Branch-free, so that it vectorises: a row's fate is three comparisons. */
-static inline __attribute__((always_inline)) void weigh(ib_weigh_job *job, const int n_in, const int rule)
+static inline __attribute__((always_inline)) void weigh(ib_weigh_job *job, const int n_in, const int rule,
+                                                        const size_t n_corr, const size_t n_plane)
 {
     const float(*vis)[2] = job->vis;
     const float   *weight = job->weight;
     const uint8_t *flag = job->flag, *use = job->use;
-    const size_t   n_corr = job->n_corr, a = (size_t)job->in[0], b = n_in == 2 ? (size_t)job->in[1] : a;
+    const size_t   a = (size_t)job->in[0], b = n_in == 2 ? (size_t)job->in[1] : a;
     const real     f0 = (real)job->factor[0][0], g0 = (real)job->factor[0][1];
     const real     f1 = (real)job->factor[1][0], g1 = (real)job->factor[1][1];
     const real     largest = IS_F32 ? (real)1e37 : (real)1e300; /* sums of them stay finite */
-    real          *value = job->value, *natural = job->natural;
-    uint32_t       flagged = 0, not_finite = 0, weightless = 0;
+    real *restrict value = job->value, *restrict natural = job->natural;
+    uint32_t flagged = 0, not_finite = 0, weightless = 0;
 
     for (size_t r = 0; r < job->n_row; r++) {
         const size_t i = r * n_corr + a, j = r * n_corr + b;
@@ -293,26 +294,43 @@ static inline __attribute__((always_inline)) void weigh(ib_weigh_job *job, const
         flagged += (uint32_t)(used & (clear ^ 1));
         not_finite += (uint32_t)(used & clear & ((finite ^ 1) | (positive & (fits ^ 1))));
         weightless += (uint32_t)(used & clear & finite & (positive ^ 1));
-        value[2 * r * job->n_plane] = good ? wr : 0;
-        value[2 * r * job->n_plane + 1] = good ? wi : 0;
-        natural[r * job->n_plane] = good ? w : 0;
+        value[2 * r * n_plane] = good ? wr : 0;
+        value[2 * r * n_plane + 1] = good ? wi : 0;
+        natural[r * n_plane] = good ? w : 0;
     }
     job->flagged += flagged;
     job->not_finite += not_finite;
     job->weightless += weightless;
 }
 
+/* Constant strides for the usual shapes: one or two correlations as they are, Stokes I of two or four. */
+static inline __attribute__((always_inline)) void weigh_shape(ib_weigh_job *job, const int n_in, const int rule)
+{
+    const size_t n_corr = job->n_corr, n_plane = job->n_plane;
+
+    if (n_corr == 2 && n_plane == 2)
+        weigh(job, n_in, rule, 2, 2);
+    else if (n_corr == 2 && n_plane == 1)
+        weigh(job, n_in, rule, 2, 1);
+    else if (n_corr == 4 && n_plane == 1)
+        weigh(job, n_in, rule, 4, 1);
+    else if (n_corr == 1 && n_plane == 1)
+        weigh(job, n_in, rule, 1, 1);
+    else
+        weigh(job, n_in, rule, n_corr, n_plane);
+}
+
 void NAME(ib_weigh_)(ib_weigh_job *job);
 void NAME(ib_weigh_)(ib_weigh_job *job)
 {
     if (job->n_in == 1)
-        weigh(job, 1, 0);
+        weigh_shape(job, 1, 0);
     else if (job->rule == 0)
-        weigh(job, 2, 0);
+        weigh_shape(job, 2, 0);
     else if (job->rule == 1)
-        weigh(job, 2, 1);
+        weigh_shape(job, 2, 1);
     else
-        weigh(job, 2, 2);
+        weigh_shape(job, 2, 2);
 }
 
 /* ---- places ---------------------------------------------------------------------------------------------------- */
