@@ -1,27 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Compiled as tile.c is: IB_ISA, IB_VECTOR_BYTES, IB_PRECISION. */
 #include "gridder/kernel/limit.h"
-
-#define f32 1
-#define f64 2
-#if IB_PRECISION == f32
-#define IS_F32 1
-typedef float real;
-#else
-#define IS_F32 0
-typedef double real;
-#endif
-#undef f32
-#undef f64
-
-#define CAT_(a, b, c, d) a##b##c##d
-#define CAT(a, b, c, d)  CAT_(a, b, c, d)
-#define NAME(function)   CAT(function, IB_ISA, _, IB_PRECISION)
-
-typedef real vec __attribute__((vector_size(IB_VECTOR_BYTES)));
+#include "gridder/kernel/simd.h"
 
 /* Sums that wait for nobody: more than latency x units of any machine (4 x 2), fewer than registers. */
-enum { LANES = IB_VECTOR_BYTES / (int)sizeof(real), OUTER = IB_VECTOR_BYTES == 64 ? 6 : 3, INNER = 4 };
+enum { OUTER = IB_VECTOR_BYTES == 64 ? 6 : 3, INNER = 4 };
 
 double NAME(ib_limit_fma_)(size_t n, double *sum);
 double NAME(ib_limit_fma_)(size_t n, double *sum)

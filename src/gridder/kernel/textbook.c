@@ -1,20 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Compiled as tile.c is, so that the compiler may do its best for the baseline, too: IB_ISA, IB_PRECISION. */
 #include "gridder/kernel/textbook.h"
-
-#define f32 1
-#define f64 2
-#if IB_PRECISION == f32
-typedef float real;
-#else
-typedef double real;
-#endif
-#undef f32
-#undef f64
-
-#define CAT_(a, b, c, d) a##b##c##d
-#define CAT(a, b, c, d)  CAT_(a, b, c, d)
-#define NAME(function)   CAT(function, IB_ISA, _, IB_PRECISION)
+#include "gridder/kernel/simd.h"
 
 void NAME(ib_textbook_)(const ib_textbook_job *job);
 void NAME(ib_textbook_)(const ib_textbook_job *job)

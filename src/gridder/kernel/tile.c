@@ -9,33 +9,16 @@
    A vector holds complex cells, re and im next to each other; taps along u stand twice each to match, taps along v are
    multiplied into the values beforehand. */
 #include "gridder/kernel/kernel.h"
-
-#define f32 1
-#define f64 2
-#if IB_PRECISION == f32
-#define IS_F32 1
-typedef float real;
-#else
-#define IS_F32 0
-typedef double real;
-#endif
-#undef f32
-#undef f64
-
-#define CAT_(a, b, c, d) a##b##c##d
-#define CAT(a, b, c, d)  CAT_(a, b, c, d)
-#define NAME(function)   CAT(function, IB_ISA, _, IB_PRECISION)
+#include "gridder/kernel/simd.h"
 
 enum {
-    LANES = IB_VECTOR_BYTES / (int)sizeof(real), /* reals of a vector */
-    CELLS = LANES / 2,                           /* complex cells of a vector */
+    CELLS = LANES / 2, /* complex cells of a vector */
     REGISTERS = IB_VECTOR_BYTES == 64 ? 32 : 16,
     COLUMNS = 3, /* accumulators of a register block: ROWS x COLUMNS, beside COLUMNS + 1 registers */
     ROWS = REGISTERS == 32 ? 8 : 4,
     STEP = 4 /* patches are a multiple of so many rows */
 };
 
-typedef real vec __attribute__((vector_size(IB_VECTOR_BYTES)));
 typedef real vec_any __attribute__((vector_size(IB_VECTOR_BYTES), aligned(sizeof(real)), may_alias));
 
 static inline vec load(const real *p)
