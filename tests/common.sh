@@ -73,7 +73,7 @@ refused() {
             [ "$(cat "code.$rank")" = "$code" ] ||
                 fail "imgbench $* on $n ranks: rank $rank ended with $(cat "code.$rank"), not $code: $(cat err.*)"
         done
-        sentences=$(cat err.* | grep -cv '^imgbench: reads column' || :)
+        sentences=$(cat err.* | grep '^imgbench: ' | grep -cv '^imgbench: reads column' || :)
         [ "$sentences" = 1 ] || fail "imgbench $* on $n ranks said $sentences sentences: $(cat err.*)"
         grep -Eqi "^imgbench: .*($pattern)" err.0 || fail "imgbench $*: '$pattern' is not in: $(cat err.*)"
         grep -Eq 'RESULT (reportable|valid|provisional)' out.* && fail "imgbench $*: a result although it failed: $(cat out.*)"
