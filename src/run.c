@@ -917,8 +917,8 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
     rc = create_outputs(j, err);
     ib_book(&j->timers, IB_PHASE_OPEN, &start);
     if (!rc) {
-        rc = ib_imager_create(&j->imager, &j->plan, cfg, &j->info, j->extent, wisdom, &j->cube[IB_DIRTY], j->n_thread,
-                              &j->port, err);
+        rc = ib_imager_create(&j->imager, &j->plan, cfg, &j->info, wisdom, &j->cube[IB_DIRTY], j->n_thread, &j->port,
+                              err);
         j->outcome = ib_alloc_zero(j->units.n + 1, sizeof *j->outcome, "outcomes", err);
         rc = ib_agree(comm, rc ? rc : j->outcome ? IB_OK : err->status, err);
     }

@@ -177,7 +177,10 @@ ib_status ib_transform_wisdom(const ib_geometry *geometry, int precision, char *
     if (cache_folder(folder, sizeof folder, &why)) {
         snprintf(path, sizeof path, "%s/%s-%zux%zu-%zu-%016llx.wisdom", folder, twice ? fftw_version : fftwf_version,
                  geometry->grid_nx, geometry->grid_ny, geometry->stride, (unsigned long long)processor());
+        err->status = IB_OK;
         *text = read_text(path, err);
+        if (!*text && err->status) /* no memory: what is saved stays */
+            return err->status;
         if (*text && recall(*text, precision) && !make_plans(&t, FFTW_MEASURE | FFTW_WISDOM_ONLY, err)) {
             drop_plans(&t);
             snprintf(origin, 80, "saved %016llx", (unsigned long long)digest(*text));

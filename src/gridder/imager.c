@@ -155,8 +155,7 @@ static ib_status make_row_buffers(ib_imager *im, ib_error *err)
 }
 
 ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config *cfg, const ib_vis_info *info,
-                           const ib_extent *extent, const char *wisdom, const ib_cube *cube, int n_thread,
-                           const ib_port *port, ib_error *err)
+                           const char *wisdom, const ib_cube *cube, int n_thread, const ib_port *port, ib_error *err)
 {
     ib_imager *im = ib_alloc_zero(1, sizeof *im, "imager", err);
     if (!im)
@@ -165,7 +164,6 @@ ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config
     im->plan = plan;
     im->cfg = cfg;
     im->info = info;
-    im->extent = extent;
     im->cube = cube;
     im->port = port;
     im->n_thread = n_thread;

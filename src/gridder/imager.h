@@ -36,10 +36,9 @@ typedef struct ib_verdict {
 
 typedef struct ib_imager ib_imager;
 
-/** @param wisdom  of ib_transform_wisdom; @param n_bin, n_mip as in the cube. Borrows plan, cfg, info, extent. */
+/** @param wisdom  of ib_transform_wisdom; @param n_bin, n_mip as in the cube. Borrows plan, cfg, info. */
 ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config *cfg, const ib_vis_info *info,
-                           const ib_extent *extent, const char *wisdom, const ib_cube *cube, int n_thread,
-                           const ib_port *port, ib_error *err);
+                           const char *wisdom, const ib_cube *cube, int n_thread, const ib_port *port, ib_error *err);
 void      ib_imager_destroy(ib_imager *imager);
 
 /** Cube: image whole channels, window by window. outcome [units.n]. */

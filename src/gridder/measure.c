@@ -881,8 +881,8 @@ static ib_status image_cube(line *l, double *seconds, double phase[IB_N_PHASES],
     const ib_observation *o = l->observation;
     ib_imager            *imager = NULL;
     ib_timers             timers;
-    ib_status             rc = ib_imager_create(&imager, &l->plan, &l->cfg, &o->info, &o->extent, l->wisdom, &l->cube,
-                                                l->how.n_thread, &l->port, err);
+    ib_status             rc =
+        ib_imager_create(&imager, &l->plan, &l->cfg, &o->info, l->wisdom, &l->cube, l->how.n_thread, &l->port, err);
     if (rc)
         return rc;
     const double start = ib_now();

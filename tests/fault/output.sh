@@ -36,6 +36,6 @@ unset FILE_LIMIT
 
 # A record that cannot be written does not undo an image.
 echo in the way >results
-on 2 $sim --output kept.hdf5 --quiet >kept.out 2>kept.err || true
+on 2 $sim --output kept.hdf5 --quiet >kept.out 2>kept.err || fail "an image was given up for want of a record: $(cat kept.err)"
 [ -s kept.hdf5 ] || fail "no cube for want of a record: $(cat kept.err)"
 grep -q '^imgbench: .*results' kept.err || fail "nothing was said of the record: $(cat kept.err)"

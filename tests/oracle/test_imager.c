@@ -156,7 +156,7 @@ static ib_status image(const struct data *d, const ib_config *cfg, int n_thread,
 
     for (int r = 0; !rc && r < n_rank; r++) {
         const ib_range units = ib_plan_share(plan, r, n_rank);
-        rc = ib_imager_create(&im[r], plan, cfg, &d->info, &d->extent, "", &cube, n_thread, &port, err);
+        rc = ib_imager_create(&im[r], plan, cfg, &d->info, "", &cube, n_thread, &port, err);
         if (!rc && plan->needs_density && plan->density_all) {
             rc = ib_imager_weigh(im[r], (ib_range){0, plan->n_unit}, err);
             if (!rc)
