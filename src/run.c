@@ -99,16 +99,12 @@ static ib_status measure_rows(job *j, ib_error *err)
             rc = ib_source_rows(j->source, s, (ib_range){row, n}, &into, err);
             for (size_t r = 0; !rc && r < n; r++) {
                 const double u = uvw[r][0], v = uvw[r][1], w = uvw[r][2];
-                if (antenna[r][0] == antenna[r][1])
-                    e->n_auto++;
-                else if (!isfinite(u) || !isfinite(v) || !isfinite(w))
-                    e->n_not_finite++;
-                else {
-                    e->u = fmax(e->u, fabs(u));
-                    e->v = fmax(e->v, fabs(v));
-                    e->w = fmax(e->w, fabs(w));
-                    e->uv = fmax(e->uv, hypot(u, v));
-                }
+                if (antenna[r][0] == antenna[r][1] || !isfinite(u) || !isfinite(v) || !isfinite(w))
+                    continue;
+                e->u = fmax(e->u, fabs(u));
+                e->v = fmax(e->v, fabs(v));
+                e->w = fmax(e->w, fabs(w));
+                e->uv = fmax(e->uv, hypot(u, v));
             }
         }
     ib_free(uvw);

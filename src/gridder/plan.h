@@ -26,8 +26,8 @@ typedef struct ib_part {
 
 /** What the rows of a spectral window reach. */
 typedef struct ib_extent {
-    double   u, v, w, uv; /* largest |u|, |v|, |w|, length in the uv plane, m; autocorrelations left out */
-    uint64_t n_auto, n_not_finite;
+    double u, v, w,
+        uv; /* largest |u|, |v|, |w|, length in the uv plane, m; without autocorrelations and what is not finite */
 } ib_extent;
 
 typedef struct ib_plan {
