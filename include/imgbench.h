@@ -141,6 +141,7 @@ typedef struct ib_result {
     int    ranks, threads;
     size_t n_row, n_chan_in, n_corr;           /* what was selected */
     size_t nx, ny, grid_nx, grid_ny;           /* pixels, padded grid */
+    size_t columns;                            /* of half a grid that samples may reach */
     size_t n_chan, n_stokes, n_plane, n_blank; /* image channels, planes each, products of them, without a sample */
     double cell[2];
     size_t n_chunk, n_window;

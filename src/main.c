@@ -142,6 +142,7 @@ static ib_status run(const invocation *in, ib_error *err)
     ib_record       *record = NULL;
     ib_result        result;
     ib_error         record_err;
+    ib_bounds        bounds = {0};
     ib_judgement     verdict;
     char             path[1024] = "";
 
@@ -159,15 +160,18 @@ static ib_status run(const invocation *in, ib_error *err)
     err->status = rc;
     if (in->rank == 0 && cfg->plan && cfg->format == IB_FORMAT_JSON) {
         verdict = (ib_judgement){IB_PROVISIONAL, 1, {"a plan: nothing was imaged"}};
-        ib_summary_json(stdout, &result, err, &verdict, path);
+        ib_summary_json(stdout, &result, NULL, err, &verdict, path);
     } else if (in->rank == 0 && !cfg->plan) {
         ib_judge(&verdict, &result, err, ib_build_facts(), ib_place_excess(places, in->ranks, threads));
-        if (record && ib_record_end(record, &result, err, &verdict, ib_now() - start, path, sizeof path, &record_err))
+        if (!rc)
+            ib_bounds_find(&bounds, cfg->record, &result, ib_place_nodes(places, in->ranks));
+        if (record &&
+            ib_record_end(record, &result, &bounds, err, &verdict, ib_now() - start, path, sizeof path, &record_err))
             ib_warn("%s", record_err.text);
         if (cfg->format == IB_FORMAT_JSON)
-            ib_summary_json(stdout, &result, err, &verdict, path);
+            ib_summary_json(stdout, &result, &bounds, err, &verdict, path);
         else
-            ib_summary_table(stdout, &result, err, &verdict, path);
+            ib_summary_table(stdout, &result, &bounds, err, &verdict, path);
     }
     ib_free(places);
     return rc;
@@ -537,7 +541,7 @@ static ib_status under_mpi(const subcommand *which, invocation *in, ib_status rc
         ib_judgement    verdict;
 
         ib_judge(&verdict, &none, err, ib_build_facts(), 0);
-        ib_summary_json(stdout, &none, err, &verdict, "");
+        ib_summary_json(stdout, &none, NULL, err, &verdict, "");
     }
     if (in->rank == 0) {
         rc = flush_output(rc, err);

@@ -502,6 +502,7 @@ static ib_status make_plan(job *j, char fft_plan[80], char **wisdom, ib_error *e
     r->ny = g->ny;
     r->grid_nx = g->grid_nx;
     r->grid_ny = g->grid_ny;
+    r->columns = j->plan.columns;
     r->n_chan = j->plan.n_chan;
     r->n_stokes = (size_t)j->plan.n_stokes;
     r->n_plane = r->n_chan * r->n_stokes * (cfg->psf ? 2 : 1);

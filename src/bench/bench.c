@@ -152,28 +152,6 @@ static ib_status observe(const request *r, const char *name, size_t n_chan, ib_o
     return ib_observation_create(out, &w, err);
 }
 
-/* ---- bounds ---------------------------------------------------------------------------------------------- */
-
-ib_bound ib_bound_of(double seconds, double flops, double flops_per_s, double bytes, double bytes_per_s,
-                     const char *level)
-{
-    ib_bound b = {(double)NAN, (double)NAN, "", (double)NAN};
-
-    if (flops > 0 && flops_per_s > 0)
-        b.arithmetic = flops / flops_per_s / seconds;
-    if (bytes > 0 && bytes_per_s > 0)
-        b.traffic = bytes / bytes_per_s / seconds;
-    if (b.arithmetic >= 0) {
-        b.nearest = "FMA";
-        b.share = b.arithmetic;
-    }
-    if (b.traffic >= 0 && !(b.arithmetic >= b.traffic)) {
-        b.nearest = level;
-        b.share = b.traffic;
-    }
-    return b;
-}
-
 static const char *precision_name(int precision)
 {
     return precision == IB_DOUBLE ? "double" : "single";
@@ -272,10 +250,8 @@ static void report_fft(request *r, const ib_fft_case *cases, const ib_fft_times 
     for (size_t i = 0; i < n; i++) {
         const ib_fft_case  *c = &cases[i];
         const ib_fft_times *x = &times[i];
-        const ib_level      level = ib_limits_level(&r->limits, x->bytes / 4);
-        const ib_bound      b = ib_bound_of(x->full.median / c->n_thread, x->flops,
-                                            ib_limits_flops(&r->limits, c->precision, c->n_thread), x->bytes,
-                                            ib_limits_bandwidth(&r->limits, level, c->n_thread), ib_level_name(level));
+        const ib_bound      b =
+            ib_bound_of(&x->need, x->full.median / c->n_thread, &r->limits, c->precision, c->n_thread, 1);
 
         ib_report_row(r->report, (const ib_cell[]){
                                      ib_cell_count(c->side),
@@ -284,7 +260,7 @@ static void report_fft(request *r, const ib_fft_case *cases, const ib_fft_times 
                                      ib_cell_count((size_t)c->n_thread),
                                      ib_cell_spread(ib_spread_scale(x->full, 1e3)),
                                      ib_cell_spread(ib_spread_scale(x->covered, 1e3)),
-                                     ib_cell_real(x->flops / x->full.median * 1e-9),
+                                     ib_cell_real(x->need.flops / x->full.median * 1e-9),
                                      ib_cell_real(100 * b.arithmetic),
                                      ib_cell_real(100 * b.traffic),
                                      ib_cell_text(b.nearest),
@@ -315,10 +291,10 @@ static ib_status bench_fft(request *r, ib_error *err)
         return rc;
     ib_report_section(
         r->report, "Transform",
-        "From a grid to a corrected and cropped plane, per plane: Hermitian half plane to reals, padding 1.2. FLOP: half "
-        "of 5 N log2 N of the\npadded grid, all columns. 60 % of the columns is what cube A touches. Traffic: the half "
-        "plane read and written twice and the image\nwritten, against the bandwidth of the level of memory that holds "
-        "a plane.");
+        "From a grid to a corrected and cropped plane, per plane: Hermitian half plane to reals, padding 1.2. FLOP: "
+        "5 n log2 n for each column of\nthe half plane, half of that for each row of the image. 60 % of the columns is "
+        "what cube A touches; shares are of all columns.\nTraffic: those columns read and cleared, their rows of the "
+        "image written and read, the image written, against the bandwidth of the\nlevel of memory that holds a plane.");
     ib_report_table(r->report, "fft", heading, sizeof heading / sizeof *heading);
     ib_progress_start("transforms", r->n_size * r->n_precision, 0);
     for (size_t p = 0; p < r->n_precision && !rc; p++)
@@ -346,24 +322,11 @@ static ib_status bench_fft(request *r, ib_error *err)
 /* One line per phase that took a hundredth of the time. */
 static void report_phases(request *r, const char *workload, const ib_pipeline_case *c, const ib_pipeline_times *x)
 {
-    const double   peak = ib_limits_flops(&r->limits, c->precision, c->n_thread);
-    const double   dram = ib_limits_bandwidth(&r->limits, IB_DRAM, c->n_thread);
-    const ib_level plane = ib_limits_level(&r->limits, x->fft_bytes / (double)x->n_plane / 4);
-
     for (int p = 0; p < IB_N_PHASES; p++) {
         if (p == IB_PHASE_READ || x->phase[p] < 0.01 * x->seconds.median)
             continue;
-        const bool     fft = p == IB_PHASE_FFT, grid = p == IB_PHASE_GRID;
-        const ib_bound b = ib_bound_of(x->phase[p],
-                                       fft    ? x->fft_flops
-                                       : grid ? x->grid_flops
-                                              : 0,
-                                       peak,
-                                       fft    ? x->fft_bytes
-                                       : grid ? x->grid_bytes
-                                              : 0,
-                                       fft ? ib_limits_bandwidth(&r->limits, plane, c->n_thread) : dram,
-                                       ib_level_name(fft ? plane : IB_DRAM));
+        const ib_bound b = ib_bound_of(&x->need[p], x->phase[p], &r->limits, c->precision, c->n_thread, 1);
+
         ib_report_row(r->report, (const ib_cell[]){
                                      ib_cell_text(workload),
                                      ib_cell_count((size_t)c->support),
@@ -585,7 +548,7 @@ ib_status ib_bench(int argc, char *const *argv, FILE *out, ib_error *err)
     if (all) {
         ib_report_section(r.report, "Limits of the machine",
                           "Median (least..most) of repetitions; shares are of the most.");
-        ib_limits_report(r.report, &r.limits, NULL);
+        ib_limits_report(r.report, &r.limits);
     }
     for (size_t i = 0; i < N_PARTS && !rc; i++)
         if ((all || !strcmp(name, parts[i].name)) && !(rc = choose(&r, &parts[i], err)))

@@ -10,15 +10,4 @@ extern const ib_help_option ib_bench_options[];
 /** The subcommand: kernel, fft, pipeline or all. @param argv  what follows its name */
 ib_status ib_bench(int argc, char *const *argv, FILE *out, ib_error *err);
 
-/** What a part took over the least that a limit allows. */
-typedef struct ib_bound {
-    double      arithmetic, traffic; /* shares of either limit that were reached; NaN: not known */
-    const char *nearest;             /* "FMA", or what traffic is named; "" neither is known */
-    double      share;               /* of the nearest one */
-} ib_bound;
-
-/** @param level  name of what the traffic goes through */
-ib_bound ib_bound_of(double seconds, double flops, double flops_per_s, double bytes, double bytes_per_s,
-                     const char *level);
-
 #endif

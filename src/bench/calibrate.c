@@ -12,7 +12,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { WRITE_AT_ONCE = 8 << 20, MAX_REPEAT = 16 };
@@ -29,6 +33,18 @@ const ib_help_option ib_calibrate_options[] = {
 /* clang-format on */
 
 /* ---- disk ------------------------------------------------------------------------------------------------ */
+
+/* Tells the file system of a path from others, on this machine and after it has been started again; 0: no such path. */
+static uint32_t file_system(const char *path)
+{
+    struct statvfs fs;
+    struct stat    st;
+
+    if (statvfs(path, &fs) || stat(path, &st))
+        return 0;
+    const uint64_t id = fs.f_fsid ? fs.f_fsid : st.st_dev;
+    return (uint32_t)(id ^ id >> 32) | 1;
+}
 
 static ib_status write_file(int file, char *buffer, size_t bytes, double *seconds)
 {
@@ -89,6 +105,7 @@ static ib_status measure_disk(const char *folder, size_t bytes, size_t n_repeat,
     }
     out->write = ib_spread_of(written, n_repeat);
     out->read = ib_spread_of(read_back, n_repeat);
+    out->file_system = file_system(folder);
 done:
     if (file >= 0)
         close(file);
@@ -109,7 +126,12 @@ static json_t *pair_to_json(const ib_spread pair[2])
     return json_pack("{s:o, s:o}", "one", spread_to_json(pair[0]), "all", spread_to_json(pair[1]));
 }
 
-static json_t *limits_to_json(const ib_limits *l, const ib_disk *disk)
+static json_t *disk_to_json(ib_spread rate)
+{
+    return rate.max > 0 ? spread_to_json(rate) : json_null();
+}
+
+static json_t *limits_to_json(const ib_limits *l)
 {
     json_t *memory = json_object();
 
@@ -117,9 +139,10 @@ static json_t *limits_to_json(const ib_limits *l, const ib_disk *disk)
         json_object_set_new(memory, ib_level_name((ib_level)level),
                             json_pack("{s:I, s:o, s:o}", "bytes", (json_int_t)l->bytes[level], "read",
                                       pair_to_json(l->read[level]), "update", pair_to_json(l->update[level])));
-    return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o}", "isa", l->isa, "threads", l->n_thread, "fma_single",
+    return json_pack("{s:s, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "isa", l->isa, "threads", l->n_thread, "fma_single",
                      pair_to_json(l->fma[IB_SINGLE]), "fma_double", pair_to_json(l->fma[IB_DOUBLE]), "memory", memory,
-                     "disk_write", spread_to_json(disk->write), "disk_read", spread_to_json(disk->read));
+                     "disk_write", disk_to_json(l->disk.write), "disk_read", disk_to_json(l->disk.read),
+                     "file_system", json_integer((json_int_t)l->disk.file_system));
 }
 
 static bool spread_from_json(const json_t *json, ib_spread *out)
@@ -152,6 +175,9 @@ static bool limits_from_json(const json_t *json, ib_limits *out)
         ok = pair_from_json(json_object_get(row, "read"), out->read[level]) &&
              pair_from_json(json_object_get(row, "update"), out->update[level]);
     }
+    spread_from_json(json_object_get(json, "disk_write"), &out->disk.write); /* not measured: zeros */
+    spread_from_json(json_object_get(json, "disk_read"), &out->disk.read);
+    out->disk.file_system = (uint32_t)json_integer_value(json_object_get(json, "file_system"));
     return ok && out->n_thread > 0;
 }
 
@@ -177,9 +203,73 @@ ib_status ib_limits_find(const char *folder, ib_limits *limits, char origin[80],
     return ib_limits_measure(limits, processors(), 5, 0.03, false, err);
 }
 
+/* ---- bounds ---------------------------------------------------------------------------------------------- */
+
+/* A record's name begins with its milliseconds since 1970 (record.c). */
+static void tell_day(const char *run_id, char *out, size_t size)
+{
+    unsigned int high = 0, low = 0;
+    struct tm    utc = {0};
+
+    *out = 0;
+    if (!run_id || sscanf(run_id, "%8x-%4x", &high, &low) != 2)
+        return;
+    const time_t when = (time_t)(((uint64_t)high << 16 | low) / 1000);
+    if (gmtime_r(&when, &utc))
+        strftime(out, size, "%Y-%m-%d", &utc);
+}
+
+/* The folder of a file as it is written: "." for a bare name. */
+static void folder_of(const char *path, char *out, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+
+    snprintf(out, size, "%.*s", slash > path ? (int)(slash - path) : 1, slash ? path : ".");
+}
+
+void ib_bounds_find(ib_bounds *out, const char *folder, const ib_result *r, int n_node)
+{
+    const int  n_thread = (r->ranks * r->threads + n_node - 1) / n_node;
+    const bool written = *r->output[0], read = file_system(r->input) != 0; /* a simulation reads no file */
+    ib_limits  l = {0};
+    json_t    *line = *folder ? ib_record_newest(folder, "calibrate", "calib") : NULL;
+
+    *out = (ib_bounds){.known = line && limits_from_json(line, &l), .n_node = n_node, .storage = (double)NAN};
+    tell_day(json_string_value(json_object_get(line, "run_id")), out->calibrated, sizeof out->calibrated);
+    json_decref(line);
+    if (!out->known) {
+        snprintf(out->missing, sizeof out->missing,
+                 "of this machine not known%s%.100s; imgbench calibrate measures them", *folder ? " in " : "",
+                 folder);
+        return;
+    }
+    const bool foreign_input = read && file_system(r->input) != l.disk.file_system;
+    const bool foreign_output = written && file_system(r->output[0]) != l.disk.file_system;
+    if (foreign_input || foreign_output) {
+        char where[200];
+        folder_of(foreign_output ? r->output[0] : r->input, where, sizeof where);
+        snprintf(out->missing, sizeof out->missing,
+                 "disk of the %s not measured; imgbench calibrate --folder %s does",
+                 foreign_output ? "output" : "input", where);
+    }
+    ib_need disk = {0};
+    for (int p = 0; p < IB_N_PHASES; p++) {
+        ib_need need = ib_phase_need(r, (ib_phase)p);
+        if (!read || foreign_input)
+            need.read = 0;
+        if (foreign_output)
+            need.written = 0;
+        disk.read += need.read;
+        disk.written += need.written;
+        out->phase[p] = ib_bound_of(&need, ib_phase_seconds(r, (ib_phase)p), &l, r->precision, n_thread, n_node);
+    }
+    if (!foreign_input && !foreign_output)
+        out->storage = ib_bound_of(&disk, r->wall_s, &l, r->precision, n_thread, n_node).traffic;
+}
+
 /* ---- subcommand ------------------------------------------------------------------------------------------ */
 
-void ib_limits_report(ib_report *report, const ib_limits *l, const ib_disk *disk)
+void ib_limits_report(ib_report *report, const ib_limits *l)
 {
     static const ib_heading heading[] = {{"limit", "limit"},
                                          {"unit", "unit"},
@@ -204,11 +294,11 @@ void ib_limits_report(ib_report *report, const ib_limits *l, const ib_disk *disk
                                                     ib_cell_spread(ib_spread_scale(rate[0], 1e-9)),
                                                     ib_cell_spread(ib_spread_scale(rate[1], 1e-9))});
         }
-    for (int write = 1; write >= 0 && disk; write--)
+    for (int write = 1; write >= 0 && l->disk.write.max > 0; write--)
         ib_report_row(report,
                       (const ib_cell[]){ib_cell_text(write ? "disk write, synced" : "disk read"),
                                         ib_cell_text("GB/s"), ib_cell_text(""),
-                                        ib_cell_spread(ib_spread_scale(write ? disk->write : disk->read, 1e-9)),
+                                        ib_cell_spread(ib_spread_scale(write ? l->disk.write : l->disk.read, 1e-9)),
                                         ib_cell_real(nothing)});
     ib_report_table_end(report);
 }
@@ -221,7 +311,6 @@ ib_status ib_calibrate(int argc, char *const *argv, int all_argc, char *const *a
     int64_t               n_thread;
     ib_form               form;
     ib_limits             limits;
-    ib_disk               disk = {{(double)NAN, (double)NAN, (double)NAN}, {(double)NAN, (double)NAN, (double)NAN}};
     ib_report            *report = NULL;
     char                  path[1024] = "";
 
@@ -241,15 +330,15 @@ ib_status ib_calibrate(int argc, char *const *argv, int all_argc, char *const *a
         n_thread = processors();
     rc = ib_limits_measure(&limits, (int)n_thread, quick ? 15 : 25, quick ? 0.008 : 0.03, true, err);
     if (!rc && *folder)
-        rc = measure_disk(folder, (size_t)(quick ? 64 : 512) << 20, quick ? 3 : 5, &disk, err);
+        rc = measure_disk(folder, (size_t)(quick ? 64 : 512) << 20, quick ? 3 : 5, &limits.disk, err);
     if (!rc && *results)
-        rc = ib_record_write(results, "calibrate", all_argc, all_argv, "calib", limits_to_json(&limits, &disk),
+        rc = ib_record_write(results, "calibrate", all_argc, all_argv, "calib", limits_to_json(&limits),
                              ib_now() - start, path, sizeof path, err);
     if (!rc)
         rc = ib_report_begin(&report, out, form, err);
     if (rc)
         return rc;
-    ib_limits_report(report, &limits, *folder ? &disk : NULL);
+    ib_limits_report(report, &limits);
     if (*path)
         ib_report_fact(report, "record", "record", path);
     return ib_report_end(report, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** `imgbench calibrate`: the limits of this machine, measured and kept as a record of intent "calibrate". */
+/** `imgbench calibrate`: the limits of this machine, measured and kept as a record of intent "calibrate"; and how near
+ *  launches come to them. */
 #ifndef IB_BENCH_CALIBRATE_H
 #define IB_BENCH_CALIBRATE_H
 
@@ -9,11 +10,6 @@
 
 extern const ib_help_option ib_calibrate_options[];
 
-/** What a disk did, bytes/s; NaN: not measured. */
-typedef struct ib_disk {
-    ib_spread write, read; /* write: until it is on the device; read: after asking for it to be dropped from memory */
-} ib_disk;
-
 /** The subcommand. @param argv  what follows its name; all_argv the whole command line, for the record */
 ib_status ib_calibrate(int argc, char *const *argv, int all_argc, char *const *all_argv, FILE *out, ib_error *err);
 
@@ -21,7 +17,21 @@ ib_status ib_calibrate(int argc, char *const *argv, int all_argc, char *const *a
  *  about a second. @param origin  receives where they are from */
 ib_status ib_limits_find(const char *folder, ib_limits *limits, char origin[80], ib_error *err);
 
-/** Their table. @param disk  may be NULL */
-void ib_limits_report(ib_report *report, const ib_limits *limits, const ib_disk *disk);
+/** Their table. */
+void ib_limits_report(ib_report *report, const ib_limits *limits);
+
+/** How near the phases of a launch came to the limits of its machine. */
+typedef struct ib_bounds {
+    bool     known;              /* there is a calibration record; else only `missing` is meant */
+    char     calibrated[16];     /* the day of it: "2026-05-01" */
+    int      n_node;             /* that the limits are counted for */
+    ib_bound phase[IB_N_PHASES]; /* nearest "": nothing bounds it that is known */
+    double   storage;      /* share of the wall time that the bytes read and written would take; NaN: not known */
+    char     missing[300]; /* what is not known, and the remedy; "" nothing */
+} ib_bounds;
+
+/** From the newest calibration record of this machine in a folder. A disk's limits are those of the file system that was
+ *  measured: files elsewhere have none. @param result  of a launch that succeeded */
+void ib_bounds_find(ib_bounds *out, const char *folder, const ib_result *result, int n_node);
 
 #endif

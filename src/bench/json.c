@@ -33,16 +33,31 @@ json_t *ib_json_text(const char *text)
     return json_stringn(ascii, n);
 }
 
-json_t *ib_json_phases(const ib_result *result)
+json_t *ib_json_phases(const ib_result *result, const ib_bounds *bounds)
 {
     json_t *phases = json_object();
 
-    for (int i = 0; i < IB_N_PHASES; i++)
-        json_object_set_new(phases, ib_phase_name((ib_phase)i),
-                            json_pack("{s:o, s:o, s:o, s:i}", "max_s", ib_json_real(result->phase[i].max_s), "mean_s",
-                                      ib_json_real(result->phase[i].mean_s), "min_s",
-                                      ib_json_real(result->phase[i].min_s), "max_rank", result->phase[i].max_rank));
+    for (int i = 0; i < IB_N_PHASES; i++) {
+        const ib_bound *b = bounds && bounds->known ? &bounds->phase[i] : NULL;
+        json_t         *phase = json_pack("{s:o, s:o, s:o, s:i, s:o}", "max_s", ib_json_real(result->phase[i].max_s),
+                                          "mean_s", ib_json_real(result->phase[i].mean_s), "min_s",
+                                          ib_json_real(result->phase[i].min_s), "max_rank", result->phase[i].max_rank,
+                                          "share", ib_json_real(result->phase[i].mean_s / result->wall_s));
+        if (b)
+            json_object_update_new(phase, json_pack("{s:o, s:o}", "nearest",
+                                                    *b->nearest ? json_string(b->nearest) : json_null(),
+                                                    "times_bound", ib_json_real(1 / b->share)));
+        json_object_set_new(phases, ib_phase_name((ib_phase)i), phase);
+    }
     return phases;
+}
+
+json_t *ib_json_limits(const ib_bounds *bounds)
+{
+    if (!bounds || !bounds->known)
+        return json_null();
+    return json_pack("{s:s, s:i, s:o}", "calibrated", bounds->calibrated, "nodes", bounds->n_node, "storage_share",
+                     ib_json_real(bounds->storage));
 }
 
 json_t *ib_json_counts(const ib_result *result)

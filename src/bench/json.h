@@ -16,7 +16,11 @@ json_t *ib_json_count(uint64_t n);
 /** A text; bytes that are not UTF-8 (file names may hold any) become question marks. */
 json_t *ib_json_text(const char *text);
 
-json_t *ib_json_phases(const ib_result *result);
+/** @param bounds  NULL: none are known */
+json_t *ib_json_phases(const ib_result *result, const ib_bounds *bounds);
+/** Which limits `phases` were compared with; null: none are known. */
+json_t *ib_json_limits(const ib_bounds *bounds);
+
 json_t *ib_json_counts(const ib_result *result);
 json_t *ib_json_reasons(const ib_judgement *verdict);
 

@@ -119,19 +119,32 @@ static void print_job(FILE *out, const ib_result *r)
             r->n_window, r->n_window == 1 ? "window" : "windows");
 }
 
-static void print_phases(FILE *out, const ib_result *r)
+/* The last two columns only where the machine's limits are known. */
+static void print_phases(FILE *out, const ib_result *r, const ib_bounds *b)
 {
-    fprintf(out, "\nphase          max s      mean s   imbalance   share\n");
+    const bool known = b && b->known;
+
+    fprintf(out, "\nphase          max s      mean s   imbalance   share%s\n", known ? "   nearest bound" : "");
     for (int i = 0; i < IB_N_PHASES; i++) {
         const double max = r->phase[i].max_s, mean = r->phase[i].mean_s;
-        if (max > 0)
-            fprintf(out, "%-8s  %10.3f  %10.3f  %8.1f %%  %4.1f %%\n", ib_phase_name((ib_phase)i), max, mean,
-                    mean > 0 ? 100 * (max / mean - 1) : 0, r->wall_s > 0 ? 100 * mean / r->wall_s : 0);
+        if (!(max > 0))
+            continue;
+        fprintf(out, "%-8s  %10.3f  %10.3f  %8.1f %%  %4.1f %%", ib_phase_name((ib_phase)i), max, mean,
+                mean > 0 ? 100 * (max / mean - 1) : 0, r->wall_s > 0 ? 100 * mean / r->wall_s : 0);
+        if (known && *b->phase[i].nearest)
+            fprintf(out, "   %s x %.3g", b->phase[i].nearest, 1 / b->phase[i].share);
+        fputc('\n', out);
     }
-    fprintf(out, "wall      %10.3f\n\n", r->wall_s);
+    fprintf(out, "wall      %10.3f\n", r->wall_s);
+    if (known)
+        fprintf(out, "limits     calibrated %s%s; a phase took so many times what they allow, write with close\n",
+                b->calibrated, b->n_node > 1 ? ", of every node alike" : "");
+    if (b && *b->missing)
+        fprintf(out, "%-10s %s\n", known ? "" : "limits", b->missing);
+    fputc('\n', out);
 }
 
-static void print_rates(FILE *out, const ib_result *r)
+static void print_rates(FILE *out, const ib_result *r, const ib_bounds *b)
 {
     const double cores = (double)r->ranks * r->threads, grid = ib_grid_rate(r), wall = ib_wall_rate(r);
     const double read_s = r->phase[IB_PHASE_READ].max_s, write_s = r->phase[IB_PHASE_WRITE].max_s;
@@ -145,6 +158,8 @@ static void print_rates(FILE *out, const ib_result *r)
     fprintf(out, "\nwritten    %s", ib_text_bytes((double)r->bytes_written).s);
     if (write_s > 0)
         fprintf(out, ", %s", ib_text_rate((double)r->bytes_written / write_s, "B/s").s);
+    if (b && b->storage > 0)
+        fprintf(out, "\nstorage    %.3g %% of the wall time at the rates of the disk", 100 * b->storage);
     fprintf(out, "\nmemory     %s planned, %s at most, %s allowed (per rank)\n",
             ib_text_bytes((double)r->plan_bytes).s, ib_text_bytes((double)r->peak_bytes).s,
             ib_text_bytes((double)r->limit_bytes).s);
@@ -196,13 +211,13 @@ static void print_result_line(FILE *out, const ib_result *r, const ib_error *fai
     fprintf(out, "%s\n", v->n_reason ? ")" : "");
 }
 
-void ib_summary_table(FILE *out, const ib_result *result, const ib_error *failure, const ib_judgement *verdict,
-                      const char *record)
+void ib_summary_table(FILE *out, const ib_result *result, const ib_bounds *bounds, const ib_error *failure,
+                      const ib_judgement *verdict, const char *record)
 {
     if (!failure->status) {
         print_job(out, result);
-        print_phases(out, result);
-        print_rates(out, result);
+        print_phases(out, result, bounds);
+        print_rates(out, result, bounds);
         print_counts(out, &result->counts);
         print_quality(out, result);
         for (size_t i = 0; i < sizeof result->output / sizeof *result->output; i++)
@@ -217,7 +232,7 @@ void ib_summary_table(FILE *out, const ib_result *result, const ib_error *failur
 
 /* ---- document -------------------------------------------------------------------------------------------- */
 
-static json_t *document(const ib_result *r)
+static json_t *document(const ib_result *r, const ib_bounds *bounds)
 {
     char         kernel[16], lookup[16], precision[16];
     const double cores = (double)r->ranks * r->threads;
@@ -246,7 +261,8 @@ static json_t *document(const ib_result *r)
                                   ib_json_real(r->padding), "lookup", lookup, "precision", precision, "isa", r->isa,
                                   "grid_nx", ib_json_count(r->grid_nx), "grid_ny", ib_json_count(r->grid_ny),
                                   "chunks", ib_json_count(r->n_chunk), "windows", ib_json_count(r->n_window)));
-    json_object_set_new(json, "phases", ib_json_phases(r));
+    json_object_set_new(json, "phases", ib_json_phases(r, bounds));
+    json_object_set_new(json, "limits", ib_json_limits(bounds));
     json_object_set_new(json, "counts", ib_json_counts(r));
     json_object_set_new(
         json, "rates",
@@ -276,8 +292,8 @@ static json_t *document(const ib_result *r)
     return json;
 }
 
-void ib_summary_json(FILE *out, const ib_result *result, const ib_error *failure, const ib_judgement *verdict,
-                     const char *record)
+void ib_summary_json(FILE *out, const ib_result *result, const ib_bounds *bounds, const ib_error *failure,
+                     const ib_judgement *verdict, const char *record)
 {
     /* A gate that fails is a result, and a bad one; any other failure is none. */
     const bool failed = failure->status && failure->status != IB_ECHECK;
@@ -291,7 +307,7 @@ void ib_summary_json(FILE *out, const ib_result *result, const ib_error *failure
     json_object_set_new(json, "commit", json_string(ib_build_facts()->commit));
     if (failure->status)
         json_object_set_new(json, "error", ib_json_text(failure->text));
-    json_object_update_new(json, document(result));
+    json_object_update_new(json, document(result, bounds));
     json_object_set_new(json, "record", *record ? ib_json_text(record) : json_null());
     json_dumpf(json, out, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     fputc('\n', out);

@@ -3,6 +3,7 @@
 #ifndef IB_BENCH_SUMMARY_H
 #define IB_BENCH_SUMMARY_H
 
+#include "bench/calibrate.h"
 #include "bench/facts.h"
 
 #include <stdio.h>
@@ -26,12 +27,13 @@ const char *ib_validity_name(ib_validity validity);
 void ib_judge(ib_judgement *out, const ib_result *result, const ib_error *failure, const ib_build *build, int excess);
 
 /** Fixed-width summary, RESULT line last. On failure only that line.
+ *  @param bounds  NULL: nothing is said of them
  *  @param record  path of the launch's record, "" none */
-void ib_summary_table(FILE *out, const ib_result *result, const ib_error *failure, const ib_judgement *verdict,
-                      const char *record);
+void ib_summary_table(FILE *out, const ib_result *result, const ib_bounds *bounds, const ib_error *failure,
+                      const ib_judgement *verdict, const char *record);
 
 /** The same as one JSON document. */
-void ib_summary_json(FILE *out, const ib_result *result, const ib_error *failure, const ib_judgement *verdict,
-                     const char *record);
+void ib_summary_json(FILE *out, const ib_result *result, const ib_bounds *bounds, const ib_error *failure,
+                     const ib_judgement *verdict, const char *record);
 
 #endif

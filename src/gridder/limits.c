@@ -230,3 +230,87 @@ ib_level ib_limits_level(const ib_limits *limits, double bytes)
             return (ib_level)level;
     return IB_DRAM;
 }
+
+/* ---- bounds ------------------------------------------------------------------------------------------------- */
+
+static ib_need grid_need(const ib_result *r)
+{
+    const double planes = r->n_stokes && r->n_plane > r->n_chan * r->n_stokes ? 2 : 1; /* of a sample: dirty, PSF */
+    const double taps = (double)r->support * r->support, n_stokes = (double)r->n_stokes;
+    const double sample = sizeof(float[2]) + sizeof(float) + 1; /* itself, weight, flag */
+    const double row = sizeof(double[3]) + sizeof(uint32_t);    /* u, v, w; place in the order */
+
+    if (!r->n_stokes)
+        return (ib_need){0};
+    return (ib_need){
+        .flops = 4 * taps * (double)r->counts.gridded * planes,
+        .bytes = (double)r->counts.read / n_stokes * ((double)r->n_corr * sample + row),
+        .set = INFINITY,
+    };
+}
+
+static ib_need fft_need(const ib_result *r)
+{
+    const double nu = (double)r->grid_nx, nv = (double)r->grid_ny, columns = (double)r->columns;
+    const double nx = (double)r->nx, ny = (double)r->ny, n = (double)(r->n_plane - r->n_blank);
+    const double cell = 2 * (r->precision == IB_DOUBLE ? sizeof(double) : sizeof(float));
+
+    if (!(nu > 1 && nv > 1))
+        return (ib_need){0};
+    return (ib_need){
+        .flops = n * (columns * 5 * nv * log2(nv) + ny * 2.5 * nu * log2(nu)),
+        .bytes = n * (2 * columns * cell * (nv + ny) + nx * ny * sizeof(float)),
+        .set = columns * nv * cell,
+    };
+}
+
+ib_need ib_phase_need(const ib_result *r, ib_phase phase)
+{
+    switch (phase) {
+    case IB_PHASE_GRID:
+        return grid_need(r);
+    case IB_PHASE_FFT:
+        return fft_need(r);
+    case IB_PHASE_WEIGH:
+        return (ib_need){.bytes = (double)r->counts.read * (sizeof(float) + 1), .set = INFINITY};
+    case IB_PHASE_READ:
+        return (ib_need){.read = (double)r->bytes_read};
+    case IB_PHASE_WRITE:
+        return (ib_need){.written = (double)r->bytes_written};
+    default:
+        return (ib_need){0};
+    }
+}
+
+double ib_phase_seconds(const ib_result *r, ib_phase phase)
+{
+    return r->phase[phase].mean_s + (phase == IB_PHASE_WRITE ? r->phase[IB_PHASE_CLOSE].mean_s : 0);
+}
+
+/* Seconds that a limit allows, 0 when either is not known. */
+static double least(double work, double rate)
+{
+    return work > 0 && rate > 0 ? work / rate : 0;
+}
+
+ib_bound ib_bound_of(const ib_need *need, double seconds, const ib_limits *l, int precision, int n_thread, int n_node)
+{
+    const ib_level level = ib_limits_level(l, need->set);
+    const double   arithmetic = least(need->flops, n_node * ib_limits_flops(l, precision, n_thread));
+    const double   memory = least(need->bytes, n_node * ib_limits_bandwidth(l, level, n_thread));
+    const double   disk = least(need->read, l->disk.read.max) + least(need->written, l->disk.write.max);
+    const double   traffic = fmax(memory, disk);
+    ib_bound       b = {(double)NAN, (double)NAN, "", (double)NAN};
+
+    if (!(seconds > 0))
+        return b;
+    if (arithmetic > 0)
+        b.arithmetic = arithmetic / seconds;
+    if (traffic > 0)
+        b.traffic = traffic / seconds;
+    if (arithmetic > 0 || traffic > 0) {
+        b.nearest = arithmetic >= traffic ? "FMA" : memory >= disk ? ib_level_name(level) : "disk";
+        b.share = fmax(arithmetic, traffic) / seconds;
+    }
+    return b;
+}

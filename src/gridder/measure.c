@@ -613,17 +613,21 @@ done:
 
 /* ---- transform ---------------------------------------------------------------------------------------------- */
 
-static double plane_flops(const ib_geometry *g)
+/* What the model of bounds looks at (limits.h), but counts. */
+static ib_result describe_plan(const ib_plan *plan, const ib_config *cfg)
 {
-    const double n = (double)g->grid_nx * (double)g->grid_ny;
-    return 2.5 * n * log2(n);
-}
+    const ib_geometry *g = &plan->geometry;
 
-/* Both passes read and write the half plane once, the image is written; were it not so, it would be magic. */
-static double plane_bytes(const ib_geometry *g, int precision)
-{
-    const double half = (double)(g->grid_nx / 2 + 1) * (double)g->grid_ny * 2 * (double)real_size(precision);
-    return 4 * half + (double)g->nx * (double)g->ny * sizeof(float);
+    return (ib_result){.nx = g->nx,
+                       .ny = g->ny,
+                       .grid_nx = g->grid_nx,
+                       .grid_ny = g->grid_ny,
+                       .columns = plan->columns,
+                       .n_chan = plan->n_chan,
+                       .n_stokes = (size_t)plan->n_stokes,
+                       .n_plane = plan->n_chan * (size_t)plan->n_grid,
+                       .support = (int)cfg->support,
+                       .precision = cfg->precision};
 }
 
 /* One shape, ready to be repeated. */
@@ -754,13 +758,14 @@ ib_status ib_measure_fft(const ib_observation *observation, const ib_fft_case *c
             for (size_t k = 0; k < 2; k++)
                 value[(r ? r - 1 : 0) * 2 * n + 2 * i + k] = plane_seconds(&shapes[i], shapes[i].columns[k]);
     for (size_t i = 0; i < n; i++) {
-        const ib_geometry *g = &shapes[i].plan.geometry;
+        ib_result plane = describe_plan(&shapes[i].plan, &shapes[i].cfg);
+        plane.n_plane = 1;
+        plane.columns = plane.grid_nx / 2 + 1;
         times[i] = (ib_fft_times){
-            .grid = g->grid_nx,
+            .grid = plane.grid_nx,
             .full = column(value + 2 * i, 2 * n, n_repeat),
             .covered = column(value + 2 * i + 1, 2 * n, n_repeat),
-            .flops = plane_flops(g),
-            .bytes = plane_bytes(g, cases[i].precision),
+            .need = ib_phase_need(&plane, IB_PHASE_FFT),
         };
     }
 done:
@@ -895,19 +900,11 @@ static ib_status image_cube(line *l, double *seconds, double phase[IB_N_PHASES],
     return rc;
 }
 
-/* What must at least be moved for a sample: itself, its flag and weight, a value and a weight written and read again,
-   its place in the order; the grid counts as cached. */
-static double sample_bytes(const line *l)
-{
-    const double real = (double)real_size(l->how.precision), n_corr = (double)l->observation->workload.n_corr;
-    return 2 * sizeof(float) + 1 + sizeof(float) + 2 * 3 * real + (2 * sizeof(double) + sizeof(uint32_t)) / n_corr;
-}
-
 static void summarise_line(const line *l, const double *value, const double (*phase)[IB_N_PHASES], size_t stride,
                            size_t n_repeat, ib_pipeline_times *out)
 {
     const ib_workload *w = &l->observation->workload;
-    const ib_geometry *g = &l->plan.geometry;
+    ib_result          work = describe_plan(&l->plan, &l->cfg);
     size_t             nearest = 0;
 
     out->seconds = column(value, stride, n_repeat);
@@ -917,11 +914,10 @@ static void summarise_line(const line *l, const double *value, const double (*ph
     memcpy(out->phase, phase[nearest * stride], sizeof out->phase);
     out->n_sample = l->observation->n_row * w->n_chan * w->n_corr;
     out->n_plane = w->n_chan * w->n_corr;
-    out->grid = g->grid_nx;
-    out->grid_flops = 4.0 * l->how.support * l->how.support * (double)out->n_sample;
-    out->grid_bytes = sample_bytes(l) * (double)out->n_sample;
-    out->fft_flops = plane_flops(g) * (double)out->n_plane;
-    out->fft_bytes = plane_bytes(g, l->how.precision) * (double)out->n_plane;
+    work.n_corr = w->n_corr;
+    work.counts.read = work.counts.gridded = out->n_sample;
+    for (int p = 0; p < IB_N_PHASES; p++)
+        out->need[p] = ib_phase_need(&work, (ib_phase)p);
 }
 
 /* Repetition by repetition: seconds with one thread over threads x seconds. */

@@ -4,8 +4,7 @@
 #ifndef IB_GRIDDER_MEASURE_H
 #define IB_GRIDDER_MEASURE_H
 
-#include "base/spread.h"
-#include "imgbench.h"
+#include "gridder/limits.h"
 
 enum { IB_MAX_REPEAT = 64 };
 
@@ -63,8 +62,7 @@ typedef struct ib_fft_case {
 typedef struct ib_fft_times {
     size_t    grid;          /* cells along an axis of the padded grid */
     ib_spread full, covered; /* s per plane and thread: all columns, and those that the longest baseline reaches */
-    double    flops;         /* nominal, of a plane: half of 5 N log2 N, N = grid^2 */
-    double    bytes;         /* at least moved: half plane read and written twice, image written */
+    ib_need   need;          /* of a plane with all columns */
 } ib_fft_times;
 
 /** The plans are measured, or read from the user's cache, beforehand. Arguments as above. */
@@ -85,8 +83,8 @@ typedef struct ib_pipeline_times {
     ib_spread seconds;
     double    phase[IB_N_PHASES]; /* s of the repetition nearest to the median; mean over threads */
     ib_spread efficiency;         /* of n threads against the same case with one, repetition by repetition; or NaN */
-    size_t    n_sample, n_plane, grid;
-    double    grid_flops, grid_bytes, fft_flops, fft_bytes; /* of the whole cube, as counted above */
+    size_t    n_sample, n_plane;
+    ib_need   need[IB_N_PHASES]; /* of the whole cube */
 } ib_pipeline_times;
 
 ib_status ib_measure_pipeline(const ib_observation *observation, const ib_pipeline_case *cases, size_t n,

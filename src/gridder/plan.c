@@ -460,7 +460,7 @@ ib_status ib_plan_make(ib_plan *plan, const ib_config *cfg, const ib_vis_info *i
 {
     const ib_isa *isa = ib_isa_find(cfg->isa);
     size_t        n_stokes = 0;
-    double        lowest, highest, longest_w = 0;
+    double        lowest, highest, longest_u = 0, longest_w = 0;
 
     memset(plan, 0, sizeof *plan);
     if (!isa) {
@@ -499,8 +499,12 @@ ib_status ib_plan_make(ib_plan *plan, const ib_config *cfg, const ib_vis_info *i
     const ib_geometry *g = &plan->geometry;
     const double l = g->cell[0] * (double)g->nx / 2, m = g->cell[1] * (double)g->ny / 2, r2 = fmin(1, l * l + m * m);
     extremes(info, &lowest, &highest);
-    for (size_t s = 0; s < info->n_spw; s++)
+    for (size_t s = 0; s < info->n_spw; s++) {
+        longest_u = fmax(longest_u, extent[s].u);
         longest_w = fmax(longest_w, extent[s].w);
+    }
+    const double cells = longest_u * highest / IB_LIGHT * g->cell[0] * (double)g->grid_nx;
+    plan->columns = (size_t)fmin(floor(cells + 0.5 * g->support) + 1, (double)g->grid_nx / 2 + 1);
     plan->w_phase = 2 * IB_PI * longest_w * highest / IB_LIGHT * r2 / (1 + sqrt(1 - r2));
     choose_check(plan, cfg, info);
     return IB_OK;

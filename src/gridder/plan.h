@@ -54,6 +54,7 @@ typedef struct ib_plan {
 
     size_t block_rows; /* rows read at once, at most */
     size_t max_rows;   /* rows of the largest block there is */
+    size_t columns;    /* of the half plane, from u = 0, that the supports of rows reach; the others stay empty */
     double w_phase;    /* rad: the largest phase that imaging without w neglects */
     size_t n_check;    /* image channels to compare with the direct sum */
     int    n_pixel;    /* its pixels along l and along m */

@@ -23,18 +23,79 @@ static void a_spread_has_the_middle_value(ib_test *t)
     IB_CHECK(t, ib_spread_scale(a, 2).max == 18);
 }
 
-/* 100 FLOP at 100 FLOP/s would take 1 s, 10 bytes at 5 bytes/s 2 s: in 4 s the traffic is nearer, at half of its limit. */
+/* 100 FLOP/s; 50 bytes/s within 200 bytes, 5 beyond; a disk that reads 2 bytes/s and writes 1. */
+static ib_limits round_limits(void)
+{
+    return (ib_limits){.n_thread = 1,
+                       .fma = {{{1, 1, 100}, {1, 1, 100}}},
+                       .bytes = {100, 100, 100, 1000},
+                       .update = {{{1, 1, 50}, {1, 1, 50}}, {{0}}, {{0}}, {{1, 1, 5}, {1, 1, 5}}},
+                       .disk = {.read = {1, 1, 2}, .write = {1, 1, 1}}};
+}
+
+/* 100 FLOP would take 1 s, 10 bytes of memory 2 s: in 4 s the traffic is nearer, at half of its limit. */
 static void the_nearer_bound_is_the_slower_one(ib_test *t)
 {
-    const ib_bound b = ib_bound_of(4, 100, 100, 10, 5, "DRAM");
+    const ib_need work = {.flops = 100, .bytes = 10, .set = 201}, cached = {.flops = 100, .bytes = 10, .set = 200};
+    const ib_need disk = {.flops = 100, .bytes = 10, .set = 201, .read = 6, .written = 1}, none = {0};
+    ib_limits     l = round_limits();
 
+    const ib_bound b = ib_bound_of(&work, 4, &l, IB_SINGLE, 1, 1);
     IB_NEAR(t, b.arithmetic, 0.25, 1e-15);
     IB_NEAR(t, b.traffic, 0.5, 1e-15);
     IB_TEXT(t, b.nearest, "DRAM");
     IB_NEAR(t, b.share, 0.5, 1e-15);
-    IB_TEXT(t, ib_bound_of(4, 100, 30, 10, 5, "DRAM").nearest, "FMA");
-    IB_TEXT(t, ib_bound_of(4, 100, 30, 10, 0, "DRAM").nearest, "FMA"); /* memory was not measured */
-    IB_TEXT(t, ib_bound_of(4, 0, 0, 0, 0, "DRAM").nearest, "");
+    IB_TEXT(t, ib_bound_of(&cached, 4, &l, IB_SINGLE, 1, 1).nearest, "FMA");
+    IB_NEAR(t, ib_bound_of(&work, 4, &l, IB_SINGLE, 1, 2).share, 0.25, 1e-15); /* two nodes need half the time */
+    IB_TEXT(t, ib_bound_of(&disk, 4, &l, IB_SINGLE, 1, 1).nearest, "disk");
+    IB_NEAR(t, ib_bound_of(&disk, 8, &l, IB_SINGLE, 1, 2).share, 0.5, 1e-15); /* 6 / 2 + 1 / 1 s; nodes share it */
+    memset(l.update, 0, sizeof l.update);
+    IB_TEXT(t, ib_bound_of(&work, 4, &l, IB_SINGLE, 1, 1).nearest, "FMA"); /* memory was not measured */
+    IB_TEXT(t, ib_bound_of(&none, 4, &l, IB_SINGLE, 1, 1).nearest, "");
+    IB_TEXT(t, ib_bound_of(&work, 0, &l, IB_SINGLE, 1, 1).nearest, ""); /* a phase that did not take place */
+}
+
+/* By hand: 3 channels of 2 planes with PSFs, 10 of the 12 planes not blank; 100 columns of 256 cells of 16 bytes.
+   Transform of a plane: 100 x 5 x 256 x 8 + 128 x 2.5 x 1024 x 10 = 1,024,000 + 3,276,800 FLOP; 2 x 100 x 16 x (256 + 128)
+   + 4 x 512 x 128 = 1,228,800 + 262,144 bytes. Gridding: 4 x 49 FLOP x 1000 samples x 2; 1200 / 2 rows of a channel of
+   2 x (8 + 4 + 1) + 24 + 4 bytes. */
+static void phases_need_what_the_model_says(ib_test *t)
+{
+    ib_result r = {.nx = 512,
+                   .ny = 128,
+                   .grid_nx = 1024,
+                   .grid_ny = 256,
+                   .columns = 100,
+                   .n_chan = 3,
+                   .n_stokes = 2,
+                   .n_plane = 12,
+                   .n_blank = 2,
+                   .n_corr = 2,
+                   .support = 7,
+                   .precision = IB_DOUBLE,
+                   .counts = {.read = 1200, .gridded = 1000},
+                   .bytes_read = 5000,
+                   .bytes_written = 7000};
+
+    const ib_need fft = ib_phase_need(&r, IB_PHASE_FFT), grid = ib_phase_need(&r, IB_PHASE_GRID);
+    IB_NEAR(t, fft.flops, 10 * 4300800, 1e-6);
+    IB_NEAR(t, fft.bytes, 10 * 1490944, 1e-6);
+    IB_NEAR(t, fft.set, 409600, 0);
+    IB_NEAR(t, grid.flops, 392000, 0);
+    IB_NEAR(t, grid.bytes, 600 * 54, 0);
+    IB_NEAR(t, ib_phase_need(&r, IB_PHASE_WEIGH).bytes, 6000, 0);
+    IB_NEAR(t, ib_phase_need(&r, IB_PHASE_READ).read, 5000, 0);
+    IB_NEAR(t, ib_phase_need(&r, IB_PHASE_WRITE).written, 7000, 0);
+    r.n_plane = 6;
+    r.n_blank = 0;
+    IB_NEAR(t, ib_phase_need(&r, IB_PHASE_GRID).flops, 196000, 0); /* without PSFs */
+    const ib_need none = ib_phase_need(&r, IB_PHASE_BEAM), empty = ib_phase_need(&(ib_result){0}, IB_PHASE_FFT);
+    IB_CHECK(t, none.flops == 0 && none.bytes == 0 && none.written == 0 && empty.flops == 0 && empty.bytes == 0);
+
+    r.phase[IB_PHASE_WRITE].mean_s = 0.5;
+    r.phase[IB_PHASE_CLOSE].mean_s = 0.25;
+    IB_NEAR(t, ib_phase_seconds(&r, IB_PHASE_WRITE), 0.75, 0);
+    IB_NEAR(t, ib_phase_seconds(&r, IB_PHASE_CLOSE), 0.25, 0);
 }
 
 static void limits_are_shared_by_threads(ib_test *t)
@@ -146,7 +207,7 @@ static void planes_and_cubes_are_measured(ib_test *t)
     IB_CHECK(t, ib_measure_fft(o, fft, 2, 2, planes, &err) == IB_OK);
     for (int i = 0; i < 2; i++) {
         IB_CHECK(t, planes[i].grid == 160 && planes[i].full.min > 0 && planes[i].covered.min > 0);
-        IB_NEAR(t, planes[i].flops, 2.5 * 160 * 160 * log2(160.0 * 160), 1);
+        IB_NEAR(t, planes[i].need.flops, (81 * 5 + 128 * 2.5) * 160 * log2(160), 1);
     }
     IB_CHECK(t, ib_measure_pipeline(o, lines, 2, 2, cubes, &err) == IB_OK);
     for (int i = 0; i < 2; i++) {
@@ -154,6 +215,9 @@ static void planes_and_cubes_are_measured(ib_test *t)
         IB_CHECK(t,
                  cubes[i].seconds.min > 0 && cubes[i].phase[IB_PHASE_GRID] > 0 && cubes[i].phase[IB_PHASE_FFT] > 0);
         IB_CHECK(t, cubes[i].phase[IB_PHASE_SORT] > 0); /* every repetition sorts anew */
+        IB_NEAR(t, cubes[i].need[IB_PHASE_GRID].flops, 4 * 49 * 702 * 4 * 2, 0);
+        /* |u| reaches at most 0.3 of 160 cells, and its support 3.5 beyond */
+        IB_CHECK(t, cubes[i].need[IB_PHASE_FFT].set > 0 && cubes[i].need[IB_PHASE_FFT].set <= 52 * 160 * 8);
     }
     IB_CHECK(t, isnan(cubes[0].efficiency.median) && cubes[1].efficiency.median > 0);
     ib_observation_destroy(o);
@@ -171,6 +235,7 @@ static void arithmetic_has_a_limit(ib_test *t)
 }
 
 IB_TEST_MAIN({IB_TEST(a_spread_has_the_middle_value), IB_TEST(the_nearer_bound_is_the_slower_one),
-              IB_TEST(limits_are_shared_by_threads), IB_TEST(lists_are_read_strictly),
-              IB_TEST(a_table_has_three_forms), IB_TEST(every_case_of_a_kernel_is_measured),
-              IB_TEST(planes_and_cubes_are_measured), IB_TEST(arithmetic_has_a_limit)})
+              IB_TEST(phases_need_what_the_model_says), IB_TEST(limits_are_shared_by_threads),
+              IB_TEST(lists_are_read_strictly), IB_TEST(a_table_has_three_forms),
+              IB_TEST(every_case_of_a_kernel_is_measured), IB_TEST(planes_and_cubes_are_measured),
+              IB_TEST(arithmetic_has_a_limit)})

@@ -68,7 +68,7 @@ static void leave(ib_test *t, const ib_error *failure, double measured, char *pa
         exit(1);
     }
     ib_judge(&verdict, &result, failure, ib_build_facts(), 0);
-    IB_CHECK(t, !ib_record_end(record, &result, failure, &verdict, 2.5, path, size, &err));
+    IB_CHECK(t, !ib_record_end(record, &result, NULL, failure, &verdict, 2.5, path, size, &err));
     ib_command_clear(&command);
 }
 
@@ -213,7 +213,7 @@ static void before_its_end_a_record_is_a_part(ib_test *t)
 
     const ib_launch launch = launch_of(&command);
     IB_CHECK(t, !ib_record_begin(&record, FOLDER, &launch, &err));
-    IB_CHECK(t, !ib_record_end(record, &(ib_result){0}, &(ib_error){0}, &verdict, 0, path, sizeof path, &err));
+    IB_CHECK(t, !ib_record_end(record, &(ib_result){0}, NULL, &(ib_error){0}, &verdict, 0, path, sizeof path, &err));
     snprintf(partial, sizeof partial, "%s.part", path);
     IB_CHECK(t, stat(partial, &st) != 0 && stat(path, &st) == 0);
     remove(path);

@@ -114,7 +114,7 @@ static void a_failure_is_invalid_whatever_the_result_says(ib_test *t)
 }
 
 /* What a printing function wrote, to be freed. */
-static char *printed(bool json, const ib_result *r, const ib_error *err)
+static char *printed_with(bool json, const ib_result *r, const ib_bounds *bounds, const ib_error *err)
 {
     char        *text = NULL;
     size_t       size = 0;
@@ -122,9 +122,14 @@ static char *printed(bool json, const ib_result *r, const ib_error *err)
     ib_judgement v;
 
     ib_judge(&v, r, err, &clean, 0);
-    (json ? ib_summary_json : ib_summary_table)(out, r, err, &v, "results/x.jsonl");
+    (json ? ib_summary_json : ib_summary_table)(out, r, bounds, err, &v, "results/x.jsonl");
     fclose(out);
     return text;
+}
+
+static char *printed(bool json, const ib_result *r, const ib_error *err)
+{
+    return printed_with(json, r, NULL, err);
 }
 
 static void the_table_adds_up_samples_and_ends_with_the_verdict(ib_test *t)
@@ -150,6 +155,44 @@ static void the_table_adds_up_samples_and_ends_with_the_verdict(ib_test *t)
     IB_CHECK(t, strstr(text, "the counts do not add up"));
     IB_CHECK(t, strstr(text, "imaging without w distorts"));
     free(text);
+}
+
+/* Known bounds are two columns and a line; unknown ones a line with the remedy, and no columns. */
+static void bounds_are_told_or_their_lack_is(ib_test *t)
+{
+    const ib_error  none = {0};
+    const ib_result r = good_result();
+    ib_bounds       b = {.known = true, .calibrated = "2026-05-01", .n_node = 2, .storage = 0.25};
+
+    for (int p = 0; p < IB_N_PHASES; p++)
+        b.phase[p] = (ib_bound){(double)NAN, (double)NAN, "", (double)NAN};
+    b.phase[IB_PHASE_GRID] = (ib_bound){0.5, 0.25, "FMA", 0.5};
+    char *text = printed_with(false, &r, &b, &none), *json = printed_with(true, &r, &b, &none);
+    IB_CHECK(t, strstr(text, "share   nearest bound\n") && strstr(text, " 1.6 %   FMA x 2\n"));
+    IB_CHECK(t, strstr(text, "limits     calibrated 2026-05-01, of every node alike;"));
+    IB_CHECK(t, strstr(text, "storage    25 % of the wall time"));
+    json_t       *document = json_loads(json, 0, NULL);
+    const json_t *phases = json_object_get(document, "phases"), *grid = json_object_get(phases, "grid");
+    IB_TEXT(t, json_string_value(json_object_get(grid, "nearest")), "FMA");
+    IB_NEAR(t, json_number_value(json_object_get(grid, "times_bound")), 2, 0);
+    IB_NEAR(t, json_number_value(json_object_get(grid, "share")), 0.016, 1e-15);
+    IB_CHECK(t, json_is_null(json_object_get(json_object_get(phases, "sort"), "nearest")));
+    IB_TEXT(t, json_string_value(json_object_get(json_object_get(document, "limits"), "calibrated")), "2026-05-01");
+    json_decref(document);
+    free(text);
+    free(json);
+
+    b = (ib_bounds){.missing = "of this machine not known; measure them"};
+    text = printed_with(false, &r, &b, &none);
+    json = printed_with(true, &r, &b, &none);
+    document = json_loads(json, 0, NULL);
+    grid = json_object_get(json_object_get(document, "phases"), "grid");
+    IB_CHECK(t, strstr(text, "limits     of this machine not known; measure them\n") && !strstr(text, "nearest"));
+    IB_CHECK(t, json_is_null(json_object_get(document, "limits")) && !json_object_get(grid, "nearest"));
+    IB_CHECK(t, json_object_get(grid, "share"));
+    json_decref(document);
+    free(text);
+    free(json);
 }
 
 /* Nothing timed, nothing gridded: no division by zero reaches the reader as a number. */
@@ -230,6 +273,7 @@ static void oversubscription_counts_processors_per_node(ib_test *t)
 IB_TEST_MAIN({IB_TEST(a_good_launch_is_valid_and_says_what_was_not_measured),
               IB_TEST(every_condition_lowers_the_verdict_and_is_named),
               IB_TEST(a_failure_is_invalid_whatever_the_result_says),
-              IB_TEST(the_table_adds_up_samples_and_ends_with_the_verdict), IB_TEST(an_empty_result_prints),
-              IB_TEST(the_document_has_the_promised_fields), IB_TEST(a_failed_launch_is_one_line_or_one_document),
+              IB_TEST(the_table_adds_up_samples_and_ends_with_the_verdict), IB_TEST(bounds_are_told_or_their_lack_is),
+              IB_TEST(an_empty_result_prints), IB_TEST(the_document_has_the_promised_fields),
+              IB_TEST(a_failed_launch_is_one_line_or_one_document),
               IB_TEST(oversubscription_counts_processors_per_node)})
