@@ -24,5 +24,19 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/src/gridder/kernel/tile.c)
   endif()
 endif()
 
-# Loops over every pixel of every plane, which -O2 leaves scalar.
-set_source_files_properties(src/model/image.c PROPERTIES COMPILE_OPTIONS -O3)
+# Loops over every pixel of every plane. Nothing is fused: all instruction sets give the same bits.
+set(ib_pixel_objects "")
+function(ib_pixels isa flags)
+  set(target ib_pixels_${isa})
+  add_library(${target} OBJECT src/model/pixels.c)
+  target_link_libraries(${target} PRIVATE ib_flags MPI::MPI_C PkgConfig::XXHASH)
+  target_compile_definitions(${target} PRIVATE IB_ISA=${isa})
+  target_compile_options(${target} PRIVATE -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math ${flags})
+  set(ib_pixel_objects ${ib_pixel_objects} $<TARGET_OBJECTS:${target}> PARENT_SCOPE)
+endfunction()
+
+ib_pixels(base "")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  ib_pixels(v3 "-march=x86-64-v3")
+  ib_pixels(v4 "-march=x86-64-v4;-mprefer-vector-width=512")
+endif()

@@ -59,7 +59,7 @@ add_custom_target(docs # docs/options.md is committed: the table of options is i
 
 # ---- the library: every floor that ib_run stands on, in one archive ---------------------------------------------
 add_library(ib_static STATIC $<TARGET_OBJECTS:ib_base> $<TARGET_OBJECTS:ib_model> $<TARGET_OBJECTS:ib_gridder>
-            $<TARGET_OBJECTS:ib_io> $<TARGET_OBJECTS:ib_run> ${ib_kernel_objects})
+            $<TARGET_OBJECTS:ib_io> $<TARGET_OBJECTS:ib_run> ${ib_kernel_objects} ${ib_pixel_objects})
 set_target_properties(ib_static PROPERTIES OUTPUT_NAME imgbench LINKER_LANGUAGE CXX)
 
 set(IB_PC_LIBS ${HDF5_HL} ${CASA_TABLES} ${CASA_CASA} ${MPI_C_LIBRARIES} ${OpenMP_C_FLAGS} -lstdc++ -lm)

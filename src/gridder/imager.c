@@ -14,10 +14,10 @@ enum { READ_PIECE = 16 }; /* channels that one thread reads at a time */
 
 /* What one thread needs to finish planes. */
 typedef struct bench {
-    float     *image, *mip[IB_MAX_MIPS];
-    int64_t   *histogram;
-    ib_timers  timers;
-    ib_verdict verdict;
+    float      *image;
+    ib_summary *summary;
+    ib_timers   timers;
+    ib_verdict  verdict;
 } bench;
 
 /* A sorted block: valid for one bin of one window's block of rows. */
@@ -127,15 +127,8 @@ static ib_status make_benches(ib_imager *im, ib_error *err)
         if (rc)
             return rc;
         b->image = ib_alloc(g->nx * g->ny, sizeof *b->image, "image plane", err);
-        b->histogram = ib_alloc(im->cube->n_bin, sizeof *b->histogram, "histogram", err);
-        if (!b->image || !b->histogram)
+        if (!b->image || ib_summary_create(&b->summary, im->cube, 1, err))
             return err->status;
-        for (size_t k = 0; k < im->cube->n_mip; k++) {
-            b->mip[k] =
-                ib_alloc(ib_mip_size(g->nx, k + 1) * ib_mip_size(g->ny, k + 1), sizeof(float), "mipmaps", err);
-            if (!b->mip[k])
-                return err->status;
-        }
     }
     return IB_OK;
 }
@@ -218,9 +211,7 @@ void ib_imager_destroy(ib_imager *im)
             ib_scratch_destroy(im->scratch[t]);
         if (im->bench) {
             ib_free(im->bench[t].image);
-            ib_free(im->bench[t].histogram);
-            for (int k = 0; k < IB_MAX_MIPS; k++)
-                ib_free(im->bench[t].mip[k]);
+            ib_summary_destroy(im->bench[t].summary);
         }
     }
     for (size_t i = 0; i < im->n_sorted; i++)
@@ -544,7 +535,7 @@ static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_ou
             else
                 ib_transform_plane(im->transform, lane->grid[product == IB_PSF ? plan->n_stokes + p : p],
                                    lane->columns, tally->weight, ib_scratch_row(scratch), b->image);
-            ib_plane_summarise(&plane, im->cube, b->histogram, b->mip);
+            ib_plane_summarise(&plane, b->summary);
             ib_status rc = empty ? IB_OK : check_numbers(im, product, &plane, err);
             if (rc)
                 return rc;

@@ -374,13 +374,9 @@ static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, in
     const size_t       real = cfg->precision == IB_DOUBLE ? sizeof(double) : sizeof(float);
     const size_t       pixels = g->nx * g->ny, grids = (size_t)plan->n_grid * ib_grid_bytes(g, cfg->precision);
     const size_t       density = plan->needs_density ? (size_t)plan->n_stokes * pixels * sizeof(double) : 0;
-    size_t             mips = 0;
-
-    for (size_t k = 1; k <= ib_mip_levels(g->nx, g->ny); k++)
-        mips += ib_mip_size(g->nx, k) * ib_mip_size(g->ny, k);
-    const size_t thread = (pixels + mips) * sizeof(float) + ib_histogram_bins(g->nx, g->ny) * sizeof(int64_t) +
-                          2 * g->grid_nx * real + IB_SCRATCH_BYTES + (size_t)plan->n_grid * IB_BATCH * 2 * real +
-                          IB_BATCH * 72;
+    const size_t       thread = pixels * sizeof(float) +
+                          ib_summary_bytes(g->nx, g->ny, ib_histogram_bins(g->nx, g->ny), 1) + 2 * g->grid_nx * real +
+                          IB_SCRATCH_BYTES + (size_t)plan->n_grid * IB_BATCH * 2 * real + IB_BATCH * 72;
     const size_t row = sizeof(double[3]) + sizeof(int32_t[2]) + IB_MAX_CORR * sizeof(float) + 1;
 
     plan->base_bytes = base_bytes;

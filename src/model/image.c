@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "model/image.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "model/pixels.h"
 
 #include <math.h>
-#include <xxhash.h>
+#include <string.h>
 
 enum {
     SMALLEST_MIP = 128, /* pixels: no further level when both sides have no more */
-    LANES = 8,          /* partial sums side by side: the compiler may not reorder additions, so we do */
-    BATCH = 256         /* pixels whose bins are computed before any is counted */
+    BAND_LEVELS = 6     /* mipmap levels whose blocks lie within a band */
 };
 
 size_t ib_mip_size(size_t n, size_t level)
@@ -31,85 +33,103 @@ size_t ib_histogram_bins(size_t nx, size_t ny)
     return n > 2 ? n : 2;
 }
 
-struct lanes {
-    double   sum[LANES], sum_sq[LANES];
-    float    min[LANES], max[LANES];
-    uint32_t n_nan[LANES];
+extern const ib_pixel_loops ib_pixel_loops_base, ib_pixel_loops_v3, ib_pixel_loops_v4;
+
+const ib_pixel_loops *ib_pixel_loops_find(void)
+{
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
+        return &ib_pixel_loops_v4;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return &ib_pixel_loops_v3;
+#endif
+    return &ib_pixel_loops_base;
+}
+
+struct ib_summary {
+    const ib_cube        *cube;
+    const ib_pixel_loops *loops;
+    int                   n_slot;
+    ib_plane_stats       *band;             /* [bands] */
+    float                *mip[IB_MAX_MIPS]; /* not yet mended until they are settled */
+    uint32_t (*counter)[IB_COUNTERS];       /* [n_slot][n_bin], zero between planes */
+    int64_t *histogram;                     /* [n_bin] */
+    double   bins_per_unit;                 /* 0: all pixels are in the first bin */
+    void    *hash;
 };
 
-/* NaN fails every comparison: it never becomes an extreme. */
-static inline void add_pixel(struct lanes *part, size_t lane, float pixel)
+size_t ib_summary_bands(size_t ny)
 {
-    const double value = isnan(pixel) ? 0 : (double)pixel;
-
-    part->sum[lane] += value;
-    part->sum_sq[lane] += value * value;
-    part->min[lane] = pixel < part->min[lane] ? pixel : part->min[lane];
-    part->max[lane] = pixel > part->max[lane] ? pixel : part->max[lane];
-    part->n_nan[lane] += isnan(pixel) != 0;
+    return (ny + IB_BAND_ROWS - 1) / IB_BAND_ROWS;
 }
 
-static void add_row(ib_plane_stats *stats, const float *row, size_t nx)
+size_t ib_summary_bytes(size_t nx, size_t ny, size_t n_bin, int n_thread)
 {
-    struct lanes part = {0};
-    const size_t even = nx - nx % LANES;
+    size_t mips = 0;
 
-    for (size_t lane = 0; lane < LANES; lane++) {
-        part.min[lane] = INFINITY;
-        part.max[lane] = -INFINITY;
-    }
-    for (size_t i = 0; i < even; i += LANES)
-        for (size_t lane = 0; lane < LANES; lane++)
-            add_pixel(&part, lane, row[i + lane]);
-    for (size_t i = even; i < nx; i++)
-        add_pixel(&part, i - even, row[i]);
-
-    for (size_t lane = 0; lane < LANES; lane++) {
-        stats->sum += part.sum[lane];
-        stats->sum_sq += part.sum_sq[lane];
-        stats->min = fmin(stats->min, (double)part.min[lane]);
-        stats->max = fmax(stats->max, (double)part.max[lane]);
-        stats->n_nan += part.n_nan[lane];
-    }
+    for (size_t k = 1; k <= ib_mip_levels(nx, ny); k++)
+        mips += ib_mip_size(nx, k) * ib_mip_size(ny, k);
+    return sizeof(ib_summary) + ib_summary_bands(ny) * sizeof(ib_plane_stats) + mips * sizeof(float) +
+           n_bin * (sizeof(int64_t) + (size_t)n_thread * sizeof(uint32_t[IB_COUNTERS]));
 }
 
-/* A bin is [min + k width, min + (k + 1) width), the last one closed. Blank pixels are put into the first bin, which
-   keeps the loop free of branches, and taken out by the caller. */
-static void count_row(int64_t *histogram, size_t n_bin, double min, double bins_per_unit, const float *row, size_t nx)
+ib_status ib_summary_create(ib_summary **out, const ib_cube *cube, int n_thread, ib_error *err)
 {
-    const double last = (double)n_bin - 1;
+    ib_summary *s = ib_alloc_zero(1, sizeof *s, "summary", err);
+    if (!s)
+        return err->status;
 
-    for (size_t first = 0; first < nx; first += BATCH) {
-        const size_t n = nx - first < BATCH ? nx - first : BATCH;
-        int32_t      bin[BATCH];
+    s->cube = cube;
+    s->n_slot = n_thread;
+    s->band = ib_alloc(ib_summary_bands(cube->ny), sizeof *s->band, "statistics", err);
+    s->counter = ib_alloc_zero((size_t)n_thread * cube->n_bin, sizeof *s->counter, "histogram", err);
+    s->histogram = ib_alloc(cube->n_bin, sizeof *s->histogram, "histogram", err);
+    s->loops = ib_pixel_loops_find();
+    s->hash = ib_alloc(1, s->loops->hash_bytes, "checksum", err);
+    bool ok = s->band && s->counter && s->histogram && s->hash;
+    for (size_t k = 0; ok && k < cube->n_mip; k++)
+        ok = (s->mip[k] = ib_alloc(ib_mip_size(cube->nx, k + 1) * ib_mip_size(cube->ny, k + 1), sizeof(float),
+                                   "mipmaps", err)) != NULL;
+    if (!ok) {
+        ib_summary_destroy(s);
+        return err->status;
+    }
+    s->loops->hash_begin(s->hash);
+    *out = s;
+    return IB_OK;
+}
 
-        for (size_t i = 0; i < n; i++) {
-            const double at = ((double)row[first + i] - min) * bins_per_unit;
-            bin[i] = isnan(at) ? 0 : (int32_t)(at < last ? at : last);
+void ib_summary_destroy(ib_summary *s)
+{
+    if (!s)
+        return;
+    ib_free(s->hash);
+    ib_free(s->band);
+    ib_free(s->counter);
+    ib_free(s->histogram);
+    for (int k = 0; k < IB_MAX_MIPS; k++)
+        ib_free(s->mip[k]);
+    ib_free(s);
+}
+
+/* ---- statistics of a band -------------------------------------------------------------------------------------- */
+
+/* What the loops do, leaving out pixels that are blank. */
+static void add_some(ib_plane_stats *stats, const float *pixel, size_t n)
+{
+    *stats = (ib_plane_stats){.min = INFINITY, .max = -INFINITY};
+    for (size_t i = 0; i < n; i++) {
+        const double y = (double)pixel[i];
+        if (isnan(y)) {
+            stats->n_nan++;
+            continue;
         }
-        for (size_t i = 0; i < n; i++)
-            histogram[bin[i]]++;
+        stats->sum += y;
+        stats->sum_sq += y * y;
+        stats->min = fmin(stats->min, y);
+        stats->max = fmax(stats->max, y);
     }
-}
-
-static void count(const ib_plane *plane, const ib_cube *cube, int64_t *histogram)
-{
-    const ib_plane_stats *stats = &plane->stats;
-    const size_t          n_pixel = cube->nx * cube->ny;
-    const double          range = stats->max - stats->min;
-
-    for (size_t k = 0; k < cube->n_bin; k++)
-        histogram[k] = 0;
-    if (stats->n_nan == n_pixel)
-        return;
-    if (!(range > 0 && isfinite(range))) { /* one value: one bin */
-        histogram[0] = (int64_t)(n_pixel - stats->n_nan);
-        return;
-    }
-    for (size_t j = 0; j < cube->ny; j++)
-        count_row(histogram, cube->n_bin, stats->min, (double)cube->n_bin / range, plane->pixel + j * cube->nx,
-                  cube->nx);
-    histogram[0] -= (int64_t)stats->n_nan;
 }
 
 static inline float or_zero(float pixel)
@@ -117,22 +137,48 @@ static inline float or_zero(float pixel)
     return isnan(pixel) ? 0 : pixel;
 }
 
-/* Sums over 2 x 2 of a level's sums: after k halvings, sums over blocks of 2^k x 2^k pixels. */
-static void halve(float *into, const float *from, size_t nx, size_t ny)
+/* The same of mipmaps. */
+static void halve_some(float *into, const float *from, size_t nx, size_t ny)
 {
-    for (size_t j = 0; j < ny; j += 2, into += (nx + 1) / 2) {
-        const float *a = from + j * nx, *b = a + nx;
+    for (size_t j = 0; j < ny; j += 2)
+        for (size_t i = 0; i < nx; i += 2) {
+            float sum = 0;
+            for (size_t y = j; y < ny && y < j + 2; y++)
+                for (size_t x = i; x < nx && x < i + 2; x++)
+                    sum += or_zero(from[y * nx + x]);
+            *into++ = sum / 4;
+        }
+}
 
-        if (j + 1 < ny)
-            for (size_t i = 0; i < nx / 2; i++)
-                into[i] = (or_zero(a[2 * i]) + or_zero(a[2 * i + 1])) + (or_zero(b[2 * i]) + or_zero(b[2 * i + 1]));
+void ib_summary_look(ib_summary *s, const float *pixel, size_t band)
+{
+    const size_t    nx = s->cube->nx, first = band * IB_BAND_ROWS;
+    const size_t    rows = s->cube->ny - first < IB_BAND_ROWS ? s->cube->ny - first : IB_BAND_ROWS;
+    const float    *from = pixel + first * nx;
+    ib_plane_stats *stats = &s->band[band];
+
+    s->loops->add(stats, from, rows * nx);
+    if (isnan(stats->sum))
+        add_some(stats, from, rows * nx);
+    for (size_t k = 0; k < s->cube->n_mip && k < BAND_LEVELS; k++) {
+        float *into = s->mip[k] + (first >> (k + 1)) * ib_mip_size(nx, k + 1);
+        if (k == 0 && stats->n_nan)
+            halve_some(into, from, nx, rows);
         else
-            for (size_t i = 0; i < nx / 2; i++)
-                into[i] = or_zero(a[2 * i]) + or_zero(a[2 * i + 1]);
-        if (nx % 2)
-            into[nx / 2] = or_zero(a[nx - 1]) + (j + 1 < ny ? or_zero(b[nx - 1]) : 0);
+            s->loops->halve(into, from, ib_mip_size(nx, k), ib_mip_size(rows, k));
+        from = into;
     }
 }
+
+void ib_summary_hash(ib_summary *s, const float *pixel, size_t band)
+{
+    const size_t nx = s->cube->nx, first = band * IB_BAND_ROWS;
+    const size_t rows = s->cube->ny - first < IB_BAND_ROWS ? s->cube->ny - first : IB_BAND_ROWS;
+
+    s->loops->hash_add(s->hash, pixel + first * nx, rows * nx);
+}
+
+/* ---- the whole plane --------------------------------------------------------------------------------------------- */
 
 /* Pixels of a block that are not blank. */
 static size_t seen(const ib_plane *plane, const ib_cube *cube, size_t x, size_t y, size_t width, size_t height)
@@ -147,44 +193,89 @@ static size_t seen(const ib_plane *plane, const ib_cube *cube, size_t x, size_t 
     return n;
 }
 
-/* From sums over blocks to means of what is there; a block of blanks is blank. */
-static void divide(float *mip, size_t level, const ib_plane *plane, const ib_cube *cube)
+/* Sums over blocks were divided by the pixels of a whole block (a power of two: exactly). Those that reach over an edge or
+   have blanks become means of what is there; a block of blanks is blank. */
+static void mend(float *mip, size_t level, const ib_plane *plane, const ib_cube *cube)
 {
-    const size_t side = (size_t)1 << level;
+    const size_t side = (size_t)1 << level, n_x = ib_mip_size(cube->nx, level);
 
-    for (size_t y = 0; y < cube->ny; y += side)
-        for (size_t x = 0; x < cube->nx; x += side) {
-            const size_t width = cube->nx - x < side ? cube->nx - x : side;
-            const size_t height = cube->ny - y < side ? cube->ny - y : side;
-            const size_t n = seen(plane, cube, x, y, width, height);
+    for (size_t y = 0; y < cube->ny; y += side, mip += n_x) {
+        const size_t height = cube->ny - y < side ? cube->ny - y : side;
+        const bool   whole = height == side && plane->stats.n_nan == 0;
 
-            *mip = n ? *mip / (float)n : NAN;
-            mip++;
+        for (size_t i = whole ? cube->nx / side : 0; i < n_x; i++) {
+            const size_t x = i * side, n = seen(plane, cube, x, y, cube->nx - x < side ? cube->nx - x : side, height);
+            mip[i] = n ? mip[i] * (float)(side * side) / (float)n : NAN;
         }
+    }
 }
 
-void ib_plane_summarise(ib_plane *plane, const ib_cube *cube, int64_t *histogram, float *const *mip)
+void ib_summary_settle(ib_summary *s, ib_plane *plane)
 {
+    const ib_cube  *cube = s->cube;
     ib_plane_stats *stats = &plane->stats;
-    const size_t    nx = cube->nx, ny = cube->ny;
 
     *stats = (ib_plane_stats){.min = INFINITY, .max = -INFINITY};
-    for (size_t j = 0; j < ny; j++)
-        add_row(stats, plane->pixel + j * nx, nx);
-    if (stats->n_nan == nx * ny)
-        stats->min = stats->max = NAN;
-
-    const XXH128_hash_t hash = XXH3_128bits(plane->pixel, nx * ny * sizeof *plane->pixel);
-    stats->hash[0] = hash.low64;
-    stats->hash[1] = hash.high64;
-
-    count(plane, cube, histogram);
-    plane->histogram = histogram;
-
-    for (size_t k = 0; k < cube->n_mip; k++) {
-        halve(mip[k], k ? mip[k - 1] : plane->pixel, ib_mip_size(nx, k), ib_mip_size(ny, k));
-        plane->mip[k] = mip[k];
+    for (size_t b = 0; b < ib_summary_bands(cube->ny); b++) {
+        stats->sum += s->band[b].sum;
+        stats->sum_sq += s->band[b].sum_sq;
+        stats->min = fmin(stats->min, s->band[b].min);
+        stats->max = fmax(stats->max, s->band[b].max);
+        stats->n_nan += s->band[b].n_nan;
     }
-    for (size_t k = 0; k < cube->n_mip; k++)
-        divide(mip[k], k + 1, plane, cube);
+    if (stats->n_nan == cube->nx * cube->ny)
+        stats->min = stats->max = NAN;
+    const double range = stats->max - stats->min;
+    s->bins_per_unit = range > 0 && isfinite(range) ? (double)cube->n_bin / range : 0;
+
+    s->loops->hash_end(s->hash, stats->hash);
+    s->loops->hash_begin(s->hash);
+
+    for (size_t k = BAND_LEVELS; k < cube->n_mip; k++)
+        s->loops->halve(s->mip[k], s->mip[k - 1], ib_mip_size(cube->nx, k), ib_mip_size(cube->ny, k));
+    for (size_t k = 0; k < cube->n_mip; k++) {
+        mend(s->mip[k], k + 1, plane, cube);
+        plane->mip[k] = s->mip[k];
+    }
+}
+
+void ib_summary_count(ib_summary *s, const ib_plane *plane, size_t band, int slot)
+{
+    const size_t nx = s->cube->nx, first = band * IB_BAND_ROWS;
+    const size_t rows = s->cube->ny - first < IB_BAND_ROWS ? s->cube->ny - first : IB_BAND_ROWS;
+
+    if (s->bins_per_unit > 0) /* else one value: one bin */
+        s->loops->count(s->counter + (size_t)slot * s->cube->n_bin, plane->pixel + first * nx, rows * nx,
+                        plane->stats.min, s->bins_per_unit, (double)s->cube->n_bin - 1);
+}
+
+void ib_summary_close(ib_summary *s, ib_plane *plane)
+{
+    const size_t n_bin = s->cube->n_bin, n_pixel = s->cube->nx * s->cube->ny;
+
+    for (size_t k = 0; k < n_bin; k++)
+        s->histogram[k] = 0;
+    if (s->bins_per_unit > 0) {
+        for (size_t i = 0; i < (size_t)s->n_slot * n_bin; i++)
+            for (int c = 0; c < IB_COUNTERS; c++)
+                s->histogram[i % n_bin] += s->counter[i][c];
+        memset(s->counter, 0, (size_t)s->n_slot * n_bin * sizeof *s->counter);
+    } else
+        s->histogram[0] = (int64_t)n_pixel;
+    s->histogram[0] -= (int64_t)plane->stats.n_nan;
+    plane->histogram = s->histogram;
+}
+
+void ib_plane_summarise(ib_plane *plane, ib_summary *s)
+{
+    const size_t n = ib_summary_bands(s->cube->ny);
+
+    for (size_t b = 0; b < n; b++) {
+        ib_summary_look(s, plane->pixel, b);
+        ib_summary_hash(s, plane->pixel, b);
+    }
+    ib_summary_settle(s, plane);
+    for (size_t b = 0; b < n; b++)
+        ib_summary_count(s, plane, b, 0);
+    ib_summary_close(s, plane);
 }

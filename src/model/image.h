@@ -60,8 +60,42 @@ typedef struct ib_plane {
     ib_counts      counts;
 } ib_plane;
 
-/** Fill stats, histogram and mipmaps of a plane from its pixels. The caller owns the buffers: histogram [n_bin],
- *  mip[k] of ib_mip_size(nx, k + 1) x ib_mip_size(ny, k + 1). Thread-safe, allocates nothing. */
-void ib_plane_summarise(ib_plane *plane, const ib_cube *cube, int64_t *histogram, float *const *mip);
+/**
+ * Statistics, checksum, histogram and mipmaps of planes, one after the other, in buffers that are made once.
+ *
+ * A plane is taken by bands of IB_BAND_ROWS rows, so that a band is still in cache when it has just been made and threads
+ * can share a plane. What comes out does not depend on who took which band, nor when.
+ */
+typedef struct ib_summary ib_summary;
+
+enum { IB_BAND_ROWS = 64 };
+
+/** @param cube     borrowed; @param n_thread  that may count bands of a plane side by side */
+ib_status ib_summary_create(ib_summary **out, const ib_cube *cube, int n_thread, ib_error *err);
+void      ib_summary_destroy(ib_summary *summary);
+
+/** Bytes that it holds, for planes of nx x ny with n_bin bins. */
+size_t ib_summary_bytes(size_t nx, size_t ny, size_t n_bin, int n_thread);
+
+/** Bands of a plane of ny rows. */
+size_t ib_summary_bands(size_t ny);
+
+/** 1. Look at a band: each once, in any order, by any thread. @param pixel  [ny][nx] of the whole plane */
+void ib_summary_look(ib_summary *summary, const float *pixel, size_t band);
+
+/** 1. Add a band to the checksum: each once, in order. */
+void ib_summary_hash(ib_summary *summary, const float *pixel, size_t band);
+
+/** 2. After all bands: plane->stats and mipmaps, views of the summary. One thread. */
+void ib_summary_settle(ib_summary *summary, ib_plane *plane);
+
+/** 3. Count a band's pixels into bins: as 1; threads that do so side by side have different slots, 0 .. n_thread - 1. */
+void ib_summary_count(ib_summary *summary, const ib_plane *plane, size_t band, int slot);
+
+/** 4. After all bands: plane->histogram. The summary is ready for the next plane; the views hold until then. */
+void ib_summary_close(ib_summary *summary, ib_plane *plane);
+
+/** All of it, from plane->pixel. */
+void ib_plane_summarise(ib_plane *plane, ib_summary *summary);
 
 #endif

@@ -10,11 +10,10 @@
 enum { NX = 301, NY = 270, N = NX * NY };
 
 struct fixture {
-    ib_cube  cube;
-    ib_plane plane;
-    float    pixel[N];
-    int64_t  histogram[NX];
-    float   *mip[IB_MAX_MIPS];
+    ib_cube     cube;
+    ib_plane    plane;
+    float       pixel[N];
+    ib_summary *summary;
 };
 
 /* Seeded pixels in (-0.5, 0.5) + offset. */
@@ -32,19 +31,19 @@ static void make(struct fixture *f, double offset)
     f->cube.n_bin = ib_histogram_bins(NX, NY);
     f->cube.n_mip = ib_mip_levels(NX, NY);
     f->plane.pixel = f->pixel;
-    for (size_t k = 0; k < f->cube.n_mip; k++)
-        f->mip[k] = malloc(ib_mip_size(NX, k + 1) * ib_mip_size(NY, k + 1) * sizeof(float));
+    ib_error err;
+    if (ib_summary_create(&f->summary, &f->cube, 2, &err))
+        exit(1);
 }
 
 static void summarise(struct fixture *f)
 {
-    ib_plane_summarise(&f->plane, &f->cube, f->histogram, f->mip);
+    ib_plane_summarise(&f->plane, f->summary);
 }
 
 static void clear(struct fixture *f)
 {
-    for (size_t k = 0; k < f->cube.n_mip; k++)
-        free(f->mip[k]);
+    ib_summary_destroy(f->summary);
 }
 
 /* Mean of what is not blank in a block, and of the absolute values; the number of pixels there. */
@@ -170,8 +169,8 @@ static void the_histogram_counts_every_pixel_once_in_its_bin(ib_test *t)
             want[bin < f->cube.n_bin ? bin : f->cube.n_bin - 1]++;
         }
     for (size_t k = 0; k < f->cube.n_bin; k++) {
-        IB_CHECK(t, f->histogram[k] == want[k]);
-        total += f->histogram[k];
+        IB_CHECK(t, f->plane.histogram[k] == want[k]);
+        total += f->plane.histogram[k];
     }
     IB_CHECK(t, total == N - 2);
     clear(f);
@@ -186,17 +185,76 @@ static void planes_of_one_value_and_of_none(ib_test *t)
     for (size_t i = 0; i < N; i++)
         f->pixel[i] = 2;
     summarise(f);
-    IB_CHECK(t, f->plane.stats.min == 2 && f->plane.stats.max == 2 && f->histogram[0] == N);
+    IB_CHECK(t, f->plane.stats.min == 2 && f->plane.stats.max == 2 && f->plane.histogram[0] == N);
     for (size_t i = 0; i < N; i++)
         f->pixel[i] = NAN;
     summarise(f);
     IB_CHECK(t, isnan(f->plane.stats.min) && isnan(f->plane.stats.max));
-    IB_CHECK(t, f->plane.stats.sum == 0 && f->plane.stats.n_nan == N && f->histogram[0] == 0);
+    IB_CHECK(t, f->plane.stats.sum == 0 && f->plane.stats.n_nan == N && f->plane.histogram[0] == 0);
     IB_CHECK(t, isnan(f->plane.mip[0][0]) && isnan(f->plane.mip[1][5]));
     clear(f);
     free(f);
 }
 
+/* Threads take bands in any order and count into slots of their own: sums are added band by band in the end. */
+static void bands_in_any_order_give_the_same_bits(ib_test *t)
+{
+    struct fixture *f = malloc(sizeof *f);
+    const size_t    n_band = ib_summary_bands(NY);
+    int64_t         histogram[NX];
+
+    make(f, 0.1);
+    f->pixel[200 * NX + 3] = NAN;
+    summarise(f);
+    const ib_plane_stats want = f->plane.stats;
+    const float          mip = f->plane.mip[1][NX / 4 + 1];
+    memcpy(histogram, f->plane.histogram, f->cube.n_bin * sizeof *histogram);
+
+    for (size_t b = n_band; b-- > 0;)
+        ib_summary_look(f->summary, f->pixel, b);
+    for (size_t b = 0; b < n_band; b++)
+        ib_summary_hash(f->summary, f->pixel, b);
+    ib_summary_settle(f->summary, &f->plane);
+    for (size_t b = n_band; b-- > 0;)
+        ib_summary_count(f->summary, &f->plane, b, b % 2);
+    ib_summary_close(f->summary, &f->plane);
+    IB_CHECK(t, n_band > 2);
+    IB_CHECK(t, !memcmp(&f->plane.stats, &want, sizeof want));
+    IB_CHECK(t, f->plane.mip[1][NX / 4 + 1] == mip);
+    IB_CHECK(t, !memcmp(f->plane.histogram, histogram, f->cube.n_bin * sizeof *histogram));
+    clear(f);
+    free(f);
+}
+
+/* Blocks of the deepest levels are wider than a band: they are made of the whole plane's. */
+static void deep_mipmaps_reach_over_bands(ib_test *t)
+{
+    enum { WIDTH = 16500, HEIGHT = 150 };
+    ib_cube     cube = {.nx = WIDTH, .ny = HEIGHT, .n_bin = 2, .n_mip = ib_mip_levels(WIDTH, HEIGHT)};
+    float      *pixel = malloc(WIDTH * HEIGHT * sizeof *pixel);
+    ib_plane    plane = {.pixel = pixel};
+    ib_summary *summary = NULL;
+    ib_error    err;
+
+    for (size_t i = 0; i < WIDTH * HEIGHT; i++)
+        pixel[i] = (float)(i % 1021);
+    IB_CHECK(t, cube.n_mip == 8 && ib_summary_create(&summary, &cube, 1, &err) == IB_OK);
+    ib_plane_summarise(&plane, summary);
+    for (size_t k = 6; k < 8; k++)
+        for (size_t i = 0; i < ib_mip_size(WIDTH, k + 1); i++) {
+            const size_t side = (size_t)1 << (k + 1);
+            double       sum = 0, n = 0;
+            for (size_t y = 0; y < side && y < HEIGHT; y++)
+                for (size_t x = i * side; x < (i + 1) * side && x < WIDTH; x++, n++)
+                    sum += (double)pixel[y * WIDTH + x];
+            /* as check_mips */
+            IB_NEAR(t, (double)plane.mip[k][i], sum / n, (2 * (double)(k + 1) + 1) * 0.5 * FLT_EPSILON * sum / n);
+        }
+    ib_summary_destroy(summary);
+    free(pixel);
+}
+
 IB_TEST_MAIN({IB_TEST(levels_halve_until_128_pixels), IB_TEST(statistics_are_those_of_the_pixels_that_are_there),
               IB_TEST(mipmaps_are_block_means_of_full_resolution_pixels),
-              IB_TEST(the_histogram_counts_every_pixel_once_in_its_bin), IB_TEST(planes_of_one_value_and_of_none)})
+              IB_TEST(the_histogram_counts_every_pixel_once_in_its_bin), IB_TEST(planes_of_one_value_and_of_none),
+              IB_TEST(bands_in_any_order_give_the_same_bits), IB_TEST(deep_mipmaps_reach_over_bands)})

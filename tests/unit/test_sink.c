@@ -82,11 +82,10 @@ static void *write_half(void *argument)
     struct job    *job = argument;
     const ib_cube *cube = job->cube;
     const size_t   n = cube->nx * cube->ny;
-    float         *pixel = malloc(n * sizeof *pixel), *mip[IB_MAX_MIPS] = {0};
-    int64_t       *histogram = malloc(cube->n_bin * sizeof *histogram);
+    float         *pixel = malloc(n * sizeof *pixel);
+    ib_summary    *summary = NULL;
 
-    for (size_t k = 0; k < cube->n_mip; k++)
-        mip[k] = malloc(n * sizeof *pixel);
+    job->rc = ib_summary_create(&summary, cube, 1, &job->err);
     for (size_t p = N_PLANE; job->rc == IB_OK && p-- > 0;) {
         ib_plane plane = {
             .chan = p % N_CHAN,
@@ -100,12 +99,10 @@ static void *write_half(void *argument)
             continue;
         for (size_t i = 0; i < n; i++)
             pixel[i] = value(p, i);
-        ib_plane_summarise(&plane, cube, histogram, mip);
+        ib_plane_summarise(&plane, summary);
         job->rc = job->ops->write(job->sink, &plane, &job->err);
     }
-    for (size_t k = 0; k < cube->n_mip; k++)
-        free(mip[k]);
-    free(histogram);
+    ib_summary_destroy(summary);
     free(pixel);
     return NULL;
 }

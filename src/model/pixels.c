@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Compiled once per instruction set (IB_ISA). */
+#define XXH_INLINE_ALL
+#include "model/pixels.h"
+
+#include <math.h>
+#include <xxhash.h>
+
+enum {
+    LANES = 128,
+    PIECE = 1024 /* pixels whose bins are computed before any is counted: they stay in the first-level cache */
+};
+
+/* Every LANES-th pixel goes into the same sum. */
+static void add(ib_plane_stats *stats, const float *pixel, size_t n)
+{
+    double sum[LANES] = {0}, sum_sq[LANES] = {0};
+    float  low[LANES], high[LANES];
+
+    for (size_t l = 0; l < LANES; l++) {
+        low[l] = INFINITY;
+        high[l] = -INFINITY;
+    }
+    for (size_t m; n; pixel += m, n -= m) {
+        m = n < LANES ? n : LANES;
+        for (size_t l = 0; l < m; l++) {
+            const double x = (double)pixel[l];
+            sum[l] += x;
+            sum_sq[l] += x * x;
+            low[l] = pixel[l] < low[l] ? pixel[l] : low[l];
+            high[l] = pixel[l] > high[l] ? pixel[l] : high[l];
+        }
+    }
+    *stats = (ib_plane_stats){.min = INFINITY, .max = -INFINITY};
+    for (size_t l = 0; l < LANES; l++) {
+        stats->sum += sum[l];
+        stats->sum_sq += sum_sq[l];
+        stats->min = fmin(stats->min, (double)low[l]);
+        stats->max = fmax(stats->max, (double)high[l]);
+    }
+}
+
+static void halve(float *into, const float *from, size_t nx, size_t ny)
+{
+    for (size_t j = 0; j < ny; j += 2, into += (nx + 1) / 2) {
+        const float *a = from + j * nx, *b = a + nx;
+
+        if (j + 1 < ny)
+            for (size_t i = 0; i < nx / 2; i++)
+                into[i] = ((a[2 * i] + b[2 * i]) + (a[2 * i + 1] + b[2 * i + 1])) / 4;
+        else
+            for (size_t i = 0; i < nx / 2; i++)
+                into[i] = (a[2 * i] + a[2 * i + 1]) / 4;
+        if (nx % 2)
+            into[nx / 2] = (a[nx - 1] + (j + 1 < ny ? b[nx - 1] : 0)) / 4;
+    }
+}
+
+static void count(uint32_t (*bin)[IB_COUNTERS], const float *pixel, size_t n, double min, double bins_per_unit,
+                  double last)
+{
+    int32_t k[PIECE + IB_COUNTERS];
+
+    for (size_t m; n; pixel += m, n -= m) {
+        m = n < PIECE ? n : PIECE;
+        for (size_t i = 0; i < m; i++) {
+            const double at = ((double)pixel[i] - min) * bins_per_unit, top = at < last ? at : last;
+            k[i] = (int32_t)(isnan(at) ? 0 : top);
+        }
+        size_t i = 0;
+        for (; i + IB_COUNTERS <= m; i += IB_COUNTERS)
+            for (int c = 0; c < IB_COUNTERS; c++)
+                bin[k[i + (size_t)c]][c]++;
+        for (; i < m; i++)
+            bin[k[i]][0]++;
+    }
+}
+
+static void hash_begin(void *state)
+{
+    XXH3_128bits_reset(state);
+}
+
+static void hash_add(void *state, const float *pixel, size_t n)
+{
+    XXH3_128bits_update(state, pixel, n * sizeof *pixel);
+}
+
+static void hash_end(const void *state, uint64_t hash[2])
+{
+    const XXH128_hash_t both = XXH3_128bits_digest(state);
+    hash[0] = both.low64;
+    hash[1] = both.high64;
+}
+
+#define NAME_(isa) ib_pixel_loops_##isa
+#define NAME(isa)  NAME_(isa)
+extern const ib_pixel_loops NAME(IB_ISA);
+const ib_pixel_loops        NAME(IB_ISA) = {add, halve, count, sizeof(XXH3_state_t), hash_begin, hash_add, hash_end};
