@@ -2,31 +2,40 @@
 #include "gridder/direct.h"
 
 /* Samples are worked on in blocks: phasors exp(-2 pi i u l) of each l, weighted phasors of each m, then all products.
-   Everything is vectors of two doubles, which any processor has, so that the sums do not depend on the machine. */
-enum { LANES = 2, VECTORS = 32, BLOCK = LANES * VECTORS };
+   Everything is vectors of eight doubles, which a compiler makes of what a processor has, and nothing is fused, so that the
+   sums do not depend on the machine. */
+enum { LANES = 8, VECTORS = 16, BLOCK = LANES * VECTORS };
 
-typedef double pair __attribute__((vector_size(LANES * sizeof(double))));
+typedef double vec __attribute__((vector_size(LANES * sizeof(double))));
 
 typedef struct phasors {
-    pair re[VECTORS], im[VECTORS];
+    vec re[VECTORS], im[VECTORS];
 } phasors;
+
+/* The loops once per instruction set; the loader chooses. */
+#if defined __x86_64__ && defined __GNUC__ && !defined __clang__
+#define PER_ISA __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define PER_ISA
+#endif
+#define INLINE static inline __attribute__((always_inline))
 
 /* exp(-2 pi i turns): reduced to half a turn either way, Taylor series of a quarter of the angle (below pi/4, where
    they are exact to 5e-17), doubled twice; d is 1 - cos, which keeps its digits where the angle is small. */
-static inline void phasor(pair turns, pair *re, pair *im)
+INLINE void phasor(const vec *coordinate, double cosine, vec *re, vec *im)
 {
     const double to_integer = 0x1.8p52; /* adding it leaves no room for a fraction */
-    const pair   whole = (turns + to_integer) - to_integer;
-    const pair   a = (turns - whole) * 1.57079632679489661923, q = a * a;
+    const vec    turns = *coordinate * cosine, whole = (turns + to_integer) - to_integer;
+    const vec    a = (turns - whole) * 1.57079632679489661923, q = a * a;
 
     /* clang-format off */
-    pair s = a * (1 + q * (-1.0 / 6 + q * (1.0 / 120 + q * (-1.0 / 5040 + q * (1.0 / 362880
+    vec s = a * (1 + q * (-1.0 / 6 + q * (1.0 / 120 + q * (-1.0 / 5040 + q * (1.0 / 362880
              + q * (-1.0 / 39916800 + q * (1.0 / 6227020800 + q * (-1.0 / 1307674368000))))))));
-    pair d = q * (0.5 + q * (-1.0 / 24 + q * (1.0 / 720 + q * (-1.0 / 40320 + q * (1.0 / 3628800
+    vec d = q * (0.5 + q * (-1.0 / 24 + q * (1.0 / 720 + q * (-1.0 / 40320 + q * (1.0 / 3628800
              + q * (-1.0 / 479001600 + q * (1.0 / 87178291200 + q * (-1.0 / 20922789888000))))))));
     /* clang-format on */
     for (int doubling = 0; doubling < 2; doubling++) {
-        const pair c = 1 - d;
+        const vec c = 1 - d;
 
         d = 2 * s * s;
         s = 2 * s * c;
@@ -35,33 +44,32 @@ static inline void phasor(pair turns, pair *re, pair *im)
     *im = -s;
 }
 
-/* Sum over the block of Re(a b), in pairs of vectors to keep the additions independent. */
-static double product(const phasors *a, const phasors *b)
+/* Sum over the block of Re(a b), in two vectors to keep the additions independent. */
+INLINE double product(const phasors *a, const phasors *b)
 {
-    pair sum[2] = {{0, 0}, {0, 0}};
+    vec plus = {0}, minus = {0};
 
-    for (int k = 0; k < VECTORS; k += 2)
-        for (int h = 0; h < 2; h++) {
-            sum[h] += a->re[k + h] * b->re[k + h];
-            sum[h] -= a->im[k + h] * b->im[k + h];
-        }
-    sum[0] += sum[1];
-    return sum[0][0] + sum[0][1];
+    for (int k = 0; k < VECTORS; k++) {
+        plus += a->re[k] * b->re[k];
+        minus += a->im[k] * b->im[k];
+    }
+    plus -= minus;
+    return ((plus[0] + plus[4]) + (plus[2] + plus[6])) + ((plus[1] + plus[5]) + (plus[3] + plus[7]));
 }
 
-static void add_block(ib_direct *direct, const pair u[VECTORS], const pair v[VECTORS], const phasors *value)
+PER_ISA static void add_block(ib_direct *direct, const vec u[VECTORS], const vec v[VECTORS], const phasors *value)
 {
     phasors east[IB_DIRECT_MAX], north;
 
     for (size_t i = 0; i < direct->n_l; i++)
         for (int k = 0; k < VECTORS; k++)
-            phasor(u[k] * direct->l[i], &east[i].re[k], &east[i].im[k]);
+            phasor(&u[k], direct->l[i], &east[i].re[k], &east[i].im[k]);
 
     for (size_t j = 0; j < direct->n_m; j++) {
         for (int k = 0; k < VECTORS; k++) {
-            pair re, im;
+            vec re, im;
 
-            phasor(v[k] * direct->m[j], &re, &im);
+            phasor(&v[k], direct->m[j], &re, &im);
             north.re[k] = value->re[k] * re - value->im[k] * im;
             north.im[k] = value->re[k] * im + value->im[k] * re;
         }
@@ -74,7 +82,7 @@ void ib_direct_add(ib_direct *direct, size_t n, const double (*uv)[2], const dou
 {
     for (size_t first = 0; first < n; first += BLOCK) {
         const size_t n_here = n - first < BLOCK ? n - first : BLOCK;
-        pair         u[VECTORS] = {{0}}, v[VECTORS] = {{0}}; /* beyond the last sample: values of 0 */
+        vec          u[VECTORS] = {{0}}, v[VECTORS] = {{0}}; /* beyond the last sample: values of 0 */
         phasors      x = {{{0}}, {{0}}};
         double       sum = 0.0, square = 0.0;
 

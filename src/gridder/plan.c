@@ -436,8 +436,9 @@ static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis
     return IB_OK;
 }
 
-/* Planes that are compared with the direct sum, and pixels of each: so few that the check stays a few per cent of the
-   work. An mfs image is one plane of all samples, so it gets fewer pixels the more samples there are. */
+/* Planes that are compared with the direct sum, and pixels of each: so few that the check stays a small part of the work. A
+   sample of a plane that is compared takes, for 8 x 8, 4 x 4, 2 x 2 pixels, as long as 3, 1.5, 0.8 samples to be gridded
+   (support 7, AVX-512), so it is the share of these samples that counts. An mfs image is one plane of all of them. */
 static void choose_check(ib_plan *plan, const ib_config *cfg, const ib_vis_info *info)
 {
     double samples = 0;
@@ -447,8 +448,8 @@ static void choose_check(ib_plan *plan, const ib_config *cfg, const ib_vis_info 
     plan->n_check = cfg->check ? 1 + plan->n_chan / 256 : 0;
     if (plan->n_check > 16)
         plan->n_check = 16;
-    const double each = samples / (double)plan->n_chan;
-    plan->n_pixel = each <= 2e6 ? 8 : each <= 2e7 ? 4 : 2;
+    const double share = (double)plan->n_check / (double)plan->n_chan / plan->n_stokes;
+    plan->n_pixel = share <= 1.0 / 64 || share * samples <= 1e5 ? 8 : share <= 1.0 / 32 ? 4 : 2;
 }
 
 ib_status ib_plan_make(ib_plan *plan, const ib_config *cfg, const ib_vis_info *info, const ib_extent *extent,
