@@ -8,6 +8,7 @@
 #include "bench/arguments.h"
 #include "bench/calibrate.h"
 #include "bench/facts.h"
+#include "bench/overhead.h"
 #include "bench/table.h"
 #include "gridder/measure.h"
 
@@ -22,9 +23,9 @@ const ib_help_option ib_bench_options[] = {
     {"precisions",  "LIST", "",          "single, double; default: both for kernel and fft, single for pipeline"},
     {"isas",        "LIST", "",          "instruction sets; default: all of this machine for kernel, the best for pipeline"},
     {"threads",     "LIST", "",          "threads side by side, each with planes of its own; default: 1 and all processors"},
-    {"workloads",   "LIST", "",          "A, A10, B; default: A for kernel, all for pipeline"},
+    {"workloads",   "LIST", "",          "A, A10, B; default: A for kernel and overhead, all for pipeline"},
     {"rows",        "N",    "0",         "rows of a workload instead of its own"},
-    {"scale",       "F",    "1",         "of a pipeline's channels: 0.25 takes a quarter"},
+    {"scale",       "F",    "1",         "of channels: 0.25 takes a quarter"},
     {"sizes",       "LIST", "128,256,512,1000,2048,4096,8192", "pixels along an image of fft"},
     {"repetitions", "N",    "7",         "counted ones, after one that is not; cases take turns"},
     {"quick",       "",     "",          "3 repetitions, a quarter of the channels, sizes up to 2048"},
@@ -386,8 +387,11 @@ static ib_status measure_workload(request *r, const char *workload, measured *m,
         for (size_t p = 0; p < r->n_precision; p++)
             for (size_t i = 0; i < r->n_isa; i++)
                 for (size_t t = 0; t < r->n_threads && m->n < MAX_CASES; t++)
-                    m->cases[m->n++] =
-                        (ib_pipeline_case){r->isa[i], r->precision[p], (int)r->support[s], (int)r->n_thread[t], 1.2};
+                    m->cases[m->n++] = (ib_pipeline_case){.isa = r->isa[i],
+                                                          .precision = r->precision[p],
+                                                          .support = (int)r->support[s],
+                                                          .n_thread = (int)r->n_thread[t],
+                                                          .padding = 1.2};
     rc = ib_measure_pipeline(observation, m->cases, m->n, r->n_repeat, m->times, err);
     ib_observation_destroy(observation);
     return rc;
@@ -461,9 +465,157 @@ done:
     return rc;
 }
 
+/* ---- overhead -------------------------------------------------------------------------------------------- */
+
+static ib_status bench_chunks(request *r, ib_error *err)
+{
+    static const ib_heading heading[] = {
+        {"ranks", "ranks"},
+        {"chunks", "chunks"},
+        {"seconds_few", "as many as ranks, s"},
+        {"seconds_many", "one per channel, s"},
+        {"ms_per_chunk_more", "dealing, ms/chunk"},
+        {"ms_per_chunk", "everything, ms/chunk"},
+    };
+    const double   scaled = 5000 * r->scale;
+    const size_t   n_chan = scaled < 100 ? 100 : (size_t)scaled;
+    ib_chunk_times times[2];
+    ib_status      rc = IB_OK;
+
+    ib_progress_start("launches", 2, 0);
+    for (int n_rank = 1; n_rank <= 2 && !rc; n_rank++) {
+        rc = ib_measure_chunks(&times[n_rank - 1], n_rank, n_chan, r->n_repeat, err);
+        ib_progress_update((uint64_t)n_rank, NULL);
+        if (rc == IB_EUNSUPPORTED && n_rank > 1) { /* no mpirun, or one that refuses */
+            ib_warn("bench overhead: %s; no row of 2 ranks", err->text);
+            times[1].n_chunk = 0;
+            rc = IB_OK;
+        }
+    }
+    ib_progress_end();
+    if (rc)
+        return rc;
+    ib_report_section(
+        r->report, "What a chunk costs",
+        "Launches of the whole program on one thread per rank: images of 32 x 32 pixels and 3 rows per channel, in as many "
+        "chunks as ranks,\nand in one per channel. Dealing: what the second took more than the first, per chunk. "
+        "Everything: all of the second, per chunk: open,\nplan, simulate, grid, transform, write, sync; an upper bound of "
+        "whatever a chunk may cost beside its samples and pixels.");
+    ib_report_table(r->report, "chunks", heading, sizeof heading / sizeof *heading);
+    for (size_t i = 0; i < 2; i++)
+        if (times[i].n_chunk)
+            ib_report_row(r->report, (const ib_cell[]){
+                                         ib_cell_count(i + 1),
+                                         ib_cell_count(times[i].n_chunk),
+                                         ib_cell_spread(times[i].few),
+                                         ib_cell_spread(times[i].many),
+                                         ib_cell_spread(ib_spread_scale(times[i].more, 1e3)),
+                                         ib_cell_spread(ib_spread_scale(times[i].each, 1e3)),
+                                     });
+    ib_report_table_end(r->report);
+    return IB_OK;
+}
+
+enum { SPANS_OF_A_PLANE = 8 }; /* booked at most: weigh, grid, sum of its channel; transform, beam, check, write */
+
+static void report_keeping(request *r, const ib_pipeline_case *c, const ib_pipeline_times *x, const ib_keeping *k)
+{
+    const double percent = 100 / x->seconds.median, planes = (double)x->n_plane / c->n_thread;
+    const double check = percent * x->phase[IB_PHASE_CHECK], checksum = percent * planes * k->checksum.median;
+    const double timers = percent * planes * SPANS_OF_A_PLANE * k->timer.median;
+
+    ib_report_row(r->report, (const ib_cell[]){
+                                 ib_cell_text(c->mfs ? "mfs" : "cube"),
+                                 ib_cell_count((size_t)c->n_thread),
+                                 ib_cell_spread(x->seconds),
+                                 ib_cell_real(check),
+                                 ib_cell_real(checksum),
+                                 ib_cell_real(timers),
+                                 ib_cell_real(percent * k->record.median),
+                                 ib_cell_real(check + checksum + timers + percent * k->record.median),
+                                 ib_cell_spread(ib_spread_scale(x->check_cost, 100)),
+                             });
+}
+
+/* A workload as a cube and as one image, checked and not, on all numbers of threads; room for 4 each. */
+static size_t keeping_cases(const request *r, ib_pipeline_case *cases)
+{
+    size_t n = 0;
+
+    for (int mfs = 0; mfs < 2; mfs++)
+        for (size_t t = 0; t < r->n_threads; t++)
+            for (int check = 0; check < 2; check++)
+                cases[n++] = (ib_pipeline_case){.isa = r->isa[0],
+                                                .precision = r->precision[0],
+                                                .support = (int)r->support[0],
+                                                .n_thread = (int)r->n_thread[t],
+                                                .padding = 1.2,
+                                                .mfs = mfs,
+                                                .check = check};
+    return n;
+}
+
+static ib_status bench_keeping(request *r, const ib_workload *load, ib_error *err)
+{
+    static const ib_heading heading[] = {
+        {"mode", "mode"},
+        {"threads", "threads"},
+        {"seconds", "s"},
+        {"percent_check", "check, %"},
+        {"percent_checksums", "checksums, %"},
+        {"percent_timers", "timers, %"},
+        {"percent_record", "record, %"},
+        {"percent", "together, %"},
+        {"percent_more_checked", "checked against not, %"},
+    };
+    ib_pipeline_case  cases[4 * MAX_LIST];
+    ib_pipeline_times times[4 * MAX_LIST];
+    const double      n_chan = (double)load->n_chan * r->scale;
+    const size_t      n = keeping_cases(r, cases);
+    ib_observation   *observation = NULL;
+    ib_keeping        k;
+    char              text[1000], name[40];
+
+    ib_status rc = ib_measure_keeping(&k, load->side, r->n_repeat, err);
+    if (!rc)
+        rc = observe(r, load->name, n_chan < 4 ? 4 : (size_t)n_chan, &observation, err);
+    if (!rc)
+        rc = ib_measure_pipeline(observation, cases, n, r->n_repeat, times, err);
+    ib_observation_destroy(observation);
+    if (rc)
+        return rc;
+    snprintf(
+        text, sizeof text,
+        "Workload %s in memory, as `imgbench bench pipeline` takes it: a launch also reads and writes, and its shares are "
+        "smaller. Check: pixels of\nsome planes against the direct Fourier sum, as that phase is booked; beside it, in "
+        "turns, the time with checks over the time without.\nChecksums: of every plane, %.3g (%.3g..%.3g) ms each. "
+        "Timers: at most %d spans per plane, %.3g (%.3g..%.3g) ns each.\nRecord: one per launch, however long it is, "
+        "synced, %.3g (%.3g..%.3g) ms.",
+        load->name, 1e3 * k.checksum.median, 1e3 * k.checksum.min, 1e3 * k.checksum.max, SPANS_OF_A_PLANE,
+        1e9 * k.timer.median, 1e9 * k.timer.min, 1e9 * k.timer.max, 1e3 * k.record.median, 1e3 * k.record.min,
+        1e3 * k.record.max);
+    snprintf(name, sizeof name, "keeping_%s", load->name);
+    ib_report_section(r->report, "What measuring and checking cost", text);
+    ib_report_table(r->report, name, heading, sizeof heading / sizeof *heading);
+    for (size_t i = 0; i < n; i++)
+        if (cases[i].check)
+            report_keeping(r, &cases[i], &times[i], &k);
+    ib_report_table_end(r->report);
+    return IB_OK;
+}
+
+static ib_status bench_overhead(request *r, ib_error *err)
+{
+    ib_status rc = bench_chunks(r, err);
+
+    for (size_t w = 0; w < r->n_workload && !rc; w++)
+        rc = bench_keeping(r, ib_workload_find(r->workload[w]), err);
+    return rc;
+}
+
 static const char preamble[] =
     "Written by `make bench`, which is `imgbench calibrate --quick` and `imgbench bench all --format md`; every table is one "
-    "of\n`imgbench bench kernel|fft|pipeline`, and `imgbench help bench` lists the matrices that they take. The work is the same "
+    "of\n`imgbench bench kernel|fft|pipeline|overhead`, and `imgbench help bench` lists the matrices that they take. The work is the same "
     "on\nevery machine and in every run: made-up observations from a fixed seed.\n\n"
     "How to read: a time or rate is the median of its repetitions with the least and the most behind it, never a single one.\n"
     "The cases of a table take turns within each repetition, so that a disturbance meets all of them: **ratios are what\n"
@@ -514,6 +666,7 @@ ib_status ib_bench(int argc, char *const *argv, FILE *out, ib_error *err)
         {"kernel", "7,17,31,51", "single,double", "all", "A", bench_kernel},
         {"fft", "7", "single,double", "auto", "A", bench_fft},
         {"pipeline", "7", "single", "auto", "A,A10,B", bench_pipeline},
+        {"overhead", "7", "single", "auto", "A", bench_overhead},
     };
     enum { N_PARTS = sizeof parts / sizeof *parts };
     const char *value[IB_MAX_ARGUMENTS], *name;
@@ -534,7 +687,8 @@ ib_status ib_bench(int argc, char *const *argv, FILE *out, ib_error *err)
             rc = choose(&r, &parts[i], err);
         }
     if (!rc && !known)
-        rc = ib_fail(err, IB_EUSAGE, "bench takes kernel, fft, pipeline or all, not %s", name ? name : "nothing");
+        rc = ib_fail(err, IB_EUSAGE, "bench takes kernel, fft, pipeline, overhead or all, not %s",
+                     name ? name : "nothing");
     if (!rc)
         rc = ib_limits_find(given(&r, "record"), &r.limits, origin, err);
     if (!rc)

@@ -852,6 +852,8 @@ static ib_status prepare_line(line *l, ib_error *err)
     char                  origin[80];
 
     l->cfg = configure(o, l->how.isa, l->how.precision, l->how.support, l->how.padding, o->workload.side);
+    l->cfg.mode = l->how.mfs ? IB_MFS : IB_CUBE;
+    l->cfg.check = l->how.check;
     ib_status rc = ib_plan_make(&l->plan, &l->cfg, &o->info, &o->extent, 1, l->how.n_thread, 0, err);
     if (!rc)
         rc = ib_transform_wisdom(g, l->how.precision, &l->wisdom, origin, err);
@@ -879,9 +881,20 @@ static void finish_line(line *l)
     ib_plan_clear(&l->plan, &l->observation->info);
 }
 
-/* Seconds of one cube without the copy that stands for reading. A new engine every time: it would remember the order
+/* The image of all channels, from its shares, as run.c finishes it. */
+static ib_status finish_shares(line *l, ib_imager *imager, ib_error *err)
+{
+    for (size_t k = 1; k < l->plan.n_unit; k++)
+        for (int p = 0; p < l->plan.n_stokes; p++) {
+            l->outcome[0].tally[p].weight += l->outcome[k].tally[p].weight;
+            l->outcome[0].tally[p].counts.gridded += l->outcome[k].tally[p].counts.gridded;
+        }
+    return ib_imager_finish(imager, l->outcome, err);
+}
+
+/* Seconds of all planes without the copy that stands for reading. A new engine every time: it would remember the order
    of the rows. */
-static ib_status image_cube(line *l, double *seconds, double phase[IB_N_PHASES], ib_error *err)
+static ib_status image_line(line *l, double *seconds, double phase[IB_N_PHASES], ib_error *err)
 {
     const ib_observation *o = l->observation;
     ib_imager            *imager = NULL;
@@ -891,7 +904,9 @@ static ib_status image_cube(line *l, double *seconds, double phase[IB_N_PHASES],
     if (rc)
         return rc;
     const double start = ib_now();
-    rc = ib_imager_cube(imager, (ib_range){0, l->plan.n_unit}, l->outcome, err);
+    rc = (l->how.mfs ? ib_imager_mfs : ib_imager_cube)(imager, (ib_range){0, l->plan.n_unit}, l->outcome, err);
+    if (!rc && l->how.mfs)
+        rc = finish_shares(l, imager, err);
     *seconds = ib_now() - start;
     ib_imager_times(imager, &timers);
     *seconds -= timers.s[IB_PHASE_READ];
@@ -913,27 +928,50 @@ static void summarise_line(const line *l, const double *value, const double (*ph
             nearest = r;
     memcpy(out->phase, phase[nearest * stride], sizeof out->phase);
     out->n_sample = l->observation->n_row * w->n_chan * w->n_corr;
-    out->n_plane = w->n_chan * w->n_corr;
+    out->n_plane = l->plan.n_chan * w->n_corr;
     work.n_corr = w->n_corr;
     work.counts.read = work.counts.gridded = out->n_sample;
     for (int p = 0; p < IB_N_PHASES; p++)
         out->need[p] = ib_phase_need(&work, (ib_phase)p);
 }
 
-/* Repetition by repetition: seconds with one thread over threads x seconds. */
-static ib_spread efficiency(const ib_pipeline_case *cases, size_t n, size_t i, const double *value, size_t n_repeat)
+/* The case that differs from another one in threads and check alone, and has these; n: there is none. */
+static size_t sibling(const ib_pipeline_case *cases, size_t n, size_t i, int n_thread, bool check)
+{
+    const ib_pipeline_case *c = &cases[i];
+    size_t                  b = 0;
+
+    while (b < n && !(cases[b].n_thread == n_thread && cases[b].check == check && cases[b].mfs == c->mfs &&
+                      !strcmp(cases[b].isa, c->isa) && cases[b].precision == c->precision &&
+                      cases[b].support == c->support && cases[b].padding == c->padding))
+        b++;
+    return b;
+}
+
+/* Repetition by repetition: seconds of case b over those of case i. */
+static ib_spread ratio(const double *value, size_t n, size_t b, size_t i, size_t n_repeat)
 {
     double list[IB_MAX_REPEAT];
 
-    for (size_t b = 0; b < n; b++)
-        if (cases[b].n_thread == 1 && cases[i].n_thread > 1 && !strcmp(cases[b].isa, cases[i].isa) &&
-            cases[b].precision == cases[i].precision && cases[b].support == cases[i].support &&
-            cases[b].padding == cases[i].padding) {
-            for (size_t r = 0; r < n_repeat; r++)
-                list[r] = value[r * n + b] / (cases[i].n_thread * value[r * n + i]);
-            return ib_spread_of(list, n_repeat);
-        }
-    return ib_spread_of(list, 0);
+    for (size_t r = 0; r < n_repeat; r++)
+        list[r] = value[r * n + b] / value[r * n + i];
+    return ib_spread_of(list, n_repeat);
+}
+
+/* What a case took against one thread, and against itself unchecked. */
+static void compare_lines(const ib_pipeline_case *cases, size_t n, size_t i, const double *value, size_t n_repeat,
+                          ib_pipeline_times *out)
+{
+    const size_t alone = sibling(cases, n, i, 1, cases[i].check);
+    const size_t unchecked = sibling(cases, n, i, cases[i].n_thread, false);
+
+    out->efficiency = out->check_cost = ib_spread_of(NULL, 0);
+    if (cases[i].n_thread > 1 && alone < n)
+        out->efficiency = ib_spread_scale(ratio(value, n, alone, i, n_repeat), 1.0 / cases[i].n_thread);
+    if (cases[i].check && unchecked < n) {
+        const ib_spread x = ratio(value, n, i, unchecked, n_repeat);
+        out->check_cost = (ib_spread){x.min - 1, x.median - 1, x.max - 1};
+    }
 }
 
 ib_status ib_measure_pipeline(const ib_observation *observation, const ib_pipeline_case *cases, size_t n,
@@ -964,12 +1002,12 @@ ib_status ib_measure_pipeline(const ib_observation *observation, const ib_pipeli
     for (size_t r = 0; r <= n_repeat; r++) /* as above */
         for (size_t i = 0; i < n; i++) {
             const size_t at = (r ? r - 1 : 0) * n + i;
-            if ((rc = image_cube(&lines[i], &value[at], phase[at], err)))
+            if ((rc = image_line(&lines[i], &value[at], phase[at], err)))
                 goto done;
         }
     for (size_t i = 0; i < n; i++) {
         summarise_line(&lines[i], value + i, (const double(*)[IB_N_PHASES])phase + i, n, n_repeat, &times[i]);
-        times[i].efficiency = efficiency(cases, n, i, value, n_repeat);
+        compare_lines(cases, n, i, value, n_repeat, &times[i]);
     }
 done:
     for (size_t i = 0; lines && i < n; i++)

@@ -75,16 +75,19 @@ typedef struct ib_pipeline_case {
     const char *isa;
     int         precision, support, n_thread;
     double      padding;
+    bool        mfs;   /* one image of all channels, as one rank makes it; else a cube */
+    bool        check; /* pixels of some planes against the direct sum */
 } ib_pipeline_case;
 
-/** A cube of dirty planes, from samples in memory to planes that nobody keeps: engine, statistics and mipmaps, without
+/** Dirty planes, from samples in memory to planes that nobody keeps: engine, statistics and mipmaps, without
  *  plans, files and the copy that a read would be. */
 typedef struct ib_pipeline_times {
     ib_spread seconds;
     double    phase[IB_N_PHASES]; /* s of the repetition nearest to the median; mean over threads */
     ib_spread efficiency;         /* of n threads against the same case with one, repetition by repetition; or NaN */
+    ib_spread check_cost;         /* time over that of the same case without check, less 1; or NaN */
     size_t    n_sample, n_plane;
-    ib_need   need[IB_N_PHASES]; /* of the whole cube */
+    ib_need   need[IB_N_PHASES]; /* of all planes */
 } ib_pipeline_times;
 
 ib_status ib_measure_pipeline(const ib_observation *observation, const ib_pipeline_case *cases, size_t n,

@@ -199,9 +199,12 @@ static void planes_and_cubes_are_measured(ib_test *t)
 {
     ib_observation        *o = small(t);
     const ib_fft_case      fft[] = {{128, IB_SINGLE, 1}, {128, IB_DOUBLE, 2}};
-    const ib_pipeline_case lines[] = {{"auto", IB_SINGLE, 7, 1, 1.2}, {"auto", IB_SINGLE, 7, 2, 1.2}};
+    const ib_pipeline_case lines[] = {{"auto", IB_SINGLE, 7, 1, 1.2, false, false},
+                                      {"auto", IB_SINGLE, 7, 2, 1.2, false, false},
+                                      {"auto", IB_SINGLE, 7, 2, 1.2, false, true},
+                                      {"auto", IB_SINGLE, 7, 2, 1.2, true, true}};
     ib_fft_times           planes[2];
-    ib_pipeline_times      cubes[2];
+    ib_pipeline_times      cubes[4];
     ib_error               err;
 
     IB_CHECK(t, ib_measure_fft(o, fft, 2, 2, planes, &err) == IB_OK);
@@ -209,9 +212,11 @@ static void planes_and_cubes_are_measured(ib_test *t)
         IB_CHECK(t, planes[i].grid == 160 && planes[i].full.min > 0 && planes[i].covered.min > 0);
         IB_NEAR(t, planes[i].need.flops, (81 * 5 + 128 * 2.5) * 160 * log2(160), 1);
     }
-    IB_CHECK(t, ib_measure_pipeline(o, lines, 2, 2, cubes, &err) == IB_OK);
-    for (int i = 0; i < 2; i++) {
-        IB_CHECK(t, cubes[i].n_sample == 702 * 4 * 2 && cubes[i].n_plane == 8);
+    IB_CHECK(t, ib_measure_pipeline(o, lines, 4, 2, cubes, &err) == IB_OK);
+    for (int i = 0; i < 4; i++) {
+        IB_CHECK(t, cubes[i].n_sample == 702 * 4 * 2 && cubes[i].n_plane == (lines[i].mfs ? 2 : 8));
+        IB_CHECK(t, lines[i].check == (cubes[i].phase[IB_PHASE_CHECK] > 0));
+        IB_CHECK(t, isnan(cubes[i].check_cost.median) == (i != 2)); /* the last one was not run unchecked */
         IB_CHECK(t,
                  cubes[i].seconds.min > 0 && cubes[i].phase[IB_PHASE_GRID] > 0 && cubes[i].phase[IB_PHASE_FFT] > 0);
         IB_CHECK(t, cubes[i].phase[IB_PHASE_SORT] > 0); /* every repetition sorts anew */

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench/overhead.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/trace.h"
+#include "bench/json.h"
+#include "bench/record.h"
+#include "model/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MAX_REPEAT = 64, SPANS = 10000 };
+
+extern char **environ;
+
+static ib_status make_folder(char *path, size_t size, ib_error *err)
+{
+    const char *parent = getenv("TMPDIR");
+
+    snprintf(path, size, "%s/imgbench-bench-XXXXXX", parent && *parent ? parent : "/tmp");
+    return mkdtemp(path) ? IB_OK : ib_fail(err, IB_EIO, "make folder %s: %s; set TMPDIR", path, strerror(errno));
+}
+
+/* ---- launches -------------------------------------------------------------------------------------------- */
+
+/* Start a program, wait for it; both of its streams go to files. @return its status as waitpid tells it, -1: none. */
+static int run_program(char *const *argv, FILE *out, FILE *complaint)
+{
+    posix_spawn_file_actions_t actions;
+    pid_t                      child;
+    int                        status = -1;
+
+    if (posix_spawn_file_actions_init(&actions))
+        return -1;
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_adddup2(&actions, fileno(out), STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, fileno(complaint), STDERR_FILENO);
+    errno = posix_spawnp(&child, argv[0], &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (errno)
+        return -1;
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR)
+            return -1;
+    return status;
+}
+
+/* The first line that says something. */
+static void first_words(FILE *complaint, char *line, int size)
+{
+    rewind(complaint);
+    *line = 0;
+    while (fgets(line, size, complaint) && strspn(line, " -\t\n") == strlen(line))
+        ;
+    line[strcspn(line, "\n")] = 0;
+}
+
+/* One launch in `n_chunk` chunks; its wall time as its summary tells it. */
+static ib_status launch(int n_rank, size_t n_chan, size_t n_chunk, const char *output, double *wall_s, ib_error *err)
+{
+    char       input[100], ranks[12], chunks[24], program[1024], words[200] = "";
+    FILE      *out = tmpfile(), *complaint = tmpfile();
+    json_t    *summary = NULL;
+    ib_status  rc = IB_OK;
+    const long n = readlink("/proc/self/exe", program, sizeof program - 1);
+
+    if (!out || !complaint || n < 0) {
+        rc = ib_fail(err, IB_EIO, "start this program again: %s", strerror(errno));
+        goto done;
+    }
+    program[n] = 0;
+    snprintf(input, sizeof input, "sim:point,channels=%zu,times=1,baselines=3,imsize=32,cell=1arcsec", n_chan);
+    snprintf(ranks, sizeof ranks, "%d", n_rank);
+    snprintf(chunks, sizeof chunks, "%zu", n_chunk);
+    char *const argv[] = {"mpirun",
+                          "-n",
+                          ranks,
+                          program,
+                          input,
+                          "--chunks",
+                          chunks,
+                          "--threads",
+                          "1",
+                          "--output",
+                          (char *)(uintptr_t)output,
+                          "--overwrite",
+                          "--quiet",
+                          "--check=no",
+                          "--psf=no",
+                          "--stokes=corr",
+                          "--record=",
+                          "--format=json",
+                          NULL};
+    const int   status = run_program(argv + (n_rank > 1 ? 0 : 3), out, complaint);
+
+    rewind(out);
+    summary = json_loadf(out, JSON_DISABLE_EOF_CHECK, NULL);
+    *wall_s = json_number_value(json_object_get(summary, "wall_s"));
+    if (status || !(*wall_s > 0)) {
+        if (status == -1)
+            snprintf(words, sizeof words, "%s", strerror(errno));
+        else
+            first_words(complaint, words, sizeof words);
+        rc = ib_fail(err, IB_EUNSUPPORTED, "%s on %d %s: %s", n_rank > 1 ? "mpirun imgbench" : "imgbench", n_rank,
+                     n_rank > 1 ? "ranks" : "rank", *words ? words : "it told no result");
+    }
+done:
+    json_decref(summary);
+    if (out)
+        fclose(out);
+    if (complaint)
+        fclose(complaint);
+    return rc;
+}
+
+ib_status ib_measure_chunks(ib_chunk_times *out, int n_rank, size_t n_chan, size_t n_repeat, ib_error *err)
+{
+    char         folder[900], output[1000];
+    double       few[MAX_REPEAT], many[MAX_REPEAT], each[MAX_REPEAT], more[MAX_REPEAT], warm;
+    const double per_chunk = 1 / (double)n_chan;
+
+    if (n_repeat < 1 || n_repeat > MAX_REPEAT)
+        return ib_fail(err, IB_EUSAGE, "%zu repetitions: between 1 and %d are taken", n_repeat, MAX_REPEAT);
+    ib_status rc = make_folder(folder, sizeof folder, err);
+    if (rc)
+        return rc;
+    snprintf(output, sizeof output, "%s/cube.hdf5", folder);
+    rc = launch(n_rank, n_chan, n_chan, output, &warm, err); /* plans of transforms are made once */
+    for (size_t r = 0; r < n_repeat && !rc; r++) {
+        rc = launch(n_rank, n_chan, (size_t)n_rank, output, &few[r], err);
+        if (!rc)
+            rc = launch(n_rank, n_chan, n_chan, output, &many[r], err);
+        each[r] = many[r] * per_chunk;
+        more[r] = (many[r] - few[r]) * per_chunk;
+    }
+    unlink(output);
+    rmdir(folder);
+    if (!rc)
+        *out = (ib_chunk_times){n_chan, ib_spread_of(few, n_repeat), ib_spread_of(many, n_repeat),
+                                ib_spread_of(each, n_repeat), ib_spread_of(more, n_repeat)};
+    return rc;
+}
+
+/* ---- keeping --------------------------------------------------------------------------------------------- */
+
+/* A record as a launch leaves one, written and let go. */
+static ib_status record_seconds(const char *folder, double *seconds, ib_error *err)
+{
+    static char *argv[] = {"imgbench"};
+    char         path[1024];
+    const double start = ib_now();
+    ib_status rc = ib_record_write(folder, "bench", 1, argv, "rep", ib_json_phases(&(ib_result){.wall_s = 1}, NULL),
+                                   0, path, sizeof path, err);
+
+    *seconds = ib_now() - start;
+    if (rc)
+        return rc;
+    unlink(path);
+    for (int up = 0; up < 2; up++) { /* the month, the machine */
+        *strrchr(path, '/') = 0;
+        rmdir(path);
+    }
+    return IB_OK;
+}
+
+static double timer_seconds(void)
+{
+    ib_timers    timers = {{0}};
+    const double begin = ib_now();
+    double       start = begin;
+
+    for (int i = 0; i < SPANS; i++)
+        ib_book(&timers, IB_PHASE_GRID, &start);
+    return (start - begin) / SPANS;
+}
+
+ib_status ib_measure_keeping(ib_keeping *out, size_t side, size_t n_repeat, ib_error *err)
+{
+    const ib_cube cube = {.nx = side, .ny = side, .n_bin = ib_histogram_bins(side, side)};
+    char          folder[900];
+    double        record[MAX_REPEAT], checksum[MAX_REPEAT], timer[MAX_REPEAT];
+    ib_summary   *summary = NULL;
+    float        *pixel = NULL;
+
+    if (n_repeat < 1 || n_repeat > MAX_REPEAT)
+        return ib_fail(err, IB_EUSAGE, "%zu repetitions: between 1 and %d are taken", n_repeat, MAX_REPEAT);
+    ib_status rc = make_folder(folder, sizeof folder, err);
+    if (rc)
+        return rc;
+    rc = ib_summary_create(&summary, &cube, 1, err);
+    if (!rc && !(pixel = ib_alloc_zero(side * side, sizeof *pixel, "plane", err)))
+        rc = err->status;
+    for (size_t r = 0; r < n_repeat && !rc; r++) {
+        rc = record_seconds(folder, &record[r], err);
+        timer[r] = timer_seconds();
+        checksum[r] = 0;
+        for (size_t b = 0; b < ib_summary_bands(side); b++) {
+            for (size_t k = b * IB_BAND_ROWS * side; k < (b + 1) * IB_BAND_ROWS * side && k < side * side; k++)
+                pixel[k] = (float)(k ^ r); /* just made: in cache */
+            const double start = ib_now();
+            ib_summary_hash(summary, pixel, b);
+            checksum[r] += ib_now() - start;
+        }
+    }
+    if (!rc)
+        *out = (ib_keeping){ib_spread_of(record, n_repeat), ib_spread_of(checksum, n_repeat),
+                            ib_spread_of(timer, n_repeat)};
+    ib_free(pixel);
+    ib_summary_destroy(summary);
+    rmdir(folder);
+    return rc;
+}
