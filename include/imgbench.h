@@ -77,7 +77,8 @@ typedef struct ib_config {
     int     psf;       /* image the point spread function too */
     /* gridding */
     int         kernel;       /* IB_KERNEL_... */
-    int64_t     support;      /* taps per axis */
+    double      epsilon;      /* rms error wanted (docs/conventions.md); 0: as the following give */
+    int64_t     support;      /* taps per axis; here and below with an epsilon, 0: to be chosen */
     int64_t     oversampling; /* table samples per cell */
     double      padding;      /* padded over image size */
     int         lookup;       /* IB_LINEAR, IB_NEAREST */
@@ -147,7 +148,9 @@ typedef struct ib_result {
     size_t n_chunk, n_window;
     int    support, oversampling, kernel, lookup, precision;
     double padding;
-    char   isa[16], fft_plan[80]; /* variant of the leaf loops; digest of the FFT plans */
+    double epsilon, chosen, predicted_s[2]; /* accuracy wanted, promised by what was chosen for it; predicted time of
+                                               gridding and transform, per plane. epsilon 0: nothing was chosen */
+    char   isa[16], fft_plan[80];           /* variant of the leaf loops; digest of the FFT plans */
     double wall_s;
     struct {
         double max_s, mean_s, min_s; /* over ranks; threads working side by side count by their mean */

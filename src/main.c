@@ -486,6 +486,26 @@ static bool wants_json(const invocation *in)
     return json;
 }
 
+static bool is_open(const ib_command *command, const char *key)
+{
+    size_t i = 0;
+
+    while (strcmp(ib_option_name(i), key) != 0)
+        i++;
+    return command->cfg.epsilon > 0 && command->origin[i] == IB_BY_DEFAULT;
+}
+
+/* With --epsilon what is not given is to be chosen. */
+static void leave_open(ib_command *command)
+{
+    if (is_open(command, "support"))
+        command->cfg.support = 0;
+    if (is_open(command, "padding"))
+        command->cfg.padding = 0;
+    if (is_open(command, "oversampling"))
+        command->cfg.oversampling = 0;
+}
+
 /* Standard output is a result: what does not arrive there is an error, too. */
 static ib_status flush_output(ib_status rc, ib_error *err)
 {
@@ -568,6 +588,7 @@ int main(int argc, char **argv)
         }
     if (which->parallel)
         rc = ib_command_parse(&in.command, in.argc, in.argv, which->only, &err);
+    leave_open(&in.command);
     if (which == subcommands && !rc && !in.command.help && !in.command.version)
         check_input(&in.command.cfg, &in.damage);
     const bool alone = which->alone || (!rc && (in.command.help || in.command.version));

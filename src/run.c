@@ -39,7 +39,8 @@ typedef struct output {
 } output;
 
 typedef struct job {
-    const ib_config *cfg;
+    const ib_config *cfg;    /* `chosen` */
+    ib_config        chosen; /* as given, and what --epsilon chooses */
     MPI_Comm         comm;
     int              rank, n_rank, n_thread;
     ib_result       *result;
@@ -433,6 +434,11 @@ static void print_plan(const job *j, const char *fft_plan)
     printf("  grid      %zu x %zu cells (padding %.3f), support %d, groups of %d x %d cells, tiles of %zu, %s\n",
            g->grid_nx, g->grid_ny, p->padding, g->support, g->patch.group_u, g->patch.group_v, g->tile,
            j->result->isa);
+    if (j->cfg->epsilon > 0)
+        printf(
+            "  epsilon   %g: %.1e promised by support %d, padding %g, oversampling %d; gridding %s, transform %s predicted per plane\n",
+            j->cfg->epsilon, p->choice.promised, p->choice.support, p->choice.padding, p->choice.oversampling,
+            ib_text_seconds(j->result->predicted_s[0]).s, ib_text_seconds(j->result->predicted_s[1]).s);
     if (*fft_plan)
         printf("  transform %s\n", fft_plan);
     printf("  work      %zu rows, %zu input channels in %zu chunks over %d rank%s x %d thread%s\n", j->result->n_row,
@@ -480,7 +486,7 @@ static ib_status make_plan(job *j, char fft_plan[80], char **wisdom, ib_error *e
     int64_t          base = (int64_t)ib_mem_resident(), largest;
 
     MPI_Allreduce(&base, &largest, 1, MPI_INT64_T, MPI_MAX, j->comm);
-    ib_status rc = ib_plan_make(&j->plan, cfg, &j->info, j->extent, j->n_rank, j->n_thread, largest, err);
+    ib_status rc = ib_plan_make(&j->plan, &j->chosen, &j->info, j->extent, j->n_rank, j->n_thread, largest, err);
     if (!rc)
         rc = check_fields(&j->info, &j->plan.geometry, err);
     if (!rc)
@@ -515,6 +521,12 @@ static ib_status make_plan(job *j, char fft_plan[80], char **wisdom, ib_error *e
     r->lookup = cfg->lookup;
     r->precision = cfg->precision;
     r->padding = j->plan.padding;
+    if (cfg->epsilon > 0) {
+        r->epsilon = cfg->epsilon;
+        r->chosen = j->plan.choice.promised;
+        r->predicted_s[0] = j->plan.choice.grid_s / j->plan.n_grid;
+        r->predicted_s[1] = j->plan.choice.fft_s / j->plan.n_grid;
+    }
     r->w_phase = j->plan.w_phase;
     r->plan_bytes = j->plan.total_bytes;
     r->limit_bytes = cfg->memory;
@@ -885,7 +897,8 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
         free(j);
         return rc;
     }
-    j->cfg = cfg;
+    j->chosen = *cfg;
+    j->cfg = &j->chosen;
     j->comm = comm;
     j->result = result;
     j->n_thread = threads(cfg);
@@ -914,8 +927,8 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
     rc = create_outputs(j, err);
     ib_book(&j->timers, IB_PHASE_OPEN, &start);
     if (!rc) {
-        rc = ib_imager_create(&j->imager, &j->plan, cfg, &j->info, wisdom, &j->cube[IB_DIRTY], j->n_thread, &j->port,
-                              err);
+        rc = ib_imager_create(&j->imager, &j->plan, j->cfg, &j->info, wisdom, &j->cube[IB_DIRTY], j->n_thread,
+                              &j->port, err);
         j->outcome = ib_alloc_zero(j->units.n + 1, sizeof *j->outcome, "outcomes", err);
         rc = ib_agree(comm, rc ? rc : j->outcome ? IB_OK : err->status, err);
     }

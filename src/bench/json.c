@@ -60,6 +60,16 @@ json_t *ib_json_limits(const ib_bounds *bounds)
                      ib_json_real(bounds->storage));
 }
 
+json_t *ib_json_choice(const ib_result *r)
+{
+    if (!(r->epsilon > 0))
+        return json_null();
+    return json_pack("{s:o, s:i, s:o, s:i, s:o, s:o, s:o}", "epsilon", ib_json_real(r->epsilon), "support",
+                     r->support, "padding", ib_json_real(r->padding), "oversampling", r->oversampling, "promised",
+                     ib_json_real(r->chosen), "grid_s", ib_json_real(r->predicted_s[0]), "fft_s",
+                     ib_json_real(r->predicted_s[1]));
+}
+
 json_t *ib_json_counts(const ib_result *result)
 {
     const ib_counts *c = &result->counts;

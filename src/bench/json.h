@@ -21,6 +21,9 @@ json_t *ib_json_phases(const ib_result *result, const ib_bounds *bounds);
 /** Which limits `phases` were compared with; null: none are known. */
 json_t *ib_json_limits(const ib_bounds *bounds);
 
+/** What --epsilon chose; null without it. */
+json_t *ib_json_choice(const ib_result *result);
+
 json_t *ib_json_counts(const ib_result *result);
 json_t *ib_json_reasons(const ib_judgement *verdict);
 

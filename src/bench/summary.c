@@ -114,6 +114,11 @@ static void print_job(FILE *out, const ib_result *r)
     fprintf(out,
             "\ngridding   %s, support %d, oversampling %d, lookup %s, padding %g (%zu x %zu cells), %s, isa %s\n",
             kernel, r->support, r->oversampling, lookup, r->padding, r->grid_nx, r->grid_ny, precision, r->isa);
+    if (r->epsilon > 0)
+        fprintf(
+            out,
+            "epsilon    %g: support, padding and oversampling promise %.1e; predicted per plane and core: gridding %s, transform %s\n",
+            r->epsilon, r->chosen, ib_text_seconds(r->predicted_s[0]).s, ib_text_seconds(r->predicted_s[1]).s);
     fprintf(out, "run        %d %s x %d %s, %s %s, %zu %s\n", r->ranks, r->ranks == 1 ? "rank" : "ranks", r->threads,
             r->threads == 1 ? "thread" : "threads", ib_text_count(r->n_chunk).s, r->n_chunk == 1 ? "chunk" : "chunks",
             r->n_window, r->n_window == 1 ? "window" : "windows");
@@ -261,6 +266,7 @@ static json_t *document(const ib_result *r, const ib_bounds *bounds)
                                   ib_json_real(r->padding), "lookup", lookup, "precision", precision, "isa", r->isa,
                                   "grid_nx", ib_json_count(r->grid_nx), "grid_ny", ib_json_count(r->grid_ny),
                                   "chunks", ib_json_count(r->n_chunk), "windows", ib_json_count(r->n_window)));
+    json_object_set_new(json, "choice", ib_json_choice(r));
     json_object_set_new(json, "phases", ib_json_phases(r, bounds));
     json_object_set_new(json, "limits", ib_json_limits(bounds));
     json_object_set_new(json, "counts", ib_json_counts(r));

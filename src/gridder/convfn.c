@@ -161,6 +161,11 @@ double ib_convfn_rounding(const ib_convfn *fn, double xe, double ye, double eps)
     return eps * energy * sqrt(mean_over_field(fn, xe, inverse_square) * mean_over_field(fn, ye, inverse_square));
 }
 
+double ib_convfn_roundings(const ib_convfn *fn, double samples, double cells)
+{
+    return sqrt(log2(cells) + samples * fn->width * fn->width / cells);
+}
+
 /* Below a padding of 1.1 the correction falls so steeply towards the edge of the image that rounding overtakes the
    aliasing of wider functions. */
 static int widest(int precision, double padding)
@@ -220,41 +225,45 @@ static ib_status tabulate(ib_convfn *fn, ib_error *err)
     return IB_OK;
 }
 
-ib_status ib_convfn_create(ib_convfn **out, int kernel, int support, int oversampling, double padding, int lookup,
-                           int precision, ib_error *err)
+ib_status ib_convfn_describe(ib_convfn *fn, int kernel, int support, int oversampling, double padding, int lookup,
+                             int precision, ib_error *err)
 {
-    ib_status  rc = validate(kernel, support, oversampling, padding, err);
-    ib_convfn *fn = NULL;
+    const ib_status rc = validate(kernel, support, oversampling, padding, err);
 
     if (rc)
         return rc;
-    fn = ib_alloc_zero(1, sizeof *fn, "convolution function", err);
-    if (!fn)
-        return err->status;
-
-    fn->kernel = kernel;
-    fn->lookup = lookup;
-    fn->precision = precision;
-    fn->support = support;
-    fn->oversampling = oversampling;
-    fn->half = support / 2; /* of an odd support: (support - 1) / 2 */
-    fn->padding = padding;
-    if (kernel == IB_KERNEL_PSWF) {
-        fn->width = PSWF_WIDTH;
-    } else {
+    *fn = (ib_convfn){.kernel = kernel,
+                      .lookup = lookup,
+                      .precision = precision,
+                      .support = support,
+                      .oversampling = oversampling,
+                      .half = support / 2, /* of an odd support: (support - 1) / 2 */
+                      .width = PSWF_WIDTH,
+                      .padding = padding};
+    if (kernel == IB_KERNEL_KB) {
         const int cap = widest(precision, padding);
 
         fn->width = support < cap ? support : cap;
         fn->beta = kb_beta(fn->width, padding);
         fn->scale = 1.0 / bessel_i0(fn->beta);
     }
-    rc = tabulate(fn, err);
+    return IB_OK;
+}
+
+ib_status ib_convfn_create(ib_convfn **out, int kernel, int support, int oversampling, double padding, int lookup,
+                           int precision, ib_error *err)
+{
+    ib_convfn *fn = ib_alloc_zero(1, sizeof *fn, "convolution function", err);
+
+    if (!fn)
+        return err->status;
+    ib_status rc = ib_convfn_describe(fn, kernel, support, oversampling, padding, lookup, precision, err);
+    if (!rc)
+        rc = tabulate(fn, err);
     if (rc)
-        goto done;
-    *out = fn;
-    fn = NULL; /* the caller's now */
-done:
-    ib_convfn_destroy(fn);
+        ib_convfn_destroy(fn);
+    else
+        *out = fn;
     return rc;
 }
 

@@ -39,8 +39,13 @@ typedef struct ib_convfn {
     void  *taps;          /* float or double, as precision says; 64-byte aligned, owned */
 } ib_convfn;
 
-/** @param padding  the smaller of padded over image size along both axes, as really used
- *  @return IB_EUSAGE (a support below 3, padding below 1, pswf with a support other than 7), IB_ENOMEM. */
+/** The function without its table: all that the functions below need. Nothing to destroy.
+ *  @param padding  the smaller of padded over image size along both axes, as really used
+ *  @return IB_EUSAGE (a support below 3, padding below 1, pswf with a support other than 7) */
+ib_status ib_convfn_describe(ib_convfn *fn, int kernel, int support, int oversampling, double padding, int lookup,
+                             int precision, ib_error *err);
+
+/** The same with its table. @return IB_ENOMEM, too. */
 ib_status ib_convfn_create(ib_convfn **out, int kernel, int support, int oversampling, double padding, int lookup,
                            int precision, ib_error *err);
 
@@ -65,9 +70,13 @@ double ib_convfn_promise(const ib_convfn *fn, double xe, double ye);
 
 /** Rounding, in the same units: the rms over the image when the value in every cell is wrong by eps of itself,
  *  independently.  White noise on the grid stays white in the image until the correction divides by
- *  c(x) c(y):  eps sqrt(mean over x of 1/c(x)^2) sqrt(mean over y of 1/c(y)^2) integral of C^2.
- *  Measured for single precision, eps = 2^-24, with n additions per cell: sqrt(1 + n/9) times this for visibilities
- *  of random phase, up to n/8 times for the PSF, whose cells only grow. */
+ *  c(x) c(y):  eps sqrt(mean over x of 1/c(x)^2) sqrt(mean over y of 1/c(y)^2) integral of C^2. */
 double ib_convfn_rounding(const ib_convfn *fn, double xe, double ye, double eps);
+
+/** How often that rounding enters: the transform's log2 n roundings of every value and the additions of a cell are
+ *  independent.  Single minus double images of 1 to 10^6 samples on 154^2 to 5000^2 cells, random phases and point sources,
+ *  stayed below 1.3 times the product.
+ *  @param cells  that samples may touch */
+double ib_convfn_roundings(const ib_convfn *fn, double samples, double cells);
 
 #endif

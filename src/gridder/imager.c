@@ -467,14 +467,13 @@ static void check_plane(const ib_imager *im, size_t chan, const ib_direct *d, co
         return;
     const double measured = sqrt(square / n) / unit;
 
-    /* Rounding: every cell is a sum of about `depth` terms, then of the transform's log2 n. Pixels are float32 in the
-       end. */
     const double epsilon = im->cfg->precision == IB_DOUBLE ? 0x1p-53 : 0x1p-24;
     const double cells = (double)columns * (double)g->grid_ny;
-    const double depth = 1 + (double)tally->counts.gridded * im->fn->width * im->fn->width / cells;
-    const double rounding = im->rounding * epsilon * (sqrt(depth) + log2(cells));
+    const double rounding =
+        im->rounding * epsilon * ib_convfn_roundings(im->fn, (double)tally->counts.gridded, cells);
     const double rms = sqrt(stats->sum_sq / (double)(g->nx * g->ny)), peak = fmax(fabs(stats->min), fabs(stats->max));
     const double coherence = fmax(1, rms / unit); /* what is promised for random phases grows with the image */
+    /* pixels are float32 in the end */
     const double promised = hypot(hypot(im->promise, rounding) * coherence, 0x1p-24 * peak / unit);
 
     /* NaN is the worst of all */

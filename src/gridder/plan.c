@@ -100,21 +100,12 @@ static ib_status choose_image(ib_geometry *g, const ib_config *cfg, const ib_vis
     return IB_OK;
 }
 
-static ib_status choose_grid(ib_plan *plan, const ib_config *cfg, const ib_isa *isa, ib_error *err)
+double ib_lay_out(ib_geometry *g, const ib_isa *isa, int precision, int support, double padding)
 {
-    ib_geometry *g = &plan->geometry;
-
-    g->support = (int)cfg->support;
-    g->grid_nx = ib_good_size(cfg->padding * (double)g->nx);
-    g->grid_ny = ib_good_size(cfg->padding * (double)g->ny);
-    plan->padding = fmin((double)g->grid_nx / (double)g->nx, (double)g->grid_ny / (double)g->ny);
-    if (g->grid_nx < (size_t)g->support + 2 || g->grid_ny < (size_t)g->support + 2)
-        return ib_fail(
-            err, IB_EUSAGE,
-            "--support %d does not fit the grid of %zu x %zu cells; use a larger --imsize or a smaller --support",
-            g->support, g->grid_nx, g->grid_ny);
-
-    isa->patch[cfg->precision](g->support, &g->patch);
+    g->support = support;
+    g->grid_nx = ib_good_size(padding * (double)g->nx);
+    g->grid_ny = ib_good_size(padding * (double)g->ny);
+    isa->patch[precision](g->support, &g->patch);
     const size_t step = 8; /* cells: rows and the zero column start on 64 bytes */
     g->margin = ((size_t)g->support / 2 + (size_t)g->patch.group_u + step) / step * step;
     g->stride = (g->margin + g->grid_nx / 2 + 1 + (size_t)g->patch.patch_u + step - 1) / step * step;
@@ -127,7 +118,48 @@ static ib_status choose_grid(ib_plan *plan, const ib_config *cfg, const ib_isa *
     const int reach_u = g->patch.patch_u + g->patch.group_u, reach_v = g->patch.patch_v + g->patch.group_v;
     const int reach = 2 + (reach_u > reach_v ? reach_u : reach_v);
     g->tile = (size_t)(reach < 48 ? 48 : (reach + 15) / 16 * 16);
+    return fmin((double)g->grid_nx / (double)g->nx, (double)g->grid_ny / (double)g->ny);
+}
+
+static ib_status choose_grid(ib_plan *plan, const ib_config *cfg, const ib_isa *isa, ib_error *err)
+{
+    ib_geometry *g = &plan->geometry;
+
+    plan->padding = ib_lay_out(g, isa, cfg->precision, (int)cfg->support, cfg->padding);
+    if (g->grid_nx < (size_t)g->support + 2 || g->grid_ny < (size_t)g->support + 2)
+        return ib_fail(
+            err, IB_EUSAGE,
+            "--support %d does not fit the grid of %zu x %zu cells; use a larger --imsize or a smaller --support",
+            g->support, g->grid_nx, g->grid_ny);
     return IB_OK;
+}
+
+/* What the choice of --epsilon depends on, and the choice, which becomes the configuration. */
+static ib_status choose_parameters(ib_plan *plan, ib_config *cfg, const ib_isa *isa, const ib_vis_info *info,
+                                   const ib_extent *extent, ib_error *err)
+{
+    const ib_geometry *g = &plan->geometry;
+    const size_t       n_part = plan->part_first[plan->n_chan];
+    ib_imaging         task = {.cfg = cfg, .isa = isa, .nx = g->nx, .ny = g->ny, .n_grid = plan->n_grid};
+
+    for (size_t s = 0; s < info->n_spw; s++) {
+        const ib_spw *w = &info->spw[s];
+        double        highest = 0;
+        for (size_t c = 0; c < w->n_chan; c++)
+            highest = fmax(highest, w->freq[c]);
+        task.n_sample += (double)w->n_row * (double)w->n_chan / (double)plan->n_chan;
+        task.reach[0] = fmax(task.reach[0], extent[s].u * highest / IB_LIGHT * g->cell[0]);
+        task.reach[1] = fmax(task.reach[1], extent[s].v * highest / IB_LIGHT * g->cell[1]);
+    }
+    if (plan->mode == IB_MFS)
+        task.n_sum = n_part < MAX_SHARES ? n_part : MAX_SHARES;
+    ib_status rc = ib_choose(&task, &plan->choice, err);
+    if (!rc) {
+        cfg->support = plan->choice.support;
+        cfg->padding = plan->choice.padding;
+        cfg->oversampling = plan->choice.oversampling;
+    }
+    return rc;
 }
 
 /* ---- channels ---------------------------------------------------------------------------------------------- */
@@ -414,8 +446,9 @@ static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis
     const int64_t least = bytes_of(plan, info, 1, unit);
     if (least > cfg->memory)
         return ib_fail(err, IB_ENOMEM,
-                       "--memory: %.4g MiB per rank are too few; %.0f MiB would do, or a smaller --imsize",
-                       (double)cfg->memory / 1048576, ceil((double)least / 1048576) + 1); /* base_bytes wobbles */
+                       "--memory: %.4g MiB per rank are too few; %.0f MiB would do, or a smaller --imsize%s",
+                       (double)cfg->memory / 1048576, ceil((double)least / 1048576) + 1, /* base_bytes wobbles */
+                       cfg->epsilon > 0 && plan->padding > 1.3 ? " or --padding" : "");
 
     size_t n_lane = plan->mode == IB_MFS ? 1 : (size_t)n_thread < most.n + 1 ? (size_t)n_thread : most.n + 1;
     while (n_lane > 1 && bytes_of(plan, info, n_lane, plan->fused ? n_lane * unit : 1) > cfg->memory)
@@ -452,8 +485,8 @@ static void choose_check(ib_plan *plan, const ib_config *cfg, const ib_vis_info 
     plan->n_pixel = share <= 1.0 / 64 || share * samples <= 1e5 ? 8 : share <= 1.0 / 32 ? 4 : 2;
 }
 
-ib_status ib_plan_make(ib_plan *plan, const ib_config *cfg, const ib_vis_info *info, const ib_extent *extent,
-                       int n_rank, int n_thread, int64_t base_bytes, ib_error *err)
+ib_status ib_plan_make(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, const ib_extent *extent, int n_rank,
+                       int n_thread, int64_t base_bytes, ib_error *err)
 {
     const ib_isa *isa = ib_isa_find(cfg->isa);
     size_t        n_stokes = 0;
@@ -467,24 +500,26 @@ ib_status ib_plan_make(ib_plan *plan, const ib_config *cfg, const ib_vis_info *i
         return ib_fail(err, known ? IB_EUNSUPPORTED : IB_EUSAGE, "--isa %s: %s; use auto", cfg->isa,
                        known ? "this machine does not have it" : "this program knows no such instruction set");
     }
-    ib_status rc = choose_image(&plan->geometry, cfg, info, extent, err);
-    if (!rc)
-        rc = choose_grid(plan, cfg, isa, err);
-    if (!rc)
-        rc = ib_planes_choose(info, cfg->stokes, plan->stokes, &n_stokes, err);
-    if (rc)
-        return rc;
-
+    ib_status rc = ib_planes_choose(info, cfg->stokes, plan->stokes, &n_stokes, err);
     plan->mode = cfg->mode;
     plan->n_stokes = (int)n_stokes;
     plan->psf = cfg->psf;
     plan->n_grid = plan->n_stokes * (cfg->psf ? 2 : 1);
+    if (!rc)
+        rc = choose_image(&plan->geometry, cfg, info, extent, err);
+    if (!rc)
+        rc = choose_channels(plan, cfg, info, err);
+    if (!rc && cfg->epsilon > 0)
+        rc = choose_parameters(plan, cfg, isa, info, extent, err);
+    if (!rc)
+        rc = choose_grid(plan, cfg, isa, err);
+    if (rc)
+        return rc;
+
     plan->needs_density = cfg->weighting != IB_NATURAL;
     plan->density_all = plan->mode == IB_MFS || cfg->density == IB_DENSITY_ALL;
 
-    rc = choose_channels(plan, cfg, info, err);
-    if (!rc)
-        rc = choose_bins(plan, info, extent, err);
+    rc = choose_bins(plan, info, extent, err);
     if (!rc)
         rc = choose_units(plan, cfg, n_rank, err);
     if (!rc)

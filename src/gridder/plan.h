@@ -3,7 +3,7 @@
 #ifndef IB_GRIDDER_PLAN_H
 #define IB_GRIDDER_PLAN_H
 
-#include "gridder/kernel/kernel.h"
+#include "gridder/choice.h"
 #include "model/image.h"
 
 /** Image and uv grid. The grid is the half plane u >= 0 of the padded grid: column c holds u = c - margin cells, row r
@@ -33,6 +33,7 @@ typedef struct ib_extent {
 typedef struct ib_plan {
     ib_geometry geometry;
     double      padding; /* really used: the smaller one of the two axes */
+    ib_choice   choice;  /* with --epsilon */
     int         mode, n_stokes, stokes[IB_MAX_STOKES];
     bool        psf, density_all, needs_density;
     int         n_grid; /* planes gridded together for one image channel: Stokes planes and their PSFs */
@@ -71,14 +72,18 @@ typedef struct ib_plan {
     bool    fused; /* every image channel's samples are in one read: it is finished as soon as it is gridded */
 } ib_plan;
 
-/** Decide. @param extent [info->n_spw]; @param n_rank, n_thread of this launch; base_bytes resident before work.
+/** Decide. @param cfg  support, padding and oversampling are put in with --epsilon where they are 0
+ *  @param extent [info->n_spw]; @param n_rank, n_thread of this launch; base_bytes resident before work.
  *  @return IB_EUSAGE, IB_EDATA, IB_ENOMEM (the sentence has the least memory that would do), IB_EUNSUPPORTED. */
-ib_status ib_plan_make(ib_plan *plan, const ib_config *cfg, const ib_vis_info *info, const ib_extent *extent,
-                       int n_rank, int n_thread, int64_t base_bytes, ib_error *err);
+ib_status ib_plan_make(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, const ib_extent *extent, int n_rank,
+                       int n_thread, int64_t base_bytes, ib_error *err);
 void      ib_plan_clear(ib_plan *plan, const ib_vis_info *info);
 
 /** Units of a rank: contiguous runs of whole chunks, as even as possible. */
 ib_range ib_plan_share(const ib_plan *plan, int rank, int n_rank);
+
+/** The grid of an image, whose nx, ny and cell are set. @return its padding: the smaller one of the two axes */
+double ib_lay_out(ib_geometry *geometry, const ib_isa *isa, int precision, int support, double padding);
 
 /** Smallest even size >= n whose only prime factors are 2, 3, 5, 7. */
 size_t ib_good_size(double n);

@@ -145,7 +145,7 @@ static ib_config settings(void)
 }
 
 /* Image in memory; outcome [CHANS]. n_rank > 1: mfs shares dealt as ranks would get them, summed here. */
-static ib_status image(const struct data *d, const ib_config *cfg, int n_thread, int n_rank, struct planes *out,
+static ib_status image(const struct data *d, ib_config *cfg, int n_thread, int n_rank, struct planes *out,
                        ib_outcome *outcome, ib_plan *plan, ib_verdict *verdict, ib_error *err)
 {
     struct port   self = {d, out};
