@@ -13,7 +13,7 @@ typedef struct phasors {
 } phasors;
 
 /* The loops once per instruction set; the loader chooses. */
-#if defined __x86_64__ && defined __GNUC__ && !defined __clang__
+#if defined(__x86_64__) && defined(__GNUC__) && __GNUC__ >= 12 && !defined(__clang__)
 #define PER_ISA __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define PER_ISA

@@ -19,7 +19,7 @@ enum { MAX_REPEAT = 64 };
     double ib_limit_fma_##isa##_f32(size_t, double *), ib_limit_fma_##isa##_f64(size_t, double *); \
     double ib_limit_read_##isa(const void *, size_t);                                              \
     void   ib_limit_update_##isa(void *, size_t);
-#define ROW(isa) {#isa, {ib_limit_fma_##isa##_f32, ib_limit_fma_##isa##_f64}, ib_limit_read_##isa, ib_limit_update_##isa}
+#define ROW(isa, name) {name, {ib_limit_fma_##isa##_f32, ib_limit_fma_##isa##_f64}, ib_limit_read_##isa, ib_limit_update_##isa}
 
 DECLARE(base)
 #ifdef __x86_64__
@@ -28,10 +28,10 @@ DECLARE(v4)
 #endif
 
 static const ib_limit_loops loops[] = { /* best last */
-    ROW(base),
+    ROW(base, IB_BASE),
 #ifdef __x86_64__
-    ROW(v3),
-    ROW(v4),
+    ROW(v3, "v3"),
+    ROW(v4, "v4"),
 #endif
 };
 /* clang-format on */

@@ -240,7 +240,7 @@ static ib_spread column(const double *value, size_t stride, size_t n)
 
 /* clang-format off */
 #define DECLARE(isa) void ib_textbook_##isa##_f32(const ib_textbook_job *), ib_textbook_##isa##_f64(const ib_textbook_job *);
-#define ROW(isa)     {#isa, {ib_textbook_##isa##_f32, ib_textbook_##isa##_f64}}
+#define ROW(isa, name) {name, {ib_textbook_##isa##_f32, ib_textbook_##isa##_f64}}
 
 DECLARE(base)
 #ifdef __x86_64__
@@ -249,10 +249,10 @@ DECLARE(v4)
 #endif
 
 static const ib_textbook textbooks[] = { /* best last */
-    ROW(base),
+    ROW(base, IB_BASE),
 #ifdef __x86_64__
-    ROW(v3),
-    ROW(v4),
+    ROW(v3, "v3"),
+    ROW(v4, "v4"),
 #endif
 };
 /* clang-format on */

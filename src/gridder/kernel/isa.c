@@ -10,8 +10,8 @@
     void ib_patch_##isa##_f32(int, ib_patch *), ib_patch_##isa##_f64(int, ib_patch *);        \
     void ib_weigh_##isa##_f32(ib_weigh_job *), ib_weigh_##isa##_f64(ib_weigh_job *);          \
     void ib_locate_##isa(const ib_locate_job *);
-#define ROW(isa, help)                                                            \
-    {#isa, help, usable_##isa, {ib_weigh_##isa##_f32, ib_weigh_##isa##_f64}, ib_locate_##isa, \
+#define ROW(isa, name, help)                                                      \
+    {name, help, usable_##isa, {ib_weigh_##isa##_f32, ib_weigh_##isa##_f64}, ib_locate_##isa, \
      {ib_grid_##isa##_f32, ib_grid_##isa##_f64}, {ib_patch_##isa##_f32, ib_patch_##isa##_f64}}
 /* clang-format on */
 
@@ -46,11 +46,11 @@ static int usable_v4(void)
 
 /* clang-format off */
 static const ib_isa isas[] = {
-    ROW(reference, "textbook loops in plain C, one sample after the other"),
-    ROW(base, "128-bit vectors: every machine"),
+    ROW(reference, "reference", "textbook loops in plain C, one sample after the other"),
+    ROW(base, IB_BASE, "128-bit vectors: every machine"),
 #ifdef __x86_64__
-    ROW(v3, "256-bit vectors: AVX2 and FMA"),
-    ROW(v4, "512-bit vectors: AVX-512"),
+    ROW(v3, "v3", "256-bit vectors: AVX2 and FMA"),
+    ROW(v4, "v4", "512-bit vectors: AVX-512"),
 #endif
 };
 /* clang-format on */

@@ -74,8 +74,15 @@ typedef struct ib_patch {
     int group_u, group_v, patch_u, patch_v;
 } ib_patch;
 
+/** What the variant with 128-bit vectors is called, which every machine of an architecture has. */
+#ifdef __aarch64__
+#define IB_BASE "neon"
+#else
+#define IB_BASE "base"
+#endif
+
 typedef struct ib_isa {
-    const char *name; /* "reference", "base", "v3", "v4" */
+    const char *name; /* "reference", IB_BASE, "v3", "v4" */
     const char *help;
     int (*usable)(void);                 /* does this machine have it */
     void (*weigh[2])(ib_weigh_job *job); /* single, double */
