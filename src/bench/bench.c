@@ -277,7 +277,7 @@ static ib_status bench_fft(request *r, ib_error *err)
         {"precision", "precision"},
         {"threads", "threads"},
         {"ms_full", "all columns, ms"},
-        {"ms_covered", "60 % of the columns, ms"},
+        {"ms_covered", "60 % of both axes, ms"},
         {"gflop_per_s_core", "GFLOP/s/core"},
         {"percent_fma", "% FMA"},
         {"percent_traffic", "% traffic"},
@@ -293,7 +293,7 @@ static ib_status bench_fft(request *r, ib_error *err)
     ib_report_section(
         r->report, "Transform",
         "From a grid to a corrected and cropped plane, per plane: Hermitian half plane to reals, padding 1.2. FLOP: "
-        "5 n log2 n for each column of\nthe half plane, half of that for each row of the image. 60 % of the columns is "
+        "5 n log2 n for each column of\nthe half plane, half of that for each row of the image. 60 % of both axes is "
         "what cube A touches; shares are of all columns.\nTraffic: those columns read and cleared, their rows of the "
         "image written and read, the image written, against the bandwidth of the\nlevel of memory that holds a plane.");
     ib_report_table(r->report, "fft", heading, sizeof heading / sizeof *heading);

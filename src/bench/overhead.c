@@ -193,7 +193,7 @@ ib_status ib_measure_keeping(ib_keeping *out, size_t side, size_t n_repeat, ib_e
     ib_status rc = make_folder(folder, sizeof folder, err);
     if (rc)
         return rc;
-    rc = ib_summary_create(&summary, &cube, 1, err);
+    rc = ib_summary_create(&summary, &cube, err);
     if (!rc && !(pixel = ib_alloc_zero(side * side, sizeof *pixel, "plane", err)))
         rc = err->status;
     for (size_t r = 0; r < n_repeat && !rc; r++) {

@@ -2,25 +2,34 @@
 #include "gridder/fft.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "gridder/kernel/lines.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <fftw3.h>
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BATCH = 8 }; /* columns transformed together: one cache line of single precision cells per row */
+enum {
+    STRIP = 32,              /* columns transformed together, planes counted: a few cache lines of every row ... */
+    STRIP_BYTES = 768 << 10, /* ... as long as they stay in the second-level cache, but at least one line */
+    LINE = 64                /* bytes */
+};
 
 struct ib_transform {
-    ib_geometry geometry;
-    int         precision;
-    fftwf_plan  columns_f, row_f;
-    fftw_plan   columns_d, row_d;
-    double     *correct_x, *correct_y; /* [nx], [ny]: 1/c, with the signs of the centring */
+    ib_geometry     geometry;
+    int             precision;
+    size_t          cell; /* bytes */
+    const ib_lines *lines;
+    fftwf_plan      column_f, row_f; /* one contiguous line, not in place */
+    fftw_plan       column_d, row_d;
+    void           *correct_x; /* real [nx], 1/c */
+    double         *correct_y; /* [ny], with the signs of the centring */
 };
 
 /* ---- plans ------------------------------------------------------------------------------------------------- */
@@ -39,46 +48,43 @@ static bool recall(const char *wisdom, int precision)
     return precision == IB_DOUBLE ? fftw_import_wisdom_from_string(wisdom) : fftwf_import_wisdom_from_string(wisdom);
 }
 
-/* The two plans of a shape: BATCH columns of a grid in place, and a half row into a row of reals. */
+/* The two plans of a shape. */
 static ib_status make_plans(ib_transform *t, unsigned flags, ib_error *err)
 {
     const ib_geometry *g = &t->geometry;
     const int          ny = (int)g->grid_ny, nx = (int)g->grid_nx;
-    const size_t       real = t->precision == IB_DOUBLE ? sizeof(double) : sizeof(float);
-    char              *grid = ib_alloc_zero(g->height * g->stride, 2 * real, "FFT plans", err);
-    void              *row = ib_alloc_zero(g->grid_nx, real, "FFT plans", err);
-    ib_status          rc = grid && row ? IB_OK : err->status;
+    const size_t       longest = g->grid_ny > g->grid_nx ? g->grid_ny : g->grid_nx;
+    const size_t       cell = 2 * (t->precision == IB_DOUBLE ? sizeof(double) : sizeof(float));
+    void              *from = ib_alloc_zero(longest, cell, "FFT plans", err);
+    void              *to = ib_alloc_zero(longest, cell, "FFT plans", err);
+    ib_status          rc = from && to ? IB_OK : err->status;
 
     if (!rc && t->precision == IB_DOUBLE) {
-        void *zero = grid + g->margin * 2 * real;
-        t->columns_d = fftw_plan_many_dft(1, &ny, BATCH, zero, NULL, (int)g->stride, 1, zero, NULL, (int)g->stride, 1,
-                                          FFTW_BACKWARD, flags);
-        t->row_d = fftw_plan_dft_c2r_1d(nx, zero, row, flags);
+        t->column_d = fftw_plan_dft_1d(ny, from, to, FFTW_BACKWARD, flags);
+        t->row_d = fftw_plan_dft_1d(nx, from, to, FFTW_BACKWARD, flags);
     } else if (!rc) {
-        void *zero = grid + g->margin * 2 * real;
-        t->columns_f = fftwf_plan_many_dft(1, &ny, BATCH, zero, NULL, (int)g->stride, 1, zero, NULL, (int)g->stride,
-                                           1, FFTW_BACKWARD, flags);
-        t->row_f = fftwf_plan_dft_c2r_1d(nx, zero, row, flags);
+        t->column_f = fftwf_plan_dft_1d(ny, from, to, FFTW_BACKWARD, flags);
+        t->row_f = fftwf_plan_dft_1d(nx, from, to, FFTW_BACKWARD, flags);
     }
-    if (!rc && !(t->columns_d && t->row_d) && !(t->columns_f && t->row_f))
+    if (!rc && !(t->column_d && t->row_d) && !(t->column_f && t->row_f))
         rc = ib_fail(err, IB_EINTERNAL, "FFTW makes no plan for a grid of %d x %d", nx, ny);
-    ib_free(grid);
-    ib_free(row);
+    ib_free(from);
+    ib_free(to);
     return rc;
 }
 
 static void drop_plans(ib_transform *t)
 {
-    if (t->columns_f)
-        fftwf_destroy_plan(t->columns_f);
+    if (t->column_f)
+        fftwf_destroy_plan(t->column_f);
     if (t->row_f)
         fftwf_destroy_plan(t->row_f);
-    if (t->columns_d)
-        fftw_destroy_plan(t->columns_d);
+    if (t->column_d)
+        fftw_destroy_plan(t->column_d);
     if (t->row_d)
         fftw_destroy_plan(t->row_d);
-    t->columns_f = t->row_f = NULL;
-    t->columns_d = t->row_d = NULL;
+    t->column_f = t->row_f = NULL;
+    t->column_d = t->row_d = NULL;
 }
 
 static uint64_t digest(const char *text)
@@ -175,8 +181,8 @@ ib_status ib_transform_wisdom(const ib_geometry *geometry, int precision, char *
 
     *text = NULL;
     if (cache_folder(folder, sizeof folder, &why)) {
-        snprintf(path, sizeof path, "%s/%s-%zux%zu-%zu-%016llx.wisdom", folder, twice ? fftw_version : fftwf_version,
-                 geometry->grid_nx, geometry->grid_ny, geometry->stride, (unsigned long long)processor());
+        snprintf(path, sizeof path, "%s/%s-%zux%zu-%016llx.wisdom", folder, twice ? fftw_version : fftwf_version,
+                 geometry->grid_nx, geometry->grid_ny, (unsigned long long)processor());
         err->status = IB_OK;
         *text = read_text(path, err);
         if (!*text && err->status) /* no memory: what is saved stays */
@@ -215,20 +221,32 @@ ib_status ib_transform_wisdom(const ib_geometry *geometry, int precision, char *
 /* ---- corrections ------------------------------------------------------------------------------------------- */
 
 /* 1/c of the pixels of an axis; along y the grid's zero stands in the middle, which is a sign that alternates. */
-static double *corrections(const ib_convfn *fn, size_t n, size_t grid_n, bool centred, ib_error *err)
+static double correction(const ib_convfn *fn, size_t i, size_t n, size_t grid_n)
 {
-    double *out = ib_alloc(n, sizeof *out, "correction", err);
-
-    for (size_t i = 0; out && i < n; i++) {
-        const double d = (double)i - (double)(n / 2);
-        out[i] = 1 / ib_convfn_transform(fn, d / (double)grid_n);
-        if (centred && (i + n / 2) % 2)
-            out[i] = -out[i];
-    }
-    return out;
+    return 1 / ib_convfn_transform(fn, ((double)i - (double)(n / 2)) / (double)grid_n);
 }
 
-ib_status ib_transform_create(ib_transform **out, const ib_geometry *geometry, const ib_convfn *fn,
+static ib_status make_corrections(ib_transform *t, const ib_convfn *fn, ib_error *err)
+{
+    const ib_geometry *g = &t->geometry;
+
+    t->correct_x = ib_alloc(g->nx, t->cell / 2, "correction", err);
+    t->correct_y = ib_alloc(g->ny, sizeof *t->correct_y, "correction", err);
+    if (!t->correct_x || !t->correct_y)
+        return err->status;
+    for (size_t i = 0; i < g->nx; i++) {
+        const double c = correction(fn, i, g->nx, g->grid_nx);
+        if (t->precision == IB_DOUBLE)
+            ((double *)t->correct_x)[i] = c;
+        else
+            ((float *)t->correct_x)[i] = (float)c;
+    }
+    for (size_t j = 0; j < g->ny; j++)
+        t->correct_y[j] = correction(fn, j, g->ny, g->grid_ny) * ((j + g->ny / 2) % 2 ? -1 : 1);
+    return IB_OK;
+}
+
+ib_status ib_transform_create(ib_transform **out, const ib_geometry *geometry, const ib_convfn *fn, const char *isa,
                               const char *wisdom, ib_error *err)
 {
     ib_transform *t = ib_alloc_zero(1, sizeof *t, "transform", err);
@@ -237,12 +255,12 @@ ib_status ib_transform_create(ib_transform **out, const ib_geometry *geometry, c
 
     t->geometry = *geometry;
     t->precision = fn->precision;
+    t->cell = 2 * (fn->precision == IB_DOUBLE ? sizeof(double) : sizeof(float));
+    t->lines = ib_lines_find(isa, fn->precision == IB_DOUBLE);
     const bool wise = *wisdom && recall(wisdom, fn->precision);
     ib_status  rc = make_plans(t, wise ? FFTW_MEASURE | FFTW_WISDOM_ONLY : FFTW_ESTIMATE, err);
-    t->correct_x = corrections(fn, geometry->nx, geometry->grid_nx, false, err);
-    t->correct_y = corrections(fn, geometry->ny, geometry->grid_ny, true, err);
-    if (!rc && (!t->correct_x || !t->correct_y))
-        rc = err->status;
+    if (!rc)
+        rc = make_corrections(t, fn, err);
     if (rc) {
         ib_transform_destroy(t);
         return rc;
@@ -261,85 +279,160 @@ void ib_transform_destroy(ib_transform *t)
     ib_free(t);
 }
 
-/* ---- a plane ------------------------------------------------------------------------------------------------- */
+/* ---- a grid ---------------------------------------------------------------------------------------------------- */
 
-/* The same three steps in both precisions. Columns right of what the samples touched are zero and are not transformed;
-   rows outside the image are not transformed along u. */
-#define PLANE(real, suffix, fftw)                                                                                       \
-    /* What crosses the edges of the half plane belongs to its mirror image, F(-g) = conj F(g). Row 0 stands for both \
-       -N/2 and N/2; a mirrored support may touch row N, which is the same line. */ \
-    static void fold_##suffix(const ib_geometry *g, real(*grid)[2])                                                     \
-    {                                                                                                                   \
-        const size_t n = g->grid_ny, zero = g->margin, nyquist = zero + g->grid_nx / 2;                                 \
-                                                                                                                        \
-        for (size_t c = 0; c < g->stride; c++)                                                                          \
-            for (int i = 0; i < 2; i++) {                                                                               \
-                grid[c][i] += grid[n * g->stride + c][i];                                                               \
-                grid[n * g->stride + c][i] = 0;                                                                         \
-            }                                                                                                           \
-        for (size_t r = 0; r < n; r++) {                                                                                \
-            real(*const from)[2] = grid + r * g->stride;                                                                \
-            real(*const to)[2] = grid + (r ? n - r : 0) * g->stride;                                                    \
-            for (size_t k = 1; k <= zero; k++) {                                                                        \
-                to[zero + k][0] += from[zero - k][0];                                                                   \
-                to[zero + k][1] -= from[zero - k][1];                                                                   \
-                from[zero - k][0] = from[zero - k][1] = 0;                                                              \
-            }                                                                                                           \
-        }                                                                                                               \
-        /* The real transform counts columns 0 and N/2 once, the others with their mirror image. */                     \
-        for (size_t edge = zero; edge <= nyquist; edge += nyquist - zero)                                               \
-            for (size_t r = 0; r <= n / 2; r++) {                                                                       \
-                real *const a = grid[r * g->stride + edge], *const b = grid[(r ? n - r : 0) * g->stride + edge];        \
-                const real re = a[0] + b[0], im = a[1] - b[1];                                                          \
-                a[0] = b[0] = re;                                                                                       \
-                a[1] = im;                                                                                              \
-                b[1] = -im;                                                                                             \
-            }                                                                                                           \
-    }                                                                                                                   \
-                                                                                                                        \
-    static void plane_##suffix(const ib_transform *t, real(*grid)[2], size_t columns, double scale, real *row,          \
-                               float *image)                                                                            \
-    {                                                                                                                   \
-        const ib_geometry *g = &t->geometry;                                                                            \
-        const size_t       left = g->nx / 2, right = g->nx - left, below = g->ny / 2;                                   \
-        const size_t       mirror = 2 * g->margin + 1; /* folding reaches that far */                                   \
-                                                                                                                        \
-        fold_##suffix(g, grid);                                                                                         \
-        columns = columns > mirror ? columns : mirror;                                                                  \
-        columns = columns + BATCH < g->stride ? columns : g->stride - BATCH;                                            \
-        for (size_t c = g->margin; c < columns && c <= g->margin + g->grid_nx / 2; c += BATCH)                          \
-            fftw##_execute_dft(t->columns_##suffix, (void *)(grid + c), (void *)(grid + c));                            \
-        for (size_t r = 0; r < g->grid_ny; r++) {                                                                       \
-            real(*const line)[2] = grid + r * g->stride;                                                                \
-            /* transform row r holds image rows at distance r, or r - N, from the centre */                             \
-            const size_t j = r < g->ny - below         ? below + r                                                      \
-                             : r >= g->grid_ny - below ? r + below - g->grid_ny                                         \
-                                                       : g->ny;                                                         \
-            if (j < g->ny) {                                                                                            \
-                const real   y = (real)(scale * t->correct_y[j]);                                                       \
-                float *const out = image + j * g->nx;                                                                   \
-                fftw##_execute_dft_c2r(t->row_##suffix, (void *)(line + g->margin), row);                               \
-                for (size_t i = 0; i < left; i++)                                                                       \
-                    out[i] = (float)(row[g->grid_nx - left + i] * (y * (real)t->correct_x[i]));                         \
-                for (size_t i = 0; i < right; i++)                                                                      \
-                    out[left + i] = (float)(row[i] * (y * (real)t->correct_x[left + i]));                               \
-            }                                                                                                           \
-            /* the transform along u may leave anything in its whole half row */                                        \
-            const size_t touched = j < g->ny ? g->margin + g->grid_nx / 2 + 1 : 0;                                      \
-            memset(line, 0, (columns + BATCH > touched ? columns + BATCH : touched) * sizeof *line);                    \
-        }                                                                                                               \
-    }
-
-PLANE(float, f, fftwf)
-PLANE(double, d, fftw)
-
-void ib_transform_plane(const ib_transform *t, void *grid, size_t columns, double sum_of_weights, void *row,
-                        float *image)
+static size_t round_up(size_t n, size_t step)
 {
-    const double scale = 0.5 / sum_of_weights; /* half: the fold adds every sample and its mirror image */
+    return (n + step - 1) / step * step;
+}
 
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Cells from one column of a strip, or line, to the next: rows of a strip must not share a set of the cache. */
+static size_t line_cells(size_t n, size_t cell)
+{
+    const size_t cells = round_up(n + LINE / cell, LINE / cell);
+    return cells * cell % 4096 ? cells : cells + LINE / cell;
+}
+
+/* Columns of a strip, planes counted: whole lines of cells of all planes. */
+static size_t strip_columns(const ib_geometry *g, size_t cell)
+{
+    const size_t least = LINE / cell * (size_t)g->planes;
+    size_t       n = least;
+
+    while (n < STRIP && 2 * n * g->grid_ny * cell <= STRIP_BYTES)
+        n *= 2;
+    return n;
+}
+
+size_t ib_transform_work(const ib_geometry *g, int precision)
+{
+    const size_t cell = 2 * (precision == IB_DOUBLE ? sizeof(double) : sizeof(float));
+    const size_t columns = (strip_columns(g, cell) + 1) * line_cells(g->grid_ny, cell);
+    const size_t rows = 2 * line_cells(g->grid_nx, cell);
+
+    return (columns > rows ? columns : rows) * cell;
+}
+
+/* What is there to transform: cells of a row from column zero on, whole lines; and rows, after folding. */
+typedef struct extent {
+    size_t cells, first, end;
+} extent;
+
+static extent find_extent(const ib_geometry *g, const ib_touched *touched, size_t unit)
+{
+    const size_t n = g->grid_ny, folded = g->margin + 1;
+    const size_t right = touched->columns > g->margin ? touched->columns - g->margin : 0;
+    extent       e = {smaller(right > folded ? right : folded, g->grid_nx / 2 + 1), 0, n};
+
+    e.cells = round_up(e.cells, unit);
+    if (touched->columns == 0)
+        e.first = e.end = n / 2;
+    else if (touched->row_first > 0 && touched->row_end <= n) { /* and their mirror images */
+        e.first = smaller(touched->row_first, n + 1 - touched->row_end);
+        e.end = n + 1 - e.first;
+        e.first -= e.first % unit;
+    }
+    return e;
+}
+
+static char *at(const ib_transform *t, void *grid, size_t row, size_t column)
+{
+    const ib_geometry *g = &t->geometry;
+    return (char *)grid + (row * g->stride + column) * (size_t)g->planes * t->cell;
+}
+
+static void transform_column(const ib_transform *t, void *from, void *to)
+{
     if (t->precision == IB_DOUBLE)
-        plane_d(t, grid, columns, scale, row, image);
+        fftw_execute_dft(t->column_d, from, to);
     else
-        plane_f(t, grid, columns, scale, row, image);
+        fftwf_execute_dft(t->column_f, from, to);
+}
+
+static void transform_row(const ib_transform *t, void *from, void *to)
+{
+    if (t->precision == IB_DOUBLE)
+        fftw_execute_dft(t->row_d, from, to);
+    else
+        fftwf_execute_dft(t->row_f, from, to);
+}
+
+/* First row of the grid that holds a row of the image between the two transforms. */
+static size_t first_row(const ib_geometry *g)
+{
+    return g->grid_ny / 2 - g->ny / 2;
+}
+
+/* Gather n columns (planes counted), transform each into the place of the one before, scatter the image's rows. */
+static void transform_strip(const ib_transform *t, void *grid, const extent *e, size_t column, size_t n, char *work)
+{
+    const ib_geometry *g = &t->geometry;
+    const size_t       planes = (size_t)g->planes, step = g->stride * planes, below = g->ny / 2;
+    const size_t       length = line_cells(g->grid_ny, t->cell), bytes = length * t->cell;
+    const size_t       base = first_row(g), top = base + g->ny;
+    char *const        gathered = work + bytes;
+
+    t->lines->gather(gathered + e->first * t->cell, length, at(t, grid, e->first, column), step, e->end - e->first,
+                     n);
+    for (size_t r = e->first; r < e->end; r++)
+        if (r < base || r >= top) /* nothing is written there */
+            memset(at(t, grid, r, column), 0, n * t->cell);
+    for (size_t c = 0; c < n; c++) {
+        memset(gathered + c * bytes, 0, e->first * t->cell);
+        memset(gathered + c * bytes + e->end * t->cell, 0, (g->grid_ny - e->end) * t->cell);
+        transform_column(t, gathered + c * bytes, work + c * bytes);
+    }
+    t->lines->scatter(at(t, grid, base, column), step, work + (g->grid_ny - below) * t->cell, length, below, n,
+                      planes);
+    t->lines->scatter(at(t, grid, base + below, column), step, work, length, g->ny - below, n, planes);
+}
+
+void ib_transform_columns(const ib_transform *t, void *grid, const ib_touched *touched, void *const *work,
+                          int n_thread)
+{
+    const ib_geometry *g = &t->geometry;
+    const extent       e = find_extent(g, touched, t->lines->unit);
+    const size_t       n = g->grid_ny, planes = (size_t)g->planes;
+    const size_t       strip = strip_columns(g, t->cell), n_column = e.cells * planes;
+
+    if (e.first == e.end)
+        return;
+    if (e.first == 0) /* a mirrored support may touch row n, which is the same line as row 0 */
+        t->lines->move(at(t, grid, 0, 0), at(t, grid, n, 0), g->stride * planes);
+#pragma omp parallel num_threads(n_thread) default(none) shared(t, grid, work, g, e, n, planes, strip, n_column)
+    {
+#pragma omp for schedule(static)
+        for (size_t r = e.first; r <= n / 2; r++)
+            t->lines->fold(at(t, grid, r, 0), at(t, grid, r ? n - r : 0, 0), g->margin, g->margin + g->grid_nx / 2,
+                           planes);
+#pragma omp for schedule(dynamic)
+        for (size_t c = 0; c < n_column; c += strip)
+            transform_strip(t, grid, &e, g->margin + c / planes, smaller(strip, n_column - c),
+                            work[omp_get_thread_num()]);
+    }
+}
+
+void ib_transform_rows(const ib_transform *t, void *grid, const ib_touched *touched, int plane, double sum_of_weights,
+                       size_t first, size_t n, void *work, float *image)
+{
+    const ib_geometry *g = &t->geometry;
+    const size_t       unit = t->lines->unit, bytes = line_cells(g->grid_nx, t->cell) * t->cell;
+    const extent       e = find_extent(g, touched, unit);
+    const double       scale = 0.5 / sum_of_weights; /* half: the fold adds every sample and its mirror image */
+    char *const circle = work, *const row = circle + bytes;
+
+    for (size_t j = first; j < first + n; j += 2) {
+        const bool  two = j + 1 < first + n;
+        char *const a = at(t, grid, first_row(g) + j, g->margin) + (size_t)plane * LINE;
+        char *const b = two ? at(t, grid, first_row(g) + j + 1, g->margin) + (size_t)plane * LINE : NULL;
+        t->lines->join(circle, g->grid_nx, a, b, unit * (size_t)g->planes, e.cells);
+        transform_row(t, circle, row);
+        t->lines->crop(image + j * g->nx, two ? image + (j + 1) * g->nx : NULL, row, g->grid_nx, g->nx, t->correct_x,
+                       scale * t->correct_y[j], two ? scale * t->correct_y[j + 1] : 0);
+    }
 }

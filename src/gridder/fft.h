@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** From a grid to an image plane: fold, pruned transform, correction, crop; the grid is zero again afterwards. */
+/** From a grid to image planes: fold, pruned transform, correction, crop; the grid is zero again afterwards.
+ *
+ *  Columns first, all planes of the grid together, then rows, plane by plane and a few at a time, so that what follows
+ *  finds them in cache. What no sample touched is neither read nor transformed, what the image does not show is not
+ *  finished. The bits do not depend on the number of threads. */
 #ifndef IB_GRIDDER_FFT_H
 #define IB_GRIDDER_FFT_H
 
@@ -20,17 +24,22 @@ typedef struct ib_transform ib_transform;
 ib_status ib_transform_wisdom(const ib_geometry *geometry, int precision, char **text, char origin[80],
                               ib_error *err);
 
-/** @param wisdom of ib_transform_wisdom, the same on all ranks. Not thread-safe. */
-ib_status ib_transform_create(ib_transform **out, const ib_geometry *geometry, const ib_convfn *fn,
+/** @param wisdom of ib_transform_wisdom, the same on all ranks; isa as in kernel.h. Not thread-safe. */
+ib_status ib_transform_create(ib_transform **out, const ib_geometry *geometry, const ib_convfn *fn, const char *isa,
                               const char *wisdom, ib_error *err);
 void      ib_transform_destroy(ib_transform *transform);
 
-/** Image of one grid, divided by the sum of weights and the correction. Any thread.
- *  @param grid     zero on return
- *  @param columns  cells of a grid row that may not be zero
- *  @param row      grid_nx reals of the grid's precision, 64-byte aligned
- *  @param image    [ny][nx] */
-void ib_transform_plane(const ib_transform *transform, void *grid, size_t columns, double sum_of_weights, void *row,
-                        float *image);
+/** Bytes of the buffer that each thread brings, 64-byte aligned. Its contents need not be kept. */
+size_t ib_transform_work(const ib_geometry *geometry, int precision);
+
+/** Fold and transform a grid along v, in place. @param work  [n_thread] */
+void ib_transform_columns(const ib_transform *transform, void *grid, const ib_touched *touched, void *const *work,
+                          int n_thread);
+
+/** Rows [first, first + n) of the image of one plane, divided by the sum of weights and the correction; `first` is even.
+ *  When every row of every plane has been taken once, the grid is zero. Threads may take different rows side by side.
+ *  @param touched  as for the columns; image [ny][nx] */
+void ib_transform_rows(const ib_transform *transform, void *grid, const ib_touched *touched, int plane,
+                       double sum_of_weights, size_t first, size_t n, void *work, float *image);
 
 #endif

@@ -17,7 +17,7 @@ struct ib_scratch {
     double  qu[IB_BATCH], qv[IB_BATCH];
     double  uv[IB_BATCH][2], product[IB_BATCH][2], weight[IB_BATCH]; /* for the direct sum */
     void   *value[IB_MAX_GRIDS];
-    void   *leaf, *row;
+    void   *leaf;
     size_t  columns; /* largest column touched by this thread, plus one */
 };
 
@@ -34,8 +34,7 @@ ib_status ib_scratch_create(ib_scratch **out, const ib_plan *plan, int precision
     if (!s)
         return err->status;
     s->leaf = ib_alloc(1, IB_SCRATCH_BYTES, "scratch", err);
-    s->row = ib_alloc(2 * plan->geometry.grid_nx, real, "scratch", err);
-    bool ok = s->leaf && s->row;
+    bool ok = s->leaf != NULL;
     for (int q = 0; q < plan->n_grid && ok; q++)
         ok = (s->value[q] = ib_alloc(2 * IB_BATCH, real, "scratch", err)) != NULL;
     if (!ok) {
@@ -53,13 +52,7 @@ void ib_scratch_destroy(ib_scratch *s)
     for (int q = 0; q < IB_MAX_GRIDS; q++)
         ib_free(s->value[q]);
     ib_free(s->leaf);
-    ib_free(s->row);
     ib_free(s);
-}
-
-void *ib_scratch_row(ib_scratch *scratch)
-{
-    return scratch->row;
 }
 
 ib_status ib_lane_create(ib_lane **out, const ib_plan *plan, const ib_config *cfg, ib_error *err)

@@ -70,7 +70,4 @@ void ib_lane_weigh(const ib_gridder *gridder, ib_lane *lane, const ib_view *view
 void ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
                  ib_scratch *const *scratch, ib_tally (*tile_tally)[IB_MAX_STOKES], int n_thread);
 
-/** Row buffer of grid_nx reals, for the transform. */
-void *ib_scratch_row(ib_scratch *scratch);
-
 #endif

@@ -42,6 +42,7 @@ struct ib_imager {
     ib_transform *transform;
     ib_lane     **lane;                       /* [plan->n_lane] */
     ib_scratch  **scratch;                    /* [n_thread] */
+    void        **work;                       /* [n_thread] buffers of the transform */
     bench        *bench;                      /* [n_thread] */
     ib_plane_recipe (*recipe)[IB_MAX_STOKES]; /* [n_spw] */
 
@@ -118,8 +119,9 @@ static ib_status make_benches(ib_imager *im, ib_error *err)
     const ib_geometry *g = &im->plan->geometry;
 
     im->scratch = ib_alloc_zero((size_t)im->n_thread, sizeof *im->scratch, "threads", err);
+    im->work = ib_alloc_zero((size_t)im->n_thread, sizeof *im->work, "threads", err);
     im->bench = ib_alloc_zero((size_t)im->n_thread, sizeof *im->bench, "threads", err);
-    if (!im->scratch || !im->bench)
+    if (!im->scratch || !im->work || !im->bench)
         return err->status;
     for (int t = 0; t < im->n_thread; t++) {
         bench    *b = &im->bench[t];
@@ -127,7 +129,8 @@ static ib_status make_benches(ib_imager *im, ib_error *err)
         if (rc)
             return rc;
         b->image = ib_alloc(g->nx * g->ny, sizeof *b->image, "image plane", err);
-        if (!b->image || ib_summary_create(&b->summary, im->cube, 1, err))
+        im->work[t] = ib_alloc(1, ib_transform_work(g, im->cfg->precision), "transform", err);
+        if (!b->image || !im->work[t] || ib_summary_create(&b->summary, im->cube, err))
             return err->status;
     }
     return IB_OK;
@@ -168,7 +171,7 @@ ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config
     ib_status rc = ib_convfn_create(&im->fn, cfg->kernel, (int)cfg->support, (int)cfg->oversampling, plan->padding,
                                     cfg->lookup, cfg->precision, err);
     if (!rc)
-        rc = ib_transform_create(&im->transform, &plan->geometry, im->fn, wisdom, err);
+        rc = ib_transform_create(&im->transform, &plan->geometry, im->fn, ib_isa_find(cfg->isa)->name, wisdom, err);
     if (!rc)
         rc = make_benches(im, err);
     if (!rc)
@@ -209,6 +212,8 @@ void ib_imager_destroy(ib_imager *im)
     for (int t = 0; t < im->n_thread; t++) {
         if (im->scratch)
             ib_scratch_destroy(im->scratch[t]);
+        if (im->work)
+            ib_free(im->work[t]);
         if (im->bench) {
             ib_free(im->bench[t].image);
             ib_summary_destroy(im->bench[t].summary);
@@ -222,6 +227,7 @@ void ib_imager_destroy(ib_imager *im)
     ib_convfn_destroy(im->fn);
     ib_free(im->lane);
     ib_free(im->scratch);
+    ib_free(im->work);
     ib_free(im->bench);
     ib_free(im->recipe);
     ib_free(im->checked);
@@ -508,13 +514,46 @@ static void blank(float *image, size_t n)
         image[i] = NAN;
 }
 
-/* Transform, summarise and write the planes of a channel; the PSF first, for the beam. */
-static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_outcome *outcome, ib_scratch *scratch,
-                                bench *b, ib_error *err)
+/* Rows of a plane, band by band, each summarised while it is in cache; then its histogram. Without weight there is
+   nothing to see. The plane is the first bench's. */
+static void make_plane(const ib_imager *im, void *grid, const ib_touched *touched, int q, double weight, bench *b,
+                       void *const *work, int n_thread, ib_plane *plane)
+{
+    const ib_geometry *g = &im->plan->geometry;
+    ib_summary *const  summary = b->summary;
+    float *const       image = b->image;
+    const size_t       n_band = ib_summary_bands(g->ny);
+
+#pragma omp parallel for ordered schedule(dynamic, 1) num_threads(n_thread) default(none)                            \
+    shared(im, grid, touched, q, weight, work, g, summary, image, n_band)
+    for (size_t band = 0; band < n_band; band++) {
+        const size_t row = band * IB_BAND_ROWS, n = g->ny - row < IB_BAND_ROWS ? g->ny - row : IB_BAND_ROWS;
+        if (weight > 0)
+            ib_transform_rows(im->transform, grid, touched, q, weight, row, n, work[omp_get_thread_num()], image);
+        else
+            blank(image + row * g->nx, n * g->nx);
+        ib_summary_look(summary, image, band);
+#pragma omp ordered
+        ib_summary_hash(summary, image, band);
+    }
+    plane->pixel = image;
+    ib_summary_settle(summary, plane);
+#pragma omp parallel for schedule(static) num_threads(n_thread) default(none) shared(plane, b, n_band)
+    for (size_t band = 0; band < n_band; band++)
+        ib_summary_count(b[omp_get_thread_num()].summary, plane, band);
+    for (int t = 1; t < n_thread; t++)
+        ib_summary_take(summary, b[t].summary);
+    ib_summary_close(summary, plane);
+}
+
+/* Transform, summarise and write the planes of a channel; the PSF first, for the beam. b[n_thread]. */
+static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_outcome *outcome, bench *b,
+                                int n_thread, ib_error *err)
 {
     const ib_plan     *plan = im->plan;
     const ib_geometry *g = &plan->geometry;
-    const size_t       n = g->nx * g->ny;
+    const ib_touched   touched = {lane->columns, 0, g->height};
+    void *const *const work = im->work + (b - im->bench);
     double             start = ib_now();
 
     for (int p = 0; p < plan->n_stokes; p++) {
@@ -524,29 +563,25 @@ static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_ou
 
         beam[0] = beam[1] = beam[2] = empty ? NAN : 0;
         for (int product = plan->psf ? IB_PSF : IB_DIRTY; product >= IB_DIRTY; product--) {
-            ib_plane plane = {.chan = chan,
-                              .stokes = (size_t)p,
-                              .pixel = b->image,
-                              .sum_of_weights = tally->weight,
-                              .counts = tally->counts};
-            if (empty)
-                blank(b->image, n);
-            else
-                ib_transform_plane(im->transform, lane->grid[product == IB_PSF ? plan->n_stokes + p : p],
-                                   lane->columns, tally->weight, ib_scratch_row(scratch), b->image);
-            ib_plane_summarise(&plane, b->summary);
+            void *const grid = lane->grid[product == IB_PSF ? plan->n_stokes + p : p];
+            ib_plane    plane = {
+                   .chan = chan, .stokes = (size_t)p, .sum_of_weights = tally->weight, .counts = tally->counts};
+
+            if (!empty)
+                ib_transform_columns(im->transform, grid, &touched, work, n_thread);
+            make_plane(im, grid, &touched, 0, tally->weight, b, work, n_thread, &plane);
             ib_status rc = empty ? IB_OK : check_numbers(im, product, &plane, err);
             if (rc)
                 return rc;
             ib_book(&b->timers, IB_PHASE_FFT, &start);
             if (product == IB_PSF && !empty) {
-                if (!ib_beam_fit(b->image, g->nx, g->ny, g->cell, beam))
+                if (!ib_beam_fit(plane.pixel, g->nx, g->ny, g->cell, beam))
                     beam[0] = beam[1] = beam[2] = 0;
                 ib_book(&b->timers, IB_PHASE_BEAM, &start);
             }
             memcpy(plane.beam, beam, sizeof plane.beam);
             if (product == IB_DIRTY && !empty && lane->direct_plane == p) {
-                check_plane(im, chan, &lane->direct, b->image, tally, &plane.stats, lane->columns, &b->verdict);
+                check_plane(im, chan, &lane->direct, plane.pixel, tally, &plane.stats, lane->columns, &b->verdict);
                 ib_book(&b->timers, IB_PHASE_CHECK, &start);
             }
             rc = im->port->write(im->port->self, (ib_product)product, &plane, err);
@@ -640,7 +675,7 @@ static ib_status work_on(ib_imager *im, size_t unit, ib_range chans, int tasks, 
         ib_book(&b->timers, IB_PHASE_SUM, &start);
     }
     if (tasks & FINISH)
-        rc = finish_channel(im, unit, lane, outcome, scratch[0], b, err);
+        rc = finish_channel(im, unit, lane, outcome, b, n_thread, err);
     return rc;
 }
 
@@ -841,7 +876,7 @@ ib_status ib_imager_finish(ib_imager *im, ib_outcome *outcome, ib_error *err)
     lane->columns = im->plan->geometry.stride;
     lane->direct_plane = im->checked[0] - 1;
     memset(&im->bench[0].timers, 0, sizeof im->bench[0].timers);
-    ib_status rc = finish_channel(im, 0, lane, outcome, im->scratch[0], &im->bench[0], err);
+    ib_status rc = finish_channel(im, 0, lane, outcome, im->bench, im->n_thread, err);
     for (int phase = 0; phase < IB_N_PHASES; phase++)
         im->timers.s[phase] += im->bench[0].timers.s[phase];
     return rc;

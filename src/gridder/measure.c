@@ -637,15 +637,15 @@ typedef struct shape {
     ib_plan       plan;
     ib_convfn    *fn;
     ib_transform *transform;
-    size_t        columns[2]; /* all; covered */
+    ib_touched    touched[2]; /* all; covered */
     size_t        n_plane;    /* transformed by each thread in one repetition */
-    void        **grid, **row;
+    void        **grid, **work;
     float       **image; /* [thread] */
 } shape;
 
 static ib_status prepare_shape(shape *s, const ib_observation *o, ib_error *err)
 {
-    const size_t n_thread = (size_t)s->how.n_thread, real = real_size(s->how.precision);
+    const size_t n_thread = (size_t)s->how.n_thread;
     char        *wisdom = NULL, origin[80];
 
     s->cfg = configure(o, "auto", s->how.precision, 7, 1.2, s->how.side);
@@ -657,26 +657,29 @@ static ib_status prepare_shape(shape *s, const ib_observation *o, ib_error *err)
     if (!rc)
         rc = ib_transform_wisdom(g, s->how.precision, &wisdom, origin, err);
     if (!rc)
-        rc = ib_transform_create(&s->transform, g, s->fn, wisdom, err);
+        rc = ib_transform_create(&s->transform, g, s->fn, ib_isa_find("auto")->name, wisdom, err);
     ib_free(wisdom);
     if (rc)
         return rc;
-    s->columns[0] = g->margin + g->grid_nx / 2 + 1;
-    s->columns[1] = g->margin + (size_t)(UV_FILL * (double)g->grid_nx) + (size_t)g->patch.patch_u;
-    s->columns[1] = s->columns[1] < s->columns[0] ? s->columns[1] : s->columns[0];
+    const size_t reach_u = (size_t)(UV_FILL * (double)g->grid_nx) + (size_t)g->patch.patch_u;
+    const size_t reach_v = (size_t)(UV_FILL * (double)g->grid_ny) + (size_t)g->patch.patch_v;
+    s->touched[0] = (ib_touched){g->margin + g->grid_nx / 2 + 1, 1, g->grid_ny};
+    s->touched[1] = s->touched[0];
+    if (reach_u < g->grid_nx / 2 && reach_v < g->grid_ny / 2)
+        s->touched[1] = (ib_touched){g->margin + reach_u, g->grid_ny / 2 - reach_v, g->grid_ny / 2 + reach_v};
     const size_t pixels = s->how.side * s->how.side, enough = 1 << 20;
     s->n_plane = pixels < enough / 64 ? 64 : pixels < enough ? enough / pixels : 1;
 
     s->grid = ib_alloc_zero(n_thread, sizeof *s->grid, "threads", err);
-    s->row = ib_alloc_zero(n_thread, sizeof *s->row, "threads", err);
+    s->work = ib_alloc_zero(n_thread, sizeof *s->work, "threads", err);
     s->image = ib_alloc_zero(n_thread, sizeof *s->image, "threads", err);
-    if (!s->grid || !s->row || !s->image)
+    if (!s->grid || !s->work || !s->image)
         return err->status;
     for (size_t t = 0; t < n_thread; t++) {
         s->grid[t] = ib_alloc_zero(1, ib_grid_bytes(g, s->how.precision), "grids", err);
-        s->row[t] = ib_alloc(2 * g->grid_nx, real, "row", err);
+        s->work[t] = ib_alloc(1, ib_transform_work(g, s->how.precision), "transform", err);
         s->image[t] = ib_alloc_zero(pixels, sizeof **s->image, "image", err);
-        if (!s->grid[t] || !s->row[t] || !s->image[t])
+        if (!s->grid[t] || !s->work[t] || !s->image[t])
             return err->status;
     }
     return IB_OK;
@@ -687,32 +690,32 @@ static void finish_shape(shape *s, const ib_observation *o)
     for (int t = 0; t < s->how.n_thread; t++) {
         if (s->grid)
             ib_free(s->grid[t]);
-        if (s->row)
-            ib_free(s->row[t]);
+        if (s->work)
+            ib_free(s->work[t]);
         if (s->image)
             ib_free(s->image[t]);
     }
     ib_free(s->grid);
-    ib_free(s->row);
+    ib_free(s->work);
     ib_free(s->image);
     ib_transform_destroy(s->transform);
     ib_convfn_destroy(s->fn);
     ib_plan_clear(&s->plan, &o->info);
 }
 
-/* Anything but zeros (bytes that make 0.75, or 0.0005 in double) in the columns that gridding would have touched; the time
+/* Anything but zeros (bytes that make 0.75, or 0.0005 in double) in the cells that gridding would have touched; the time
    of this is not counted. */
-static void fill(const shape *s, void *grid, size_t columns)
+static void fill(const shape *s, void *grid, const ib_touched *touched)
 {
     const ib_geometry *g = &s->plan.geometry;
     const size_t       cell = 2 * real_size(s->how.precision);
 
-    for (size_t r = 1; r < g->grid_ny; r++)
-        memset((char *)grid + (r * g->stride + g->margin) * cell, 0x3f, (columns - g->margin) * cell);
+    for (size_t r = touched->row_first; r < touched->row_end; r++)
+        memset((char *)grid + (r * g->stride + g->margin) * cell, 0x3f, (touched->columns - g->margin) * cell);
 }
 
 /* Seconds per plane and thread: the slowest thread's. */
-static double plane_seconds(shape *s, size_t columns)
+static double plane_seconds(shape *s, const ib_touched *touched)
 {
     double slowest = 0;
 
@@ -721,10 +724,11 @@ static double plane_seconds(shape *s, size_t columns)
         const int t = omp_get_thread_num();
         double    own = 0;
         for (size_t k = 0; k < s->n_plane; k++) {
-            fill(s, s->grid[t], columns);
+            fill(s, s->grid[t], touched);
 #pragma omp barrier
             const double start = ib_now();
-            ib_transform_plane(s->transform, s->grid[t], columns, 1, s->row[t], s->image[t]);
+            ib_transform_columns(s->transform, s->grid[t], touched, &s->work[t], 1);
+            ib_transform_rows(s->transform, s->grid[t], touched, 0, 1, 0, s->how.side, s->work[t], s->image[t]);
             own += ib_now() - start;
         }
         slowest = own;
@@ -756,7 +760,7 @@ ib_status ib_measure_fft(const ib_observation *observation, const ib_fft_case *c
     for (size_t r = 0; r <= n_repeat; r++) /* as above */
         for (size_t i = 0; i < n; i++)
             for (size_t k = 0; k < 2; k++)
-                value[(r ? r - 1 : 0) * 2 * n + 2 * i + k] = plane_seconds(&shapes[i], shapes[i].columns[k]);
+                value[(r ? r - 1 : 0) * 2 * n + 2 * i + k] = plane_seconds(&shapes[i], &shapes[i].touched[k]);
     for (size_t i = 0; i < n; i++) {
         ib_result plane = describe_plan(&shapes[i].plan, &shapes[i].cfg);
         plane.n_plane = 1;

@@ -61,7 +61,7 @@ typedef struct ib_fft_case {
 
 typedef struct ib_fft_times {
     size_t    grid;          /* cells along an axis of the padded grid */
-    ib_spread full, covered; /* s per plane and thread: all columns, and those that the longest baseline reaches */
+    ib_spread full, covered; /* s per plane and thread: all cells, and those that the longest baseline reaches */
     ib_need   need;          /* of a plane with all columns */
 } ib_fft_times;
 

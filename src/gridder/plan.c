@@ -2,6 +2,7 @@
 #include "gridder/plan.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "gridder/fft.h"
 #include "gridder/stokes.h"
 
 #include <math.h>
@@ -105,6 +106,7 @@ double ib_lay_out(ib_geometry *g, const ib_isa *isa, int precision, int support,
     g->support = support;
     g->grid_nx = ib_good_size(padding * (double)g->nx);
     g->grid_ny = ib_good_size(padding * (double)g->ny);
+    g->planes = 1;
     isa->patch[precision](g->support, &g->patch);
     const size_t step = 8; /* cells: rows and the zero column start on 64 bytes */
     g->margin = ((size_t)g->support / 2 + (size_t)g->patch.group_u + step) / step * step;
@@ -406,9 +408,9 @@ static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, in
     const size_t       real = cfg->precision == IB_DOUBLE ? sizeof(double) : sizeof(float);
     const size_t       pixels = g->nx * g->ny, grids = (size_t)plan->n_grid * ib_grid_bytes(g, cfg->precision);
     const size_t       density = plan->needs_density ? (size_t)plan->n_stokes * pixels * sizeof(double) : 0;
-    const size_t       thread = pixels * sizeof(float) +
-                          ib_summary_bytes(g->nx, g->ny, ib_histogram_bins(g->nx, g->ny), 1) + 2 * g->grid_nx * real +
-                          IB_SCRATCH_BYTES + (size_t)plan->n_grid * IB_BATCH * 2 * real + IB_BATCH * 72;
+    const size_t thread = pixels * sizeof(float) + ib_summary_bytes(g->nx, g->ny, ib_histogram_bins(g->nx, g->ny)) +
+                          ib_transform_work(g, cfg->precision) + IB_SCRATCH_BYTES +
+                          (size_t)plan->n_grid * IB_BATCH * 2 * real + IB_BATCH * 72;
     const size_t row = sizeof(double[3]) + sizeof(int32_t[2]) + IB_MAX_CORR * sizeof(float) + 1;
 
     plan->base_bytes = base_bytes;

@@ -14,10 +14,16 @@ typedef struct ib_geometry {
     size_t   grid_nx, grid_ny; /* padded grid, cells of the full plane; even */
     double   cell[2];          /* rad */
     int      support;
-    ib_patch patch;                  /* of the leaf loops */
+    int      planes; /* complex values of a cell: planes gridded together, rounded up to a power of 2 */
+    ib_patch patch;  /* of the leaf loops */
     size_t   margin, stride, height; /* half plane as stored: columns left of zero, cells per row, rows */
     size_t   tile;                   /* side of a tile, cells */
 } ib_geometry;
+
+/** Part of a grid that may not be zero: columns [0, columns) of rows [row_first, row_end). */
+typedef struct ib_touched {
+    size_t columns, row_first, row_end;
+} ib_touched;
 
 /** An input channel: contributes to one image channel. */
 typedef struct ib_part {

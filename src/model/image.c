@@ -5,7 +5,6 @@
 #include "model/pixels.h"
 
 #include <math.h>
-#include <string.h>
 
 enum {
     SMALLEST_MIP = 128, /* pixels: no further level when both sides have no more */
@@ -50,12 +49,10 @@ const ib_pixel_loops *ib_pixel_loops_find(void)
 struct ib_summary {
     const ib_cube        *cube;
     const ib_pixel_loops *loops;
-    int                   n_slot;
     ib_plane_stats       *band;             /* [bands] */
     float                *mip[IB_MAX_MIPS]; /* not yet mended until they are settled */
-    uint32_t (*counter)[IB_COUNTERS];       /* [n_slot][n_bin], zero between planes */
+    uint32_t (*counter)[IB_COUNTERS];       /* [n_bin], zero between planes */
     int64_t *histogram;                     /* [n_bin] */
-    double   bins_per_unit;                 /* 0: all pixels are in the first bin */
     void    *hash;
 };
 
@@ -64,26 +61,25 @@ size_t ib_summary_bands(size_t ny)
     return (ny + IB_BAND_ROWS - 1) / IB_BAND_ROWS;
 }
 
-size_t ib_summary_bytes(size_t nx, size_t ny, size_t n_bin, int n_thread)
+size_t ib_summary_bytes(size_t nx, size_t ny, size_t n_bin)
 {
     size_t mips = 0;
 
     for (size_t k = 1; k <= ib_mip_levels(nx, ny); k++)
         mips += ib_mip_size(nx, k) * ib_mip_size(ny, k);
     return sizeof(ib_summary) + ib_summary_bands(ny) * sizeof(ib_plane_stats) + mips * sizeof(float) +
-           n_bin * (sizeof(int64_t) + (size_t)n_thread * sizeof(uint32_t[IB_COUNTERS]));
+           n_bin * (sizeof(int64_t) + sizeof(uint32_t[IB_COUNTERS]));
 }
 
-ib_status ib_summary_create(ib_summary **out, const ib_cube *cube, int n_thread, ib_error *err)
+ib_status ib_summary_create(ib_summary **out, const ib_cube *cube, ib_error *err)
 {
     ib_summary *s = ib_alloc_zero(1, sizeof *s, "summary", err);
     if (!s)
         return err->status;
 
     s->cube = cube;
-    s->n_slot = n_thread;
     s->band = ib_alloc(ib_summary_bands(cube->ny), sizeof *s->band, "statistics", err);
-    s->counter = ib_alloc_zero((size_t)n_thread * cube->n_bin, sizeof *s->counter, "histogram", err);
+    s->counter = ib_alloc_zero(cube->n_bin, sizeof *s->counter, "histogram", err);
     s->histogram = ib_alloc(cube->n_bin, sizeof *s->histogram, "histogram", err);
     s->loops = ib_pixel_loops_find();
     s->hash = ib_alloc(1, s->loops->hash_bytes, "checksum", err);
@@ -225,9 +221,6 @@ void ib_summary_settle(ib_summary *s, ib_plane *plane)
     }
     if (stats->n_nan == cube->nx * cube->ny)
         stats->min = stats->max = NAN;
-    const double range = stats->max - stats->min;
-    s->bins_per_unit = range > 0 && isfinite(range) ? (double)cube->n_bin / range : 0;
-
     s->loops->hash_end(s->hash, stats->hash);
     s->loops->hash_begin(s->hash);
 
@@ -239,29 +232,45 @@ void ib_summary_settle(ib_summary *s, ib_plane *plane)
     }
 }
 
-void ib_summary_count(ib_summary *s, const ib_plane *plane, size_t band, int slot)
+/* 0: all pixels are in the first bin. */
+static double bins_per_unit(const ib_summary *s, const ib_plane *plane)
+{
+    const double range = plane->stats.max - plane->stats.min;
+
+    return range > 0 && isfinite(range) ? (double)s->cube->n_bin / range : 0;
+}
+
+void ib_summary_count(ib_summary *s, const ib_plane *plane, size_t band)
 {
     const size_t nx = s->cube->nx, first = band * IB_BAND_ROWS;
     const size_t rows = s->cube->ny - first < IB_BAND_ROWS ? s->cube->ny - first : IB_BAND_ROWS;
+    const double per_unit = bins_per_unit(s, plane);
 
-    if (s->bins_per_unit > 0) /* else one value: one bin */
-        s->loops->count(s->counter + (size_t)slot * s->cube->n_bin, plane->pixel + first * nx, rows * nx,
-                        plane->stats.min, s->bins_per_unit, (double)s->cube->n_bin - 1);
+    if (per_unit > 0)
+        s->loops->count(s->counter, plane->pixel + first * nx, rows * nx, plane->stats.min, per_unit,
+                        (double)s->cube->n_bin - 1);
+    else
+        s->counter[0][band % IB_COUNTERS] += (uint32_t)(rows * nx);
+}
+
+void ib_summary_take(ib_summary *into, ib_summary *from)
+{
+    for (size_t k = 0; k < into->cube->n_bin; k++)
+        for (int c = 0; c < IB_COUNTERS; c++) {
+            into->counter[k][c] += from->counter[k][c];
+            from->counter[k][c] = 0;
+        }
 }
 
 void ib_summary_close(ib_summary *s, ib_plane *plane)
 {
-    const size_t n_bin = s->cube->n_bin, n_pixel = s->cube->nx * s->cube->ny;
-
-    for (size_t k = 0; k < n_bin; k++)
+    for (size_t k = 0; k < s->cube->n_bin; k++) {
         s->histogram[k] = 0;
-    if (s->bins_per_unit > 0) {
-        for (size_t i = 0; i < (size_t)s->n_slot * n_bin; i++)
-            for (int c = 0; c < IB_COUNTERS; c++)
-                s->histogram[i % n_bin] += s->counter[i][c];
-        memset(s->counter, 0, (size_t)s->n_slot * n_bin * sizeof *s->counter);
-    } else
-        s->histogram[0] = (int64_t)n_pixel;
+        for (int c = 0; c < IB_COUNTERS; c++) {
+            s->histogram[k] += s->counter[k][c];
+            s->counter[k][c] = 0;
+        }
+    }
     s->histogram[0] -= (int64_t)plane->stats.n_nan;
     plane->histogram = s->histogram;
 }
@@ -276,6 +285,6 @@ void ib_plane_summarise(ib_plane *plane, ib_summary *s)
     }
     ib_summary_settle(s, plane);
     for (size_t b = 0; b < n; b++)
-        ib_summary_count(s, plane, b, 0);
+        ib_summary_count(s, plane, b);
     ib_summary_close(s, plane);
 }

@@ -70,12 +70,12 @@ typedef struct ib_summary ib_summary;
 
 enum { IB_BAND_ROWS = 64 };
 
-/** @param cube     borrowed; @param n_thread  that may count bands of a plane side by side */
-ib_status ib_summary_create(ib_summary **out, const ib_cube *cube, int n_thread, ib_error *err);
+/** @param cube  borrowed */
+ib_status ib_summary_create(ib_summary **out, const ib_cube *cube, ib_error *err);
 void      ib_summary_destroy(ib_summary *summary);
 
 /** Bytes that it holds, for planes of nx x ny with n_bin bins. */
-size_t ib_summary_bytes(size_t nx, size_t ny, size_t n_bin, int n_thread);
+size_t ib_summary_bytes(size_t nx, size_t ny, size_t n_bin);
 
 /** Bands of a plane of ny rows. */
 size_t ib_summary_bands(size_t ny);
@@ -89,8 +89,10 @@ void ib_summary_hash(ib_summary *summary, const float *pixel, size_t band);
 /** 2. After all bands: plane->stats and mipmaps, views of the summary. One thread. */
 void ib_summary_settle(ib_summary *summary, ib_plane *plane);
 
-/** 3. Count a band's pixels into bins: as 1; threads that do so side by side have different slots, 0 .. n_thread - 1. */
-void ib_summary_count(ib_summary *summary, const ib_plane *plane, size_t band, int slot);
+/** 3. Count a band's pixels into bins: each band once, in any order. Threads that do so side by side count in summaries of
+ *  their own, whose counts are taken over in the end. */
+void ib_summary_count(ib_summary *summary, const ib_plane *plane, size_t band);
+void ib_summary_take(ib_summary *into, ib_summary *from);
 
 /** 4. After all bands: plane->histogram. The summary is ready for the next plane; the views hold until then. */
 void ib_summary_close(ib_summary *summary, ib_plane *plane);

@@ -7,11 +7,21 @@
 #include <xxhash.h>
 
 enum {
-    LANES = 128,
-    PIECE = 1024 /* pixels whose bins are computed before any is counted: they stay in the first-level cache */
+    LANES = 64,
+    PIECE = 128 /* pixels whose bins are computed before any is counted: the processor does both at once */
 };
 
-/* Every LANES-th pixel goes into the same sum. */
+static inline float lower(float a, float b)
+{
+    return a < b ? a : b;
+}
+
+static inline float higher(float a, float b)
+{
+    return a > b ? a : b;
+}
+
+/* Every LANES-th pixel goes into the same sum, two at a time. */
 static void add(ib_plane_stats *stats, const float *pixel, size_t n)
 {
     double sum[LANES] = {0}, sum_sq[LANES] = {0};
@@ -21,15 +31,21 @@ static void add(ib_plane_stats *stats, const float *pixel, size_t n)
         low[l] = INFINITY;
         high[l] = -INFINITY;
     }
-    for (size_t m; n; pixel += m, n -= m) {
-        m = n < LANES ? n : LANES;
-        for (size_t l = 0; l < m; l++) {
-            const double x = (double)pixel[l];
-            sum[l] += x;
-            sum_sq[l] += x * x;
-            low[l] = pixel[l] < low[l] ? pixel[l] : low[l];
-            high[l] = pixel[l] > high[l] ? pixel[l] : high[l];
+    for (; n >= 2 * LANES; pixel += 2 * LANES, n -= 2 * LANES)
+        for (size_t l = 0; l < LANES; l++) {
+            const float  a = pixel[l], b = pixel[l + LANES];
+            const double x = (double)a, y = (double)b;
+            sum[l] += x + y;
+            sum_sq[l] += x * x + y * y;
+            low[l] = lower(lower(a, b), low[l]);
+            high[l] = higher(higher(a, b), high[l]);
         }
+    for (size_t l = 0; l < n; l++) {
+        const double x = (double)pixel[l];
+        sum[l % LANES] += x;
+        sum_sq[l % LANES] += x * x;
+        low[l % LANES] = lower(pixel[l], low[l % LANES]);
+        high[l % LANES] = higher(pixel[l], high[l % LANES]);
     }
     *stats = (ib_plane_stats){.min = INFINITY, .max = -INFINITY};
     for (size_t l = 0; l < LANES; l++) {
@@ -59,10 +75,11 @@ static void halve(float *into, const float *from, size_t nx, size_t ny)
 static void count(uint32_t (*bin)[IB_COUNTERS], const float *pixel, size_t n, double min, double bins_per_unit,
                   double last)
 {
-    int32_t k[PIECE + IB_COUNTERS];
+    int32_t k[PIECE];
 
     for (size_t m; n; pixel += m, n -= m) {
         m = n < PIECE ? n : PIECE;
+
         for (size_t i = 0; i < m; i++) {
             const double at = ((double)pixel[i] - min) * bins_per_unit, top = at < last ? at : last;
             k[i] = (int32_t)(isnan(at) ? 0 : top);

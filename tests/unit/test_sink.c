@@ -85,7 +85,7 @@ static void *write_half(void *argument)
     float         *pixel = malloc(n * sizeof *pixel);
     ib_summary    *summary = NULL;
 
-    job->rc = ib_summary_create(&summary, cube, 1, &job->err);
+    job->rc = ib_summary_create(&summary, cube, &job->err);
     for (size_t p = N_PLANE; job->rc == IB_OK && p-- > 0;) {
         ib_plane plane = {
             .chan = p % N_CHAN,

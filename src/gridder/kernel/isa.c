@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The table of instruction sets, and the choice. */
 #include "gridder/kernel/kernel.h"
+#include "gridder/kernel/lines.h"
 
 #include <string.h>
 
@@ -68,4 +69,18 @@ const ib_isa *ib_isa_find(const char *name)
         if ((!strcmp(name, "auto") || !strcmp(name, isas[i].name)) && isas[i].usable())
             return &isas[i];
     return NULL;
+}
+
+extern const ib_lines ib_lines_base_f32, ib_lines_base_f64, ib_lines_v3_f32, ib_lines_v3_f64, ib_lines_v4_f32,
+    ib_lines_v4_f64;
+
+const ib_lines *ib_lines_find(const char *isa, int precision)
+{
+#ifdef __x86_64__
+    if (!strcmp(isa, "v4"))
+        return precision ? &ib_lines_v4_f64 : &ib_lines_v4_f32;
+    if (!strcmp(isa, "v3"))
+        return precision ? &ib_lines_v3_f64 : &ib_lines_v3_f32;
+#endif
+    return precision ? &ib_lines_base_f64 : &ib_lines_base_f32;
 }
