@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "gridder/direct.h"
 
-/* Samples are worked on in blocks: phasors exp(-2 pi i u l) of each l, weighted phasors of each m, then all products.
+/* Samples are worked on in blocks: phasors exp(-2 pi i u l) of each l, weighted phasors of each m and of -m, then all
+   products, with the phasors of l and with their conjugates, those of -l.
    Everything is vectors of eight doubles, which a compiler makes of what a processor has, and nothing is fused, so that the
    sums do not depend on the machine. */
 enum { LANES = 8, VECTORS = 16, BLOCK = LANES * VECTORS };
@@ -44,8 +45,13 @@ INLINE void phasor(const vec *coordinate, double cosine, vec *re, vec *im)
     *im = -s;
 }
 
-/* Sum over the block of Re(a b), in two vectors to keep the additions independent. */
-INLINE double product(const phasors *a, const phasors *b)
+INLINE double sum_lanes(const vec *x)
+{
+    return (((*x)[0] + (*x)[4]) + ((*x)[2] + (*x)[6])) + (((*x)[1] + (*x)[5]) + ((*x)[3] + (*x)[7]));
+}
+
+/* Add the sums over the block of Re(a b) and of Re(a conj(b)). */
+INLINE void add_products(const phasors *a, const phasors *b, double sum[2])
 {
     vec plus = {0}, minus = {0};
 
@@ -53,13 +59,14 @@ INLINE double product(const phasors *a, const phasors *b)
         plus += a->re[k] * b->re[k];
         minus += a->im[k] * b->im[k];
     }
-    plus -= minus;
-    return ((plus[0] + plus[4]) + (plus[2] + plus[6])) + ((plus[1] + plus[5]) + (plus[3] + plus[7]));
+    const double re = sum_lanes(&plus), im = sum_lanes(&minus);
+    sum[0] += re - im;
+    sum[1] += re + im;
 }
 
 PER_ISA static void add_block(ib_direct *direct, const vec u[VECTORS], const vec v[VECTORS], const phasors *value)
 {
-    phasors east[IB_DIRECT_MAX], north;
+    phasors east[IB_DIRECT_MAX], north[2];
 
     for (size_t i = 0; i < direct->n_l; i++)
         for (int k = 0; k < VECTORS; k++)
@@ -70,11 +77,14 @@ PER_ISA static void add_block(ib_direct *direct, const vec u[VECTORS], const vec
             vec re, im;
 
             phasor(&v[k], direct->m[j], &re, &im);
-            north.re[k] = value->re[k] * re - value->im[k] * im;
-            north.im[k] = value->re[k] * im + value->im[k] * re;
+            north[0].re[k] = value->re[k] * re - value->im[k] * im;
+            north[0].im[k] = value->im[k] * re + value->re[k] * im;
+            north[1].re[k] = value->re[k] * re + value->im[k] * im;
+            north[1].im[k] = value->im[k] * re - value->re[k] * im;
         }
-        for (size_t i = 0; i < direct->n_l; i++)
-            direct->sum[j][i] += product(&north, &east[i]);
+        for (int side = 0; side < 2; side++)
+            for (size_t i = 0; i < direct->n_l; i++)
+                add_products(&north[side], &east[i], direct->sum[j][side][i]);
     }
 }
 
@@ -106,7 +116,8 @@ void ib_direct_merge(ib_direct *direct, const ib_direct *part)
 {
     for (size_t j = 0; j < direct->n_m; j++)
         for (size_t i = 0; i < direct->n_l; i++)
-            direct->sum[j][i] += part->sum[j][i];
+            for (int side = 0; side < 4; side++)
+                direct->sum[j][side / 2][i][side % 2] += part->sum[j][side / 2][i][side % 2];
     direct->weight += part->weight;
     direct->square += part->square;
 }

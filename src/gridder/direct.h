@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The direct Fourier sum, without the w-term, where chosen columns and rows of an image cross. */
+/** The direct Fourier sum, without the w-term, where chosen columns and rows of an image cross. Both come in pairs, one as
+ *  far on either side of the centre: they share their sines and cosines, which are most of the work. */
 #ifndef IB_GRIDDER_DIRECT_H
 #define IB_GRIDDER_DIRECT_H
 
 #include <stddef.h>
 
-enum { IB_DIRECT_MAX = 16 };
+enum { IB_DIRECT_MAX = 8 };
 
-/** Pixels (l[i], m[j]) and the sums so far; set n_l, n_m, l and m, and the rest to 0. Plain data: sums over disjoint
+/** Pixels (l[i], m[j]), (-l[i], m[j]), (l[i], -m[j]), (-l[i], -m[j]) and the sums so far; set n_l, n_m, l and m, and the rest to 0. Plain data: sums over disjoint
  *  samples are added. The image is sum / weight; the rms that visibilities of random phase would give is
  *  sqrt(square / 2) / weight. */
 typedef struct ib_direct {
-    size_t n_l, n_m;                           /* at most IB_DIRECT_MAX */
-    double l[IB_DIRECT_MAX], m[IB_DIRECT_MAX]; /* direction cosines, east and north */
-    double sum[IB_DIRECT_MAX][IB_DIRECT_MAX];  /* [m][l]: sum of W Re(V exp(-2 pi i (u l + v m))) */
-    double weight, square;                     /* sum W, sum W^2 |V|^2 */
+    size_t n_l, n_m;                                /* at most IB_DIRECT_MAX */
+    double l[IB_DIRECT_MAX], m[IB_DIRECT_MAX];      /* direction cosines, east and north */
+    double sum[IB_DIRECT_MAX][2][IB_DIRECT_MAX][2]; /* [m][+, -][l][+, -]: sum of W Re(V exp(-2 pi i (u l + v m))) */
+    double weight, square;                          /* sum W, sum W^2 |V|^2 */
 } ib_direct;
 
 /** Add n samples. Their order is part of the rounding, and nothing else is.

@@ -93,13 +93,13 @@ static void choose_checked(ib_imager *im)
     }
 }
 
-static size_t check_pixel(const ib_plan *plan, size_t chan, int axis, int i)
+/* The i-th pair of columns or rows to be checked: so many pixels to either side of the centre; one in each of n_pixel / 2
+   runs of them, so that every part of the field is looked at. */
+static size_t check_offset(const ib_plan *plan, size_t chan, int axis, size_t i)
 {
-    const size_t n = axis ? plan->geometry.ny : plan->geometry.nx;
-    /* one pixel in each of n_pixel runs: every part of the field is looked at */
-    const size_t first = n * (size_t)i / (size_t)plan->n_pixel,
-                 length = n * (size_t)(i + 1) / (size_t)plan->n_pixel - first;
-    return first + scramble(chan * 64 + (size_t)axis * 32 + (size_t)i) % length;
+    const size_t n_pair = (size_t)plan->n_pixel / 2, n = ((axis ? plan->geometry.ny : plan->geometry.nx) - 1) / 2;
+    const size_t first = n * i / n_pair, length = n * (i + 1) / n_pair - first;
+    return 1 + first + (length ? scramble(chan * 64 + (size_t)axis * 32 + i) % length : 0);
 }
 
 static void begin_check(const ib_plan *plan, size_t chan, ib_direct *d)
@@ -107,10 +107,10 @@ static void begin_check(const ib_plan *plan, size_t chan, ib_direct *d)
     const ib_geometry *g = &plan->geometry;
 
     memset(d, 0, sizeof *d);
-    d->n_l = d->n_m = (size_t)plan->n_pixel;
-    for (int i = 0; i < plan->n_pixel; i++) {
-        d->l[i] = -((double)check_pixel(plan, chan, 0, i) - (double)(g->nx / 2)) * g->cell[0];
-        d->m[i] = ((double)check_pixel(plan, chan, 1, i) - (double)(g->ny / 2)) * g->cell[1];
+    d->n_l = d->n_m = (size_t)plan->n_pixel / 2;
+    for (size_t i = 0; i < d->n_l; i++) {
+        d->l[i] = (double)check_offset(plan, chan, 0, i) * g->cell[0];
+        d->m[i] = (double)check_offset(plan, chan, 1, i) * g->cell[1];
     }
 }
 
@@ -461,11 +461,15 @@ static void check_plane(const ib_imager *im, size_t chan, const ib_direct *d, co
 
     if (!(d->weight > 0))
         return;
-    for (int j = 0; j < im->plan->n_pixel; j++)
-        for (int i = 0; i < im->plan->n_pixel; i++) {
-            const float  got = image[check_pixel(im->plan, chan, 1, j) * g->nx + check_pixel(im->plan, chan, 0, i)];
-            const double off = (double)got - d->sum[j][i] / d->weight;
-            square += off * off;
+    for (size_t j = 0; j < d->n_m; j++)
+        for (size_t i = 0; i < d->n_l; i++) {
+            const size_t right = check_offset(im->plan, chan, 0, i), up = check_offset(im->plan, chan, 1, j);
+            for (int side = 0; side < 4; side++) { /* l grows to the left */
+                const size_t x = side % 2 ? g->nx / 2 + right : g->nx / 2 - right;
+                const size_t y = side / 2 ? g->ny / 2 - up : g->ny / 2 + up;
+                const double off = (double)image[y * g->nx + x] - d->sum[j][side / 2][i][side % 2] / d->weight;
+                square += off * off;
+            }
         }
     const double n = (double)im->plan->n_pixel * im->plan->n_pixel;
     const double unit = sqrt(0.5 * d->square) / d->weight; /* rms of a plane of random phases */

@@ -472,7 +472,7 @@ static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis
 }
 
 /* Planes that are compared with the direct sum, and pixels of each: so few that the check stays a small part of the work. A
-   sample of a plane that is compared takes, for 8 x 8, 4 x 4, 2 x 2 pixels, as long as 3, 1.5, 0.8 samples to be gridded
+   sample of a plane that is compared takes, for 8 x 8, 4 x 4, 2 x 2 pixels, as long as 2, 1, 0.5 samples to be gridded
    (support 7, AVX-512), so it is the share of these samples that counts. An mfs image is one plane of all of them. */
 static void choose_check(ib_plan *plan, const ib_config *cfg, const ib_vis_info *info)
 {

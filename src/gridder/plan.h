@@ -64,7 +64,7 @@ typedef struct ib_plan {
     size_t columns;    /* of the half plane, from u = 0, that the supports of rows reach; the others stay empty */
     double w_phase;    /* rad: the largest phase that imaging without w neglects */
     size_t n_check;    /* image channels to compare with the direct sum */
-    int    n_pixel;    /* its pixels along l and along m */
+    int    n_pixel;    /* its pixels along l and along m; even */
 
     /* memory of one rank, bytes */
     size_t  n_lane, window; /* grids resident at once; image channels read at once, input channels if not fused */
