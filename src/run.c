@@ -614,7 +614,7 @@ static ib_status agree_on_cause(job *j, ib_status rc, ib_error *err)
 /* Nodes of all ranks meet in rank 0's tree, from left to right. Collective. */
 static ib_status sum_trees(job *j, ib_tree *tree, ib_error *err)
 {
-    const size_t bytes = tree->n * (tree->precision == IB_DOUBLE ? sizeof(double) : sizeof(float));
+    const size_t real = tree->precision == IB_DOUBLE ? sizeof(double) : sizeof(float);
     double       start = ib_now();
     ib_status    rc = IB_OK;
     void        *spare = NULL;
@@ -629,8 +629,9 @@ static ib_status sum_trees(job *j, ib_tree *tree, ib_error *err)
     if (j->rank) {
         MPI_Send(&tree->n_node, 1, MPI_INT, 0, 0, j->comm);
         for (int i = 0; i < tree->n_node; i++) {
-            MPI_Send(&tree->node[i], (int)sizeof tree->node[i], MPI_BYTE, 0, 0, j->comm);
-            ib_send(tree->node[i].sum, bytes, 0, j->comm);
+            const ib_tree_node *node = &tree->node[i];
+            MPI_Send(node, (int)sizeof *node, MPI_BYTE, 0, 0, j->comm);
+            ib_send((char *)node->sum + node->first * real, (node->end - node->first) * real, 0, j->comm);
         }
     }
     for (int r = 1; !j->rank && r < j->n_rank; r++) {
@@ -638,16 +639,16 @@ static ib_status sum_trees(job *j, ib_tree *tree, ib_error *err)
         MPI_Recv(&n, 1, MPI_INT, r, 0, j->comm, MPI_STATUS_IGNORE);
         for (int i = 0; i < n; i++) {
             ib_tree_node node;
-            void        *sum = spare ? spare : ib_tree_buffer(tree, err);
+            char        *sum = spare ? spare : ib_tree_buffer(tree, err);
             MPI_Recv(&node, (int)sizeof node, MPI_BYTE, r, 0, j->comm, MPI_STATUS_IGNORE);
             if (!sum) { /* keep the partners' messages moving; report after them */
                 rc = err->status;
                 sum = tree->n_node ? tree->node[tree->n_node - 1].sum : NULL;
-                ib_receive(sum, bytes, r, j->comm);
+                ib_receive(sum + node.first * real, (node.end - node.first) * real, r, j->comm);
                 continue;
             }
             spare = NULL;
-            ib_receive(sum, bytes, r, j->comm);
+            ib_receive(sum + node.first * real, (node.end - node.first) * real, r, j->comm);
             node.sum = sum;
             ib_tree_push(tree, node);
         }
@@ -671,7 +672,7 @@ static ib_status share_density(job *j, ib_error *err)
         rc = sum_trees(j, tree, err);
     if (rc)
         return rc;
-    double *total = j->rank ? ib_alloc(bytes, 1, "density of weights", err) : ib_tree_total(tree);
+    double *total = j->rank ? ib_alloc(bytes, 1, "density of weights", err) : ib_tree_total(tree)->sum;
     if (!(rc = ib_agree(j->comm, total ? IB_OK : err->status, err))) {
         ib_broadcast(total, bytes, 0, j->comm);
         ib_imager_set_density(j->imager, total);

@@ -61,11 +61,10 @@ def run(words):
 class Imgbench:
     """Two runs: all products as a program makes them, and the dirty cube alone for its phases in memory."""
 
-    def __init__(self, data, program, threads, support, padding):
+    def __init__(self, data, program, threads, accuracy):
         self.data = data
         self.words = [program, data.ms, "--cell", "%.17grad" % data.cell, "--imsize", str(data.side), "--stokes", "corr",
-                      "--support", str(support), "--padding", str(padding), "--threads", str(threads), "--record", "",
-                      "--quiet", "--overwrite", "--format", "json"]
+                      "--threads", str(threads), "--record", "", "--quiet", "--overwrite", "--format", "json"] + accuracy
 
     def time(self, folder):
         import h5py
@@ -226,40 +225,45 @@ def main():
     here = os.path.dirname(os.path.abspath(__file__))
     parser.add_argument("--imgbench", default=os.path.join(here, "..", "..", "build", "imgbench"))
     parser.add_argument("--threads", default="1,%d" % (os.cpu_count() or 1))
-    parser.add_argument("--support", type=int, default=7)
+    parser.add_argument("--support", type=int, default=0, help="0: what imgbench chooses to be as accurate as the peer")
     parser.add_argument("--padding", type=float, default=1.2)
     parser.add_argument("--repetitions", type=int, default=3, help="counted ones, after one that is not")
     args = parser.parse_args()
 
     data, missing, rows = Data(args.folder), [], []
+    fixed = ["--support", str(args.support), "--padding", str(args.padding)] if args.support else []
     for threads in sorted({int(word) for word in args.threads.split(",")}):
-        ours, peers = Imgbench(data, args.imgbench, threads, args.support, args.padding), []
+        peers = []
         for make in (lambda: WSClean(data, threads), lambda: Ducc(data, threads, 1e-3), lambda: Ducc(data, threads, 1e-4),
-                     lambda: Compiled(data, threads, args.support, args.padding)):
+                     lambda: Compiled(data, threads, args.support or 7, args.padding)):
             try:
                 peers.append(make())
-            except ImportError as why:
+            except Exception as why:  # not there, or there and unusable: named in the end
                 if str(why) not in missing:
                     missing.append(str(why))
-        times, own = [[] for _ in peers], []
         with tempfile.TemporaryDirectory() as folder:
-            for repetition in range(args.repetitions + 1):
-                mine, theirs = ours.time(folder), [peer.time(folder) for peer in peers]
-                if repetition:  # the first one warms caches and plans
-                    own.append(mine)
-                    for k, seconds in enumerate(theirs):
-                        times[k].append(seconds)
-        for peer, seconds in zip(peers, times):
-            counted = [mine[peer.counted] for mine in own]
-            rows.append([peer.name, peer.counted, str(threads), spread(seconds), spread(counted),
-                         spread([a / b for a, b in zip(seconds, counted)]), "%.1e" % peer.error, "%.1e" % ours.error])
-        if not peers:
-            rows.append(["none", "whole program", str(threads), "-", spread([mine["whole program"] for mine in own]), "-",
-                         "-", "%.1e" % ours.error])
+            for peer in peers:
+                peer.time(folder)  # warms caches and plans, and says how accurate it is
+            own = [Imgbench(data, args.imgbench, threads, fixed or ["--epsilon", "%.3g" % min(0.1, 0.9 * peer.error)])
+                   for peer in peers]
+            alone = Imgbench(data, args.imgbench, threads, fixed or ["--epsilon", "1e-4"])
+            for mine in own or [alone]:
+                mine.time(folder)
+            times = [[] for _ in peers]
+            for _ in range(args.repetitions):
+                for k, peer in enumerate(peers):
+                    times[k].append((peer.time(folder), own[k].time(folder)[peer.counted]))
+            for k, peer in enumerate(peers):
+                rows.append([peer.name, peer.counted, str(threads), spread([a for a, _ in times[k]]),
+                             spread([b for _, b in times[k]]), spread([a / b for a, b in times[k]]), "%.1e" % peer.error,
+                             "%.1e" % own[k].error])
+            if not peers:
+                seconds = [alone.time(folder)["whole program"] for _ in range(args.repetitions)]
+                rows.append(["none", "whole program", str(threads), "-", spread(seconds), "-", "-", "%.1e" % alone.error])
 
     n_row, n_chan, n_corr = data.vis.shape
-    print("%d rows x %d channels x %d correlations, %d x %d pixels; support %d, padding %g\n" %
-          (n_row, n_chan, n_corr, data.side, data.side, args.support, args.padding))
+    print("%d rows x %d channels x %d correlations, %d x %d pixels; imgbench %s\n" %
+          (n_row, n_chan, n_corr, data.side, data.side, " ".join(fixed) or "as accurate as the peer"))
     rows.insert(0, ["peer", "counted", "threads", "peer, s", "imgbench, s", "peer / imgbench", "error", "imgbench's"])
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     for row in rows:

@@ -84,7 +84,7 @@ static double times(const double *work, const double *ns, int n)
 static void predict(const ib_imaging *task, const ib_geometry *g, double columns, ib_choice *out)
 {
     const double n = task->n_sample, n_plane = task->n_grid, giga = 1e-9;
-    const double vectors = n_plane * g->patch.patch_u * g->patch.patch_v / g->patch.group_u;
+    const double vectors = g->patch.vectors;
     const double grid[IB_GRID_WORK] = {n, n * n_plane, n * (g->patch.patch_u + g->patch.patch_v), n * vectors,
                                        vectors * occupied_groups(g, task->reach, n)};
     const double fft[IB_FFT_WORK] = {columns * transform(g->grid_ny), (double)g->ny * transform(g->grid_nx),
@@ -103,7 +103,7 @@ void ib_choice_predict(const ib_imaging *task, int support, double padding, ib_c
 {
     const ib_config *cfg = task->cfg;
     ib_geometry      g = {.nx = task->nx, .ny = task->ny};
-    const double     used = ib_lay_out(&g, task->isa, cfg->precision, support, padding);
+    const double     used = ib_lay_out(&g, task->isa, cfg->precision, task->n_grid, support, padding);
     ib_convfn        fn;
     ib_error         err;
 

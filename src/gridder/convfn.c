@@ -207,7 +207,7 @@ static ib_status tabulate(ib_convfn *fn, ib_error *err)
     fn->n_row = (size_t)((odd ? (O + 1) / 2 : O) + 2 - fn->first + 1);
     fn->lead = 8;
     fn->stride = ((size_t)fn->support + 7) / 8 * 8 + 16;
-    fn->taps = ib_alloc_zero((fn->n_row + 1) * fn->stride, element, "table of the convolution function", err);
+    fn->taps = ib_alloc_zero((fn->n_row + 2) * fn->stride, element, "table of the convolution function", err);
     if (!fn->taps)
         return err->status;
 

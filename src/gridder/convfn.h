@@ -23,7 +23,7 @@
 
 /** Row r holds the taps of one offset within a cell: taps[r * stride + lead + i] = C(i - half + (first + r) /
  *  oversampling) for i < support. Zeros stand before and after them, so that a row read from up to `lead` reals
- *  earlier is the same row shifted; a row more of zeros follows the last one.  With delta = t0 + half - g, which lies in (-1/2, 1/2] for an odd support and in
+ *  earlier is the same row shifted; two rows of zeros follow the last one.  With delta = t0 + half - g, which lies in (-1/2, 1/2] for an odd support and in
  *  (0, 1] for an even one, the rows floor(delta * oversampling) - first and the next one exist, even when delta is off
  *  by rounding; so does row floor(delta * oversampling + 0.5) - first. */
 typedef struct ib_convfn {

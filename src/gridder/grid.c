@@ -7,18 +7,18 @@
 #include <string.h>
 
 enum {
-    PIECE = 1 << 14, /* rows weighed at a time where threads share a channel */
-    AHEAD = 24       /* samples fetched ahead: the latency of memory over the time of a sample */
+    PIECE = 1 << 14, /* rows weighed at a time: fixed, because the order of additions depends on it */
+    MOST_PIECES = IB_BLOCK_ROWS / PIECE,
+    AHEAD = 24 /* samples fetched ahead: the latency of memory over the time of a sample */
 };
 
 struct ib_scratch {
-    int32_t iu[IB_BATCH], iv[IB_BATCH];
-    float   pu[IB_BATCH], pv[IB_BATCH]; /* one pair of these is used, as the precision says */
-    double  qu[IB_BATCH], qv[IB_BATCH];
-    double  uv[IB_BATCH][2], product[IB_BATCH][2], weight[IB_BATCH]; /* for the direct sum */
-    void   *value[IB_MAX_GRIDS];
-    void   *leaf;
-    size_t  columns; /* largest column touched by this thread, plus one */
+    int32_t    iu[IB_BATCH], iv[IB_BATCH];
+    double     pu[IB_BATCH], pv[IB_BATCH];                              /* or floats, as the precision says */
+    double     uv[IB_BATCH][2], product[IB_BATCH][2], weight[IB_BATCH]; /* for the direct sum */
+    void      *value;                                                   /* real [IB_BATCH][planes][2] */
+    void      *leaf;
+    ib_touched touched; /* by this thread */
 };
 
 static size_t real_size(int precision)
@@ -28,16 +28,14 @@ static size_t real_size(int precision)
 
 ib_status ib_scratch_create(ib_scratch **out, const ib_plan *plan, int precision, ib_error *err)
 {
-    const size_t real = real_size(precision);
+    const size_t cell = 2 * (size_t)plan->geometry.planes * real_size(precision);
     ib_scratch  *s = ib_alloc_zero(1, sizeof *s, "scratch", err);
 
     if (!s)
         return err->status;
     s->leaf = ib_alloc(1, IB_SCRATCH_BYTES, "scratch", err);
-    bool ok = s->leaf != NULL;
-    for (int q = 0; q < plan->n_grid && ok; q++)
-        ok = (s->value[q] = ib_alloc(2 * IB_BATCH, real, "scratch", err)) != NULL;
-    if (!ok) {
+    s->value = ib_alloc(IB_BATCH, cell, "scratch", err);
+    if (!s->leaf || !s->value) {
         ib_scratch_destroy(s);
         return err->status;
     }
@@ -49,8 +47,7 @@ void ib_scratch_destroy(ib_scratch *s)
 {
     if (!s)
         return;
-    for (int q = 0; q < IB_MAX_GRIDS; q++)
-        ib_free(s->value[q]);
+    ib_free(s->value);
     ib_free(s->leaf);
     ib_free(s);
 }
@@ -58,20 +55,29 @@ void ib_scratch_destroy(ib_scratch *s)
 ib_status ib_lane_create(ib_lane **out, const ib_plan *plan, const ib_config *cfg, ib_error *err)
 {
     const ib_geometry *g = &plan->geometry;
-    const size_t       real = real_size(cfg->precision), samples = plan->max_rows * (size_t)plan->n_stokes;
-    ib_lane           *lane = ib_alloc_zero(1, sizeof *lane, "grids", err);
-    bool               ok = lane != NULL;
+    const size_t real = real_size(cfg->precision), planes = (size_t)g->planes, n_stokes = (size_t)plan->n_stokes;
+    ib_lane     *lane = ib_alloc_zero(1, sizeof *lane, "grids", err);
+    bool         ok = lane != NULL;
 
-    for (int q = 0; ok && q < plan->n_grid; q++)
-        ok = (lane->grid[q] = ib_alloc_zero(1, ib_grid_bytes(g, cfg->precision), "grids", err)) != NULL;
+    ok = ok && (lane->grid = ib_alloc_zero(1, ib_grid_bytes(g, cfg->precision), "grids", err)) &&
+         (lane->value = ib_alloc_zero(plan->max_rows * 2 * planes, real, "weighted samples", err));
+    if (ok && plan->psf) {
+        lane->weight = (char *)lane->value + 2 * n_stokes * real;
+        lane->weight_row = 2 * planes;
+        lane->weight_plane = 2;
+    } else if (ok) {
+        lane->weight = lane->own_weight = ib_alloc_zero(plan->max_rows * n_stokes, real, "weighted samples", err);
+        lane->weight_row = n_stokes;
+        lane->weight_plane = 1;
+        ok = lane->weight != NULL;
+    }
     for (int p = 0; ok && plan->needs_density && p < plan->n_stokes; p++)
         ok = !ib_density_create(&lane->density[p], g->nx, g->ny, g->cell, cfg->density_rule, err);
-    ok = ok && (lane->value = ib_alloc_zero(2 * samples, real, "weighted samples", err)) &&
-         (lane->weight = ib_alloc_zero(samples, real, "weighted samples", err));
     if (!ok) {
         ib_lane_destroy(lane);
         return err->status;
     }
+    ib_lane_begin(lane);
     *out = lane;
     return IB_OK;
 }
@@ -80,19 +86,20 @@ void ib_lane_destroy(ib_lane *lane)
 {
     if (!lane)
         return;
-    for (int q = 0; q < IB_MAX_GRIDS; q++)
-        ib_free(lane->grid[q]);
     for (int p = 0; p < IB_MAX_STOKES; p++)
         ib_density_destroy(lane->density[p]);
+    ib_free(lane->grid);
     ib_free(lane->value);
-    ib_free(lane->weight);
+    ib_free(lane->own_weight);
     ib_free(lane);
 }
+
+static const ib_touched nothing = {0, SIZE_MAX, 0};
 
 void ib_lane_begin(ib_lane *lane)
 {
     memset(lane->tally, 0, sizeof lane->tally);
-    lane->columns = 0;
+    lane->touched = nothing;
     lane->direct_plane = -1;
 }
 
@@ -111,13 +118,30 @@ static void scale(void *reals, bool single, size_t i, double by)
         ((double *)reals)[i] *= by;
 }
 
-/* Weighted samples of a plane with natural weights, for rows [first, first + n). */
-static void weigh_naturally(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, int p, size_t first,
-                            size_t n, ib_counts *counts)
+/* Where the weight of a sample stands, in reals: in the place of its PSF, or in an array of its own. */
+static size_t weight_at(const ib_lane *lane, size_t row, int p)
+{
+    return row * lane->weight_row + (size_t)p * lane->weight_plane;
+}
+
+/* Every correlation is a plane: they are weighed together. */
+static bool is_plain(const ib_plan *plan, const ib_view *view)
+{
+    if ((size_t)plan->n_stokes != view->spw->n_corr)
+        return false;
+    for (int p = 0; p < plan->n_stokes; p++)
+        if (view->recipe[p].n_in != 1 || view->recipe[p].in[0] != p)
+            return false;
+    return true;
+}
+
+/* Weighted samples of `side` planes from p on with natural weights, for rows [first, first + n). */
+static void weigh_naturally(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, int p, int side,
+                            size_t first, size_t n, ib_tally *tally)
 {
     const ib_plane_recipe *recipe = &view->recipe[p];
     const size_t           real = real_size(gridder->fn->precision), n_corr = view->spw->n_corr;
-    const size_t           n_plane = (size_t)gridder->plan->n_stokes, at = first * n_plane + (size_t)p;
+    const size_t           value_step = 2 * (size_t)gridder->plan->geometry.planes;
     ib_weigh_job           job = {
                   .n_row = n,
                   .n_corr = n_corr,
@@ -125,39 +149,58 @@ static void weigh_naturally(const ib_gridder *gridder, const ib_lane *lane, cons
                   .weight = view->weight + first * n_corr,
                   .flag = view->flag + first * n_corr,
                   .use = view->use + first,
+                  .all = view->all,
+                  .side = side,
                   .n_in = recipe->n_in,
                   .in = {recipe->in[0], recipe->in[1]},
                   .factor = {{recipe->factor[0][0], recipe->factor[0][1]}, {recipe->factor[1][0], recipe->factor[1][1]}},
                   .rule = gridder->cfg->stokes_weight,
-                  .n_plane = n_plane,
-                  .value = (char *)lane->value + 2 * at * real,
-                  .natural = (char *)lane->weight + at * real,
+                  .value_step = value_step,
+                  .weight_step = lane->weight_row,
+                  .weight_side = lane->weight_plane,
+                  .value = (char *)lane->value + (first * value_step + 2 * (size_t)p) * real,
+                  .natural = (char *)lane->weight + weight_at(lane, first, p) * real,
     };
 
     if (!recipe->n_in) { /* this window has nothing for the plane */
         for (size_t r = 0; r < n; r++) {
-            memset((char *)job.value + 2 * r * n_plane * real, 0, 2 * real);
-            memset((char *)job.natural + r * n_plane * real, 0, real);
+            memset((char *)job.value + r * value_step * real, 0, 2 * real);
+            memset((char *)job.natural + r * lane->weight_row * real, 0, real);
         }
         return;
     }
     gridder->isa->weigh[gridder->fn->precision](&job);
-    counts->flagged += job.flagged;
-    counts->not_finite += job.not_finite;
-    counts->weightless += job.weightless;
+    for (int k = 0; k < side; k++) {
+        tally[p + k].counts.flagged += job.flagged[k];
+        tally[p + k].counts.not_finite += job.not_finite[k];
+        tally[p + k].counts.weightless += job.weightless[k];
+        tally[p + k].counts.gridded += job.good[k];
+        tally[p + k].weight += job.total[k];
+    }
+}
+
+static void weigh_planes(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, size_t first, size_t n,
+                         ib_tally *tally)
+{
+    const int n_stokes = gridder->plan->n_stokes, side = is_plain(gridder->plan, view) ? n_stokes : 1;
+
+    for (int p = 0; p < n_stokes; p += side)
+        weigh_naturally(gridder, lane, view, p, side, first, n, tally);
 }
 
 /* From natural to imaging weights: density, then taper (imaging-spec 5). Beyond the grid of densities there is none:
    such samples count as outside. */
 static void weigh_for_imaging(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, int p,
-                              size_t first, size_t n, ib_counts *counts)
+                              size_t first, size_t n, ib_tally *tally)
 {
     const bool   single = gridder->fn->precision == IB_SINGLE;
     const double wavenumber = view->freq / IB_LIGHT;
-    const size_t n_plane = (size_t)gridder->plan->n_stokes;
+    const size_t value_step = 2 * (size_t)gridder->plan->geometry.planes;
 
+    tally->weight = 0;
+    tally->counts.gridded = 0;
     for (size_t r = first; r < first + n; r++) {
-        const size_t at = r * n_plane + (size_t)p;
+        const size_t at = weight_at(lane, r, p), value = r * value_step + 2 * (size_t)p;
         const double natural = get(lane->weight, single, at);
         if (!(natural > 0))
             continue;
@@ -165,44 +208,47 @@ static void weigh_for_imaging(const ib_gridder *gridder, const ib_lane *lane, co
         double       w = natural;
         if (gridder->plan->needs_density)
             w = ib_imaging_weight(&lane->weighting[p], lane->density[p], u, v, natural);
-        counts->outside += !(w > 0);
+        tally->counts.outside += !(w > 0);
         if (w > 0 && gridder->cfg->taper[0] > 0) {
             w *= ib_taper(gridder->cfg->taper, u, v);
             if (!(single ? (float)w > 0 : w > 0)) { /* tapered away */
-                counts->weightless++;
+                tally->counts.weightless++;
                 w = 0;
             }
         }
-        scale(lane->value, single, 2 * at, w / natural);
-        scale(lane->value, single, 2 * at + 1, w / natural);
+        scale(lane->value, single, value, w / natural);
+        scale(lane->value, single, value + 1, w / natural);
         scale(lane->weight, single, at, w / natural);
+        tally->weight += get(lane->weight, single, at);
+        tally->counts.gridded += w > 0;
     }
 }
 
 void ib_lane_weigh(const ib_gridder *gridder, ib_lane *lane, const ib_view *view)
 {
     const double wavenumber = view->freq / IB_LIGHT;
-    const size_t n_plane = (size_t)gridder->plan->n_stokes;
 
+    ib_tally unused[IB_MAX_STOKES] = {{0}};
+
+    weigh_planes(gridder, lane, view, 0, view->n_row, unused);
     for (int p = 0; p < gridder->plan->n_stokes; p++) {
-        ib_counts unused = {0};
-        weigh_naturally(gridder, lane, view, p, 0, view->n_row, &unused);
         for (size_t r = 0; r < view->n_row; r++) {
-            const double natural = get(lane->weight, gridder->fn->precision == IB_SINGLE, r * n_plane + (size_t)p);
+            const double natural = get(lane->weight, gridder->fn->precision == IB_SINGLE, weight_at(lane, r, p));
             if (natural > 0)
                 ib_density_add(lane->density[p], view->uvw[r][0] * wavenumber, view->uvw[r][1] * wavenumber, natural);
         }
     }
 }
 
+/* Weighted samples of all planes for a piece of the rows. Everything usable counts as gridded for now: what turns out to
+   lie outside is taken away again. */
 static void prepare(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, size_t first, size_t n,
-                    ib_counts *counts)
+                    ib_tally *tally)
 {
-    for (int p = 0; p < gridder->plan->n_stokes; p++) {
-        weigh_naturally(gridder, lane, view, p, first, n, &counts[p]);
-        if (gridder->plan->needs_density || gridder->cfg->taper[0] > 0)
-            weigh_for_imaging(gridder, lane, view, p, first, n, &counts[p]);
-    }
+    weigh_planes(gridder, lane, view, first, n, tally);
+    if (gridder->plan->needs_density || gridder->cfg->taper[0] > 0)
+        for (int p = 0; p < gridder->plan->n_stokes; p++)
+            weigh_for_imaging(gridder, lane, view, p, first, n, &tally[p]);
 }
 
 /* ---- a batch, in grid order ---------------------------------------------------------------------------------------- */
@@ -220,166 +266,193 @@ static bounds grid_bounds(const ib_geometry *g)
     return (bounds){{0, 1}, {column0 + half_u - w, column0 + half_u - w + 1}, {n_v - w, n_v - w + 1}};
 }
 
-static void locate(const ib_gridder *gridder, const ib_view *view, const ib_order *order, size_t first, size_t n,
-                   const bounds *b, ib_scratch *s)
+static ib_cells locate(const ib_gridder *gridder, const ib_view *view, const ib_order *order, size_t first, size_t n,
+                       const bounds *b, ib_scratch *s)
 {
-    const ib_geometry  *g = &gridder->plan->geometry;
-    const double        wavenumber = view->freq / IB_LIGHT;
-    const bool          single = gridder->fn->precision == IB_SINGLE;
-    const ib_locate_job job = {
-        .n = n,
-        .u = order->u + first,
-        .v = order->v + first,
-        .scale_u = wavenumber * g->cell[0] * (double)g->grid_nx,
-        .scale_v = -wavenumber * g->cell[1] * (double)g->grid_ny,
-        .origin_u = (double)g->margin,
-        .origin_v = (double)(g->grid_ny / 2),
-        .half = 0.5 * g->support,
-        .centre = gridder->fn->half,
-        .oversampling = gridder->fn->oversampling,
-        .first = gridder->fn->first,
-        .nearest = gridder->fn->lookup == IB_NEAREST ? 0.5 : 0,
-        .low_v = b->low_v[0],
-        .high_u = b->high_u[1],
-        .high_v = b->high_v[1],
-        .iu = s->iu,
-        .iv = s->iv,
-        .pu = single ? s->pu : NULL,
-        .pv = single ? s->pv : NULL,
-        .qu = s->qu,
-        .qv = s->qv,
+    const ib_geometry *g = &gridder->plan->geometry;
+    const double       wavenumber = view->freq / IB_LIGHT;
+    ib_locate_job      job = {
+             .n = n,
+             .u = order->u + first,
+             .v = order->v + first,
+             .scale_u = wavenumber * g->cell[0] * (double)g->grid_nx,
+             .scale_v = -wavenumber * g->cell[1] * (double)g->grid_ny,
+             .origin_u = (double)g->margin,
+             .origin_v = (double)(g->grid_ny / 2),
+             .half = 0.5 * g->support,
+             .centre = gridder->fn->half,
+             .oversampling = gridder->fn->oversampling,
+             .first = gridder->fn->first,
+             .nearest = gridder->fn->lookup == IB_NEAREST ? 0.5 : 0,
+             .low_v = b->low_v[0],
+             .high_u = b->high_u[1],
+             .high_v = b->high_v[1],
+             .iu = s->iu,
+             .iv = s->iv,
+             .single = gridder->fn->precision == IB_SINGLE,
+             .pu.d = s->pu,
+             .pv.d = s->pv,
     };
     gridder->isa->locate(&job);
+    return job.extent;
 }
 
-/* Samples whose support lies on the grid and which some plane uses, close together in the scratch; the others are
-   counted. Rows come in grid order, which is none for the memory: they are fetched ahead. @return how many. */
-#define COLLECT(suffix, real, pu, pv)                                                                                \
-    static inline size_t collect_##suffix(const ib_lane *lane, const ib_order *order, size_t first, size_t n,        \
-                                          const bounds *b, ib_scratch *s, ib_tally *tally, const size_t n_plane,     \
-                                          const bool psf)                                                            \
-    {                                                                                                                \
-        const real *const values = lane->value, *const weights = lane->weight;                                       \
-        const uint32_t *const rows = order->row + first;                                                             \
-        const size_t          left = order->n - first;                                                               \
-        double                sum[IB_MAX_STOKES] = {0};                                                              \
-        uint64_t              gridded[IB_MAX_STOKES] = {0};                                                          \
-        size_t                m = 0;                                                                                 \
-                                                                                                                     \
-        for (size_t i = 0; i < n; i++) {                                                                             \
-            const uint32_t mark = rows[i];                                                                           \
-            const int      turned = (mark & IB_CONJUGATED) != 0;                                                     \
-            const size_t   at = (mark & IB_ROW_MASK) * n_plane;                                                      \
-            const size_t   ahead = (rows[i + AHEAD < left ? i + AHEAD : i] & IB_ROW_MASK) * n_plane;                 \
-            const real     sign = turned ? -1 : 1;                                                                   \
-            bool           used = false;                                                                             \
-                                                                                                                     \
-            __builtin_prefetch(values + 2 * ahead);                                                                  \
-            __builtin_prefetch(weights + ahead);                                                                     \
-            if (s->iu[i] < 0 || s->iu[i] > b->high_u[turned] || s->iv[i] < b->low_v[turned] ||                       \
-                s->iv[i] > b->high_v[turned]) {                                                                      \
-                for (size_t p = 0; p < n_plane; p++) {                                                               \
-                    tally[p].counts.outside += weights[at + p] > 0;                                                  \
-                    tally[p].outside += (double)weights[at + p];                                                     \
-                }                                                                                                    \
-                continue;                                                                                            \
-            }                                                                                                        \
-            for (size_t p = 0; p < n_plane; p++) {                                                                   \
-                const real  w = weights[at + p];                                                                     \
-                real *const value = (real *)s->value[p] + 2 * m;                                                     \
-                value[0] = values[2 * (at + p)];                                                                     \
-                value[1] = sign * values[2 * (at + p) + 1];                                                          \
-                if (psf) {                                                                                           \
-                    real *const one = (real *)s->value[n_plane + p] + 2 * m;                                         \
-                    one[0] = w;                                                                                      \
-                    one[1] = 0;                                                                                      \
-                }                                                                                                    \
-                sum[p] += (double)w;                                                                                 \
-                gridded[p] += w > 0;                                                                                 \
-                used = used || w > 0;                                                                                \
-            }                                                                                                        \
-            s->iu[m] = s->iu[i];                                                                                     \
-            s->iv[m] = s->iv[i];                                                                                     \
-            s->pu[m] = s->pu[i];                                                                                     \
-            s->pv[m] = s->pv[i];                                                                                     \
-            if (lane->direct_plane >= 0) {                                                                           \
-                const real *const value = (const real *)s->value[lane->direct_plane] + 2 * m;                        \
-                s->uv[m][0] = order->u[first + i];                                                                   \
-                s->uv[m][1] = order->v[first + i];                                                                   \
-                s->product[m][0] = (double)value[0];                                                                 \
-                s->product[m][1] = (double)value[1];                                                                 \
-                s->weight[m] = (double)weights[at + (size_t)lane->direct_plane];                                     \
-            }                                                                                                        \
-            m += used;                                                                                               \
-        }                                                                                                            \
-        for (size_t p = 0; p < n_plane; p++) {                                                                       \
-            tally[p].weight += sum[p];                                                                               \
-            tally[p].counts.gridded += gridded[p];                                                                   \
-        }                                                                                                            \
-        return m;                                                                                                    \
-    }                                                                                                                \
-                                                                                                                     \
-    /* Constant numbers of planes for the usual ones: Stokes I, two correlations. */                                 \
-    static size_t collect_planes_##suffix(const ib_plan *plan, const ib_lane *lane, const ib_order *order,           \
-                                          size_t first, size_t n, const bounds *b, ib_scratch *s, ib_tally *tally)   \
-    {                                                                                                                \
-        const size_t n_plane = (size_t)plan->n_stokes;                                                               \
-        if (plan->psf)                                                                                               \
-            return n_plane == 1   ? collect_##suffix(lane, order, first, n, b, s, tally, 1, true)                    \
-                   : n_plane == 2 ? collect_##suffix(lane, order, first, n, b, s, tally, 2, true)                    \
-                                  : collect_##suffix(lane, order, first, n, b, s, tally, n_plane, true);             \
-        return n_plane == 1   ? collect_##suffix(lane, order, first, n, b, s, tally, 1, false)                       \
-               : n_plane == 2 ? collect_##suffix(lane, order, first, n, b, s, tally, 2, false)                       \
-                              : collect_##suffix(lane, order, first, n, b, s, tally, n_plane, false);                \
-    }
+/* The records of samples, close together, conjugated where they were turned. Rows come in grid order, which is none for
+   the memory: they are fetched ahead. A complex value is one word of single precision or two of double: the sign of the
+   imaginary part is the top bit of every one or of every second one. @return how many have nothing to grid. */
+static inline __attribute__((always_inline)) size_t gather(const uint64_t *records, const uint32_t *rows, size_t n,
+                                                           size_t left, uint64_t *out, const size_t words,
+                                                           const size_t step)
+{
+    size_t n_empty = 0;
 
-COLLECT(f, float, pu, pv)
-COLLECT(d, double, qu, qv)
+    for (size_t i = 0; i < n; i++, out += words) {
+        const uint64_t *const from = records + (rows[i] & IB_ROW_MASK) * words;
+        const uint64_t        sign = (uint64_t)(rows[i] & IB_CONJUGATED) << 32;
+        uint64_t              any = 0;
+
+        __builtin_prefetch(records + (rows[i + AHEAD < left ? i + AHEAD : i] & IB_ROW_MASK) * words);
+        for (size_t k = 0; k < words; k++) {
+            any |= from[k];
+            out[k] = from[k] ^ (k % step == step - 1 ? sign : 0);
+        }
+        n_empty += any == 0;
+    }
+    return n_empty;
+}
+
+/* Constant numbers of words. */
+static size_t gather_planes(const ib_lane *lane, const ib_order *order, size_t first, size_t n, void *out, int planes,
+                            bool single)
+{
+    const uint64_t *const records = lane->value;
+    const uint32_t *const rows = order->row + first;
+    const size_t          left = order->n - first;
+
+    if (single)
+        return planes == 1   ? gather(records, rows, n, left, out, 1, 1)
+               : planes == 2 ? gather(records, rows, n, left, out, 2, 1)
+               : planes == 4 ? gather(records, rows, n, left, out, 4, 1)
+                             : gather(records, rows, n, left, out, 8, 1);
+    return planes == 1   ? gather(records, rows, n, left, out, 2, 2)
+           : planes == 2 ? gather(records, rows, n, left, out, 4, 2)
+           : planes == 4 ? gather(records, rows, n, left, out, 8, 2)
+                         : gather(records, rows, n, left, out, 16, 2);
+}
+
+static bool is_outside(const ib_scratch *s, const bounds *b, size_t i, int turned)
+{
+    return s->iu[i] < 0 || s->iu[i] > b->high_u[turned] || s->iv[i] < b->low_v[turned] ||
+           s->iv[i] > b->high_v[turned];
+}
+
+/* Keep the samples whose support lies on the grid and that have something to grid; the others are counted.
+   @return how many are left. */
+static size_t sift(const ib_gridder *gridder, const ib_lane *lane, const ib_order *order, size_t first, size_t n,
+                   const bounds *b, ib_scratch *s, ib_tally *tally)
+{
+    const bool   single = gridder->fn->precision == IB_SINGLE;
+    const size_t bytes = 2 * (size_t)gridder->plan->geometry.planes * real_size(gridder->fn->precision);
+    float *const pu = (float *)s->pu, *const pv = (float *)s->pv;
+    size_t m = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t mark = order->row[first + i];
+        const size_t   row = mark & IB_ROW_MASK;
+        bool           used = false;
+
+        if (is_outside(s, b, i, (mark & IB_CONJUGATED) != 0)) {
+            for (int p = 0; p < gridder->plan->n_stokes; p++) {
+                const double w = get(lane->weight, single, weight_at(lane, row, p));
+                tally[p].counts.outside += w > 0;
+                tally[p].outside += w;
+            }
+            continue;
+        }
+        for (int p = 0; p < gridder->plan->n_stokes; p++)
+            used = used || get(lane->weight, single, weight_at(lane, row, p)) > 0;
+        if (!used)
+            continue;
+        memmove((char *)s->value + m * bytes, (char *)s->value + i * bytes, bytes);
+        s->iu[m] = s->iu[i];
+        s->iv[m] = s->iv[i];
+        if (single) {
+            pu[m] = pu[i];
+            pv[m] = pv[i];
+        } else {
+            s->pu[m] = s->pu[i];
+            s->pv[m] = s->pv[i];
+        }
+        m++;
+    }
+    return m;
+}
 
 /* The samples that are gridded, once more, for the direct sum. */
-static void add_direct(ib_lane *lane, const ib_view *view, ib_scratch *s, size_t m)
+static void add_direct(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
+                       size_t first, size_t n, const bounds *b, ib_scratch *s)
 {
-    for (size_t i = 0; i < m; i++) {
-        s->uv[i][0] *= view->freq / IB_LIGHT;
-        s->uv[i][1] *= view->freq / IB_LIGHT;
+    const bool   single = gridder->fn->precision == IB_SINGLE;
+    const size_t planes = (size_t)gridder->plan->geometry.planes, plane = (size_t)lane->direct_plane;
+    size_t       m = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t mark = order->row[first + i];
+        if (is_outside(s, b, i, (mark & IB_CONJUGATED) != 0))
+            continue;
+        s->uv[m][0] = order->u[first + i] * (view->freq / IB_LIGHT);
+        s->uv[m][1] = order->v[first + i] * (view->freq / IB_LIGHT);
+        s->product[m][0] = get(s->value, single, 2 * (i * planes + plane));
+        s->product[m][1] = get(s->value, single, 2 * (i * planes + plane) + 1);
+        s->weight[m] = get(lane->weight, single, weight_at(lane, mark & IB_ROW_MASK, lane->direct_plane));
+        m += s->weight[m] > 0;
     }
 #pragma omp critical(ib_direct)
     ib_direct_add(&lane->direct, m, (const double(*)[2])s->uv, (const double(*)[2])s->product, s->weight);
 }
 
+static void touch(ib_touched *t, size_t columns, size_t row_first, size_t row_end)
+{
+    t->columns = columns > t->columns ? columns : t->columns;
+    t->row_first = row_first < t->row_first ? row_first : t->row_first;
+    t->row_end = row_end > t->row_end ? row_end : t->row_end;
+}
+
 static void add_batch(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
                       size_t first, size_t n, ib_scratch *s, ib_tally *tally)
 {
-    const ib_plan *plan = gridder->plan;
-    const bool     single = gridder->fn->precision == IB_SINGLE;
-    const bounds   b = grid_bounds(&plan->geometry);
+    const ib_geometry *g = &gridder->plan->geometry;
+    const bool         single = gridder->fn->precision == IB_SINGLE;
+    const bounds       b = grid_bounds(g);
+    const ib_cells     cells = locate(gridder, view, order, first, n, &b, s);
+    const size_t       n_empty = gather_planes(lane, order, first, n, s->value, g->planes, single);
+    const bool         inside =
+        cells.low_u >= 0 && cells.high_u <= b.high_u[0] && cells.low_v >= b.low_v[1] && cells.high_v <= b.high_v[0];
 
-    locate(gridder, view, order, first, n, &b, s);
-    const size_t m = single ? collect_planes_f(plan, lane, order, first, n, &b, s, tally)
-                            : collect_planes_d(plan, lane, order, first, n, &b, s, tally);
     if (lane->direct_plane >= 0)
-        add_direct(lane, view, s, m);
-    for (size_t i = 0; i < m; i++)
-        if ((size_t)s->iu[i] + (size_t)plan->geometry.patch.patch_u > s->columns)
-            s->columns = (size_t)s->iu[i] + (size_t)plan->geometry.patch.patch_u;
+        add_direct(gridder, lane, view, order, first, n, &b, s);
+    const size_t m = inside && !n_empty ? n : sift(gridder, lane, order, first, n, &b, s, tally);
+    if (!m)
+        return;
+    touch(&s->touched, (size_t)cells.high_u + (size_t)g->patch.patch_u,
+          (size_t)(cells.low_v > g->patch.group_v ? cells.low_v - g->patch.group_v : 0),
+          (size_t)cells.high_v + (size_t)g->patch.patch_v);
 
-    const void *value[IB_MAX_GRIDS];
-    for (int q = 0; q < plan->n_grid; q++)
-        value[q] = s->value[q];
     const ib_tile_job job = {
         .n = m,
         .iu = s->iu,
         .iv = s->iv,
-        .pu = single ? (void *)s->pu : s->qu,
-        .pv = single ? (void *)s->pv : s->qv,
-        .n_plane = (size_t)plan->n_grid,
-        .value = value,
+        .pu = s->pu,
+        .pv = s->pv,
+        .planes = g->planes,
+        .value = s->value,
         .grid = lane->grid,
-        .stride = plan->geometry.stride,
+        .stride = g->stride,
+        .patch = &g->patch,
         .taps = gridder->fn->taps,
         .tap_stride = gridder->fn->stride,
         .linear = gridder->fn->lookup == IB_LINEAR,
-        .support = plan->geometry.support,
+        .support = g->support,
         .scratch = s->leaf,
     };
     gridder->isa->grid[gridder->fn->precision](&job);
@@ -405,6 +478,14 @@ static void merge_counts(ib_counts *to, const ib_counts *from)
     to->outside += from->outside;
 }
 
+static void merge_outside(ib_tally *to, const ib_tally *from)
+{
+    for (int p = 0; p < IB_MAX_STOKES; p++) {
+        to[p].outside += from[p].outside;
+        to[p].counts.outside += from[p].counts.outside;
+    }
+}
+
 static void merge(ib_lane *lane, const ib_tally *tally)
 {
     for (int p = 0; p < IB_MAX_STOKES; p++) {
@@ -414,16 +495,21 @@ static void merge(ib_lane *lane, const ib_tally *tally)
     }
 }
 
-static void prepare_side_by_side(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, int n_thread)
+/* Weigh all rows, piece by piece; pieces are merged in their order. */
+static void prepare_all(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, int n_thread)
 {
-#pragma omp parallel for schedule(static) num_threads(n_thread) default(none) shared(gridder, lane, view)
-    for (size_t first = 0; first < view->n_row; first += PIECE) {
-        ib_counts counts[IB_MAX_STOKES] = {{0}};
-        prepare(gridder, lane, view, first, view->n_row - first < PIECE ? view->n_row - first : PIECE, counts);
-#pragma omp critical(ib_prepare)
-        for (int p = 0; p < gridder->plan->n_stokes; p++)
-            merge_counts(&lane->tally[p].counts, &counts[p]);
+    const size_t n_piece = (view->n_row + PIECE - 1) / PIECE;
+    ib_tally     tally[MOST_PIECES][IB_MAX_STOKES];
+
+    memset(tally, 0, n_piece * sizeof *tally);
+#pragma omp parallel for schedule(dynamic) num_threads(n_thread) if (n_thread > 1) default(none)                     \
+    shared(gridder, lane, view, n_piece, tally)
+    for (size_t k = 0; k < n_piece; k++) {
+        const size_t first = k * PIECE, left = view->n_row - first;
+        prepare(gridder, lane, view, first, left < PIECE ? left : PIECE, tally[k]);
     }
+    for (size_t k = 0; k < n_piece; k++)
+        merge(lane, tally[k]);
 }
 
 void ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
@@ -437,20 +523,17 @@ void ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, 
             c->not_finite += view->n_row - view->n_auto - order->n; /* rows without finite uvw */
         }
     for (int t = 0; t < n_thread; t++)
-        scratch[t]->columns = lane->columns;
+        scratch[t]->touched = nothing;
 
+    prepare_all(gridder, lane, view, n_thread);
+    ib_tally outside[IB_MAX_STOKES] = {{0}};
     if (n_thread == 1) {
-        ib_counts counts[IB_MAX_STOKES] = {{0}};
-        prepare(gridder, lane, view, 0, view->n_row, counts);
-        for (int p = 0; p < gridder->plan->n_stokes; p++)
-            merge_counts(&lane->tally[p].counts, &counts[p]);
         for (size_t t = 0; t < order->colour_first[IB_COLOURS]; t++) {
             ib_tally tally[IB_MAX_STOKES];
             add_tile(gridder, lane, view, order, &order->tile[t], scratch[0], tally);
-            merge(lane, tally);
+            merge_outside(outside, tally);
         }
     } else {
-        prepare_side_by_side(gridder, lane, view, n_thread);
         /* Tiles of one colour side by side; their tallies are merged in the order of the list, as above. */
         for (int colour = 0; colour < IB_COLOURS; colour++) {
             const size_t from = order->colour_first[colour], to = order->colour_first[colour + 1];
@@ -462,8 +545,16 @@ void ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, 
                 add_tile(gridder, lane, view, order, &order->tile[t], scratch[omp_get_thread_num()], tile_tally[t]);
         }
         for (size_t t = 0; t < order->colour_first[IB_COLOURS]; t++)
-            merge(lane, tile_tally[t]);
+            merge_outside(outside, tile_tally[t]);
+    }
+    for (int p = 0; p < gridder->plan->n_stokes; p++) {
+        ib_tally *tally = &lane->tally[p];
+        tally->counts.outside += outside[p].counts.outside;
+        tally->counts.gridded -= outside[p].counts.outside;
+        tally->outside += outside[p].outside;
+        tally->weight = tally->counts.gridded ? tally->weight - outside[p].outside : 0;
     }
     for (int t = 0; t < n_thread; t++)
-        lane->columns = scratch[t]->columns > lane->columns ? scratch[t]->columns : lane->columns;
+        touch(&lane->touched, scratch[t]->touched.columns, scratch[t]->touched.row_first,
+              scratch[t]->touched.row_end);
 }

@@ -9,8 +9,6 @@
 #include "gridder/stokes.h"
 #include "gridder/weight.h"
 
-enum { IB_MAX_GRIDS = 2 * IB_MAX_STOKES };
-
 /** What all threads share; constant once made. */
 typedef struct ib_gridder {
     const ib_plan   *plan;
@@ -26,16 +24,22 @@ typedef struct ib_tally {
     ib_counts counts;
 } ib_tally;
 
-/** The grids of one image channel: its Stokes planes, then their PSFs. Grids that are not in use are zero. */
+/** The grid of one image channel, with its Stokes planes and then their PSFs side by side in every cell. A grid that is
+ *  not in use is zero. */
 typedef struct ib_lane {
-    void        *grid[IB_MAX_GRIDS];
+    void        *grid; /* real [height][stride][planes][2] */
     ib_tally     tally[IB_MAX_STOKES];
     ib_density  *density[IB_MAX_STOKES]; /* of the channel; NULL: natural weights */
     ib_weighting weighting[IB_MAX_STOKES];
-    size_t       columns;        /* of a grid row that may not be zero */
-    ib_direct    direct;         /* direct sum of plane direct_plane */
-    int          direct_plane;   /* -1: this channel is not checked */
-    void        *value, *weight; /* real [row][n_stokes][2], [row][n_stokes]: weighted samples of one input channel */
+    ib_touched   touched;
+    ib_direct    direct;       /* direct sum of plane direct_plane */
+    int          direct_plane; /* -1: this channel is not checked */
+
+    /* the weighted samples of one input channel */
+    void  *value;  /* real [row][planes][2], as in a cell of the grid: a PSF's samples are its weights */
+    void  *weight; /* real; that of plane p stands at row * weight_row + p * weight_plane */
+    size_t weight_row, weight_plane; /* reals */
+    void  *own_weight;               /* weight, where no PSF holds it */
 } ib_lane;
 
 /** One channel of one block of rows. Views. */
@@ -48,6 +52,7 @@ typedef struct ib_view {
     const ib_plane_recipe *recipe; /* [n_stokes]; n_in 0: this window has no such plane */
     const double (*uvw)[3];        /* [row] m */
     const uint8_t *use;            /* [row] 0: an autocorrelation, or uvw not finite: not in any order */
+    bool           all;            /* every row is used */
     size_t         n_row, n_auto;  /* rows, autocorrelations among them */
 } ib_view;
 

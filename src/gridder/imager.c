@@ -49,7 +49,7 @@ struct ib_imager {
     /* the block of rows held */
     size_t   spw, row0, n_row;
     bool     has_rows;
-    uint64_t n_auto;
+    uint64_t n_auto, n_unused;
     double (*uvw)[3];
     int32_t (*antenna)[2];
     float   *row_weight;
@@ -165,7 +165,7 @@ ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config
     im->n_thread = n_thread;
     const size_t reals = ib_grid_bytes(&plan->geometry, cfg->precision) /
                          (cfg->precision == IB_DOUBLE ? sizeof(double) : sizeof(float));
-    ib_tree_begin(&im->grids, reals * (size_t)plan->n_grid, cfg->precision);
+    ib_tree_begin(&im->grids, reals, cfg->precision);
     ib_tree_begin(&im->densities, (size_t)plan->n_stokes * plan->geometry.nx * plan->geometry.ny, IB_DOUBLE);
 
     ib_status rc = ib_convfn_create(&im->fn, cfg->kernel, (int)cfg->support, (int)cfg->oversampling, plan->padding,
@@ -258,11 +258,12 @@ static ib_status hold_rows(ib_imager *im, size_t spw, size_t row0, size_t n_row,
     im->row0 = row0;
     im->n_row = n_row;
     im->has_rows = true;
-    im->n_auto = 0;
+    im->n_auto = im->n_unused = 0;
     for (size_t r = 0; r < n_row; r++) {
         const bool self = im->antenna[r][0] == im->antenna[r][1];
         im->n_auto += self;
         im->use[r] = !self && isfinite(im->uvw[r][0]) && isfinite(im->uvw[r][1]) && isfinite(im->uvw[r][2]);
+        im->n_unused += !im->use[r];
     }
     return IB_OK;
 }
@@ -434,6 +435,7 @@ static void add_unit(ib_imager *im, size_t unit, ib_range chans, task what, ib_l
             .recipe = im->recipe[im->spw],
             .uvw = (const double(*)[3])im->uvw,
             .use = im->use,
+            .all = im->n_unused == 0,
             .n_row = im->n_row,
             .n_auto = im->n_auto,
         };
@@ -556,10 +558,14 @@ static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_ou
 {
     const ib_plan     *plan = im->plan;
     const ib_geometry *g = &plan->geometry;
-    const ib_touched   touched = {lane->columns, 0, g->height};
     void *const *const work = im->work + (b - im->bench);
     double             start = ib_now();
+    bool               any = false;
 
+    for (int p = 0; p < plan->n_stokes; p++)
+        any = any || outcome->tally[p].weight > 0;
+    if (any)
+        ib_transform_columns(im->transform, lane->grid, &lane->touched, work, n_thread);
     for (int p = 0; p < plan->n_stokes; p++) {
         const ib_tally *tally = &outcome->tally[p];
         double         *beam = outcome->beam[p];
@@ -567,13 +573,11 @@ static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_ou
 
         beam[0] = beam[1] = beam[2] = empty ? NAN : 0;
         for (int product = plan->psf ? IB_PSF : IB_DIRTY; product >= IB_DIRTY; product--) {
-            void *const grid = lane->grid[product == IB_PSF ? plan->n_stokes + p : p];
-            ib_plane    plane = {
-                   .chan = chan, .stokes = (size_t)p, .sum_of_weights = tally->weight, .counts = tally->counts};
+            ib_plane plane = {
+                .chan = chan, .stokes = (size_t)p, .sum_of_weights = tally->weight, .counts = tally->counts};
 
-            if (!empty)
-                ib_transform_columns(im->transform, grid, &touched, work, n_thread);
-            make_plane(im, grid, &touched, 0, tally->weight, b, work, n_thread, &plane);
+            make_plane(im, lane->grid, &lane->touched, product == IB_PSF ? plan->n_stokes + p : p, tally->weight, b,
+                       work, n_thread, &plane);
             ib_status rc = empty ? IB_OK : check_numbers(im, product, &plane, err);
             if (rc)
                 return rc;
@@ -585,7 +589,8 @@ static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_ou
             }
             memcpy(plane.beam, beam, sizeof plane.beam);
             if (product == IB_DIRTY && !empty && lane->direct_plane == p) {
-                check_plane(im, chan, &lane->direct, plane.pixel, tally, &plane.stats, lane->columns, &b->verdict);
+                check_plane(im, chan, &lane->direct, plane.pixel, tally, &plane.stats, lane->touched.columns,
+                            &b->verdict);
                 ib_book(&b->timers, IB_PHASE_CHECK, &start);
             }
             rc = im->port->write(im->port->self, (ib_product)product, &plane, err);
@@ -620,37 +625,33 @@ static void prepare_weights(const ib_imager *im, ib_lane *lane)
         lane->weighting[p] = ib_weighting_prepare(im->cfg->weighting, im->cfg->robust, lane->density[p]);
 }
 
-/* The lane's densities or grids become a leaf of their tree. */
-static ib_status push_leaf(ib_tree *tree, size_t unit, void *const *part, int n_part, size_t bytes, ib_error *err)
+/* The lane's densities or grid become a leaf of their tree. */
+static ib_status push_densities(ib_imager *im, size_t unit, const ib_lane *lane, ib_error *err)
 {
-    char *sum = ib_tree_buffer(tree, err);
+    const size_t n = im->plan->geometry.nx * im->plan->geometry.ny, n_stokes = (size_t)im->plan->n_stokes;
+    double      *sum = ib_tree_buffer(&im->densities, err);
 
     if (!sum)
         return err->status;
-    for (int q = 0; q < n_part; q++)
-        memcpy(sum + (size_t)q * bytes, part[q], bytes);
-    ib_tree_push(tree, (ib_tree_node){0, unit, sum});
+    for (size_t p = 0; p < n_stokes; p++)
+        memcpy(sum + p * n, lane->density[p]->sum, n * sizeof *sum);
+    ib_tree_push(&im->densities, (ib_tree_node){0, unit, 0, n_stokes * n, sum});
     return IB_OK;
 }
 
-static ib_status push_densities(ib_imager *im, size_t unit, const ib_lane *lane, ib_error *err)
+static ib_status push_grid(ib_imager *im, size_t unit, ib_lane *lane, ib_error *err)
 {
     const ib_geometry *g = &im->plan->geometry;
-    void              *part[IB_MAX_STOKES];
+    const size_t       row = 2 * (size_t)g->planes * g->stride; /* reals */
+    void              *next = ib_tree_buffer(&im->grids, err);
 
-    for (int p = 0; p < im->plan->n_stokes; p++)
-        part[p] = lane->density[p]->sum;
-    return push_leaf(&im->densities, unit, part, im->plan->n_stokes, g->nx * g->ny * sizeof(double), err);
-}
-
-static ib_status push_grids(ib_imager *im, size_t unit, ib_lane *lane, ib_error *err)
-{
-    const size_t bytes = ib_grid_bytes(&im->plan->geometry, im->cfg->precision);
-    ib_status    rc = push_leaf(&im->grids, unit, lane->grid, im->plan->n_grid, bytes, err);
-
-    for (int q = 0; q < im->plan->n_grid; q++)
-        memset(lane->grid[q], 0, bytes);
-    return rc;
+    if (!next)
+        return err->status;
+    const bool empty = lane->touched.row_end <= lane->touched.row_first;
+    ib_tree_push(&im->grids, (ib_tree_node){0, unit, empty ? 0 : lane->touched.row_first * row,
+                                            empty ? 0 : lane->touched.row_end * row, lane->grid});
+    lane->grid = next;
+    return IB_OK;
 }
 
 /* Do a unit's tasks on the samples held. SHARE is done by the caller, in the order of the units. */
@@ -675,7 +676,7 @@ static ib_status work_on(ib_imager *im, size_t unit, ib_range chans, int tasks, 
     if (tasks & (SUM | FINISH))
         memcpy(outcome->tally, lane->tally, sizeof lane->tally);
     if (tasks & SUM) {
-        rc = push_grids(im, unit, lane, err);
+        rc = push_grid(im, unit, lane, err);
         ib_book(&b->timers, IB_PHASE_SUM, &start);
     }
     if (tasks & FINISH)
@@ -869,15 +870,15 @@ void ib_imager_set_density(ib_imager *im, const double *total)
 
 ib_status ib_imager_finish(ib_imager *im, ib_outcome *outcome, ib_error *err)
 {
-    const size_t bytes = ib_grid_bytes(&im->plan->geometry, im->cfg->precision);
-    const char  *total = ib_tree_total(&im->grids);
-    ib_lane     *lane = im->lane[0];
+    const ib_geometry  *g = &im->plan->geometry;
+    const size_t        row = 2 * (size_t)g->planes * g->stride; /* reals */
+    const ib_tree_node *total = ib_tree_total(&im->grids);
+    ib_lane            *lane = im->lane[0];
 
     if (!total)
         return ib_fail(err, IB_EINTERNAL, "no share of the mfs image was gridded");
-    for (int q = 0; q < im->plan->n_grid; q++)
-        memcpy(lane->grid[q], total + (size_t)q * bytes, bytes);
-    lane->columns = im->plan->geometry.stride;
+    ib_tree_swap(&im->grids, &lane->grid);
+    lane->touched = (ib_touched){g->stride, total->first / row, (total->end + row - 1) / row};
     lane->direct_plane = im->checked[0] - 1;
     memset(&im->bench[0].timers, 0, sizeof im->bench[0].timers);
     ib_status rc = finish_channel(im, 0, lane, outcome, im->bench, im->n_thread, err);

@@ -284,8 +284,8 @@ typedef struct subject {
 
     /* what the leaf loop is handed: [order.n] */
     int32_t *iu, *iv;
-    void    *pu, *pv, *value[2];
-    void   **leaf; /* [thread] scratch */
+    void    *pu, *pv, *value; /* value: [order.n][planes] */
+    void   **leaf;            /* [thread] scratch */
 
     /* the baseline */
     const ib_textbook *textbook;
@@ -321,10 +321,8 @@ static ib_status make_leaf(subject *s, ib_error *err)
     s->iv = ib_alloc(n, sizeof *s->iv, "samples", err);
     s->pu = ib_alloc(n, real, "samples", err);
     s->pv = ib_alloc(n, real, "samples", err);
-    for (size_t q = 0; q < n_corr; q++)
-        if (!(s->value[q] = ib_alloc(2 * n, real, "samples", err)))
-            return err->status;
-    if (!s->iu || !s->iv || !s->pu || !s->pv)
+    s->value = ib_alloc_zero(n, 2 * (size_t)g->planes * real, "samples", err);
+    if (!s->iu || !s->iv || !s->pu || !s->pv || !s->value)
         return err->status;
     for (size_t k = 0; k < n; k++) {
         const size_t row = s->order.row[k] & IB_ROW_MASK;
@@ -341,8 +339,9 @@ static ib_status make_leaf(subject *s, ib_error *err)
             return ib_fail(err, IB_EUSAGE, "support %d reaches beyond the grid of workload %s; take a smaller one",
                            g->support, o->workload.name);
         for (size_t q = 0; q < n_corr; q++) {
-            put(s->value[q], s->how.precision, 2 * k, (double)o->vis[row * n_corr + q][0]);
-            put(s->value[q], s->how.precision, 2 * k + 1, sign * (double)o->vis[row * n_corr + q][1]);
+            const size_t at = 2 * (k * (size_t)g->planes + q);
+            put(s->value, s->how.precision, at, (double)o->vis[row * n_corr + q][0]);
+            put(s->value, s->how.precision, at + 1, sign * (double)o->vis[row * n_corr + q][1]);
         }
     }
     return IB_OK;
@@ -443,11 +442,9 @@ static void finish(subject *s)
         if (s->grid)
             ib_free(s->grid[t]);
     }
-    for (int q = 0; q < 2; q++) {
-        ib_free(s->value[q]);
+    for (int q = 0; q < 2; q++)
         ib_free(s->plane[q]);
-    }
-    void *const own[] = {s->lane, s->scratch, s->leaf, s->grid, s->iu, s->iv, s->pu, s->pv, s->taps};
+    void *const own[] = {s->value, s->lane, s->scratch, s->leaf, s->grid, s->iu, s->iv, s->pu, s->pv, s->taps};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         ib_free(own[i]);
     ib_order_clear(&s->order);
@@ -475,6 +472,7 @@ static void add(subject *s, int thread)
             .recipe = recipe,
             .uvw = (const double(*)[3])o->uvw,
             .use = o->use,
+            .all = true,
             .n_row = o->n_row,
         };
         ib_lane_begin(s->lane[thread]);
@@ -484,26 +482,25 @@ static void add(subject *s, int thread)
 
 static void add_leaf(subject *s, int thread)
 {
-    const size_t n_corr = s->observation->workload.n_corr, real = real_size(s->how.precision);
+    const ib_geometry *g = &s->plan.geometry;
+    const size_t       real = real_size(s->how.precision);
 
     for (size_t pass = 0; pass < s->n_pass; pass++)
         for (size_t t = 0; t < s->order.colour_first[IB_COLOURS]; t++) {
             const ib_tile *tile = &s->order.tile[t];
             for (size_t k = 0; k < tile->n; k += IB_BATCH) {
-                const size_t at = tile->first + k;
-                const void  *value[2];
-                for (size_t q = 0; q < n_corr; q++)
-                    value[q] = (const char *)s->value[q] + 2 * at * real;
+                const size_t      at = tile->first + k;
                 const ib_tile_job job = {
                     .n = tile->n - k < IB_BATCH ? tile->n - k : IB_BATCH,
                     .iu = s->iu + at,
                     .iv = s->iv + at,
                     .pu = (const char *)s->pu + at * real,
                     .pv = (const char *)s->pv + at * real,
-                    .n_plane = n_corr,
-                    .value = value,
+                    .planes = g->planes,
+                    .value = (const char *)s->value + at * 2 * (size_t)g->planes * real,
                     .grid = s->lane[thread]->grid,
-                    .stride = s->plan.geometry.stride,
+                    .stride = g->stride,
+                    .patch = &g->patch,
                     .taps = s->fn->taps,
                     .tap_stride = s->fn->stride,
                     .linear = s->fn->lookup == IB_LINEAR,

@@ -10,8 +10,8 @@
 #include <string.h>
 
 enum {
-    BLOCK_ROWS = 1 << 20, /* rows sorted together: fixed, because the order of additions depends on it */
-    MAX_SHARES = 256,     /* of an mfs image: what its ranks can be, at most */
+    LEAST_SHARES = 32,    /* of an mfs image, if there are as many channels */
+    MOST_SHARES = 256,    /* what its ranks can be, at most */
     MAX_AUTO_SIZE = 4096, /* pixels: a larger image must be asked for */
     MAX_SIZE = 65536
 };
@@ -35,7 +35,7 @@ size_t ib_good_size(double n)
 
 size_t ib_grid_bytes(const ib_geometry *g, int precision)
 {
-    return g->height * g->stride * 2 * (precision == IB_DOUBLE ? sizeof(double) : sizeof(float));
+    return g->height * g->stride * 2 * (size_t)g->planes * (precision == IB_DOUBLE ? sizeof(double) : sizeof(float));
 }
 
 /* ---- image ------------------------------------------------------------------------------------------------ */
@@ -101,13 +101,14 @@ static ib_status choose_image(ib_geometry *g, const ib_config *cfg, const ib_vis
     return IB_OK;
 }
 
-double ib_lay_out(ib_geometry *g, const ib_isa *isa, int precision, int support, double padding)
+double ib_lay_out(ib_geometry *g, const ib_isa *isa, int precision, int n_grid, int support, double padding)
 {
     g->support = support;
     g->grid_nx = ib_good_size(padding * (double)g->nx);
     g->grid_ny = ib_good_size(padding * (double)g->ny);
-    g->planes = 1;
-    isa->patch[precision](g->support, &g->patch);
+    for (g->planes = 1; g->planes < n_grid; g->planes *= 2)
+        ;
+    isa->patch[precision](g->support, g->planes, &g->patch);
     const size_t step = 8; /* cells: rows and the zero column start on 64 bytes */
     g->margin = ((size_t)g->support / 2 + (size_t)g->patch.group_u + step) / step * step;
     g->stride = (g->margin + g->grid_nx / 2 + 1 + (size_t)g->patch.patch_u + step - 1) / step * step;
@@ -127,7 +128,7 @@ static ib_status choose_grid(ib_plan *plan, const ib_config *cfg, const ib_isa *
 {
     ib_geometry *g = &plan->geometry;
 
-    plan->padding = ib_lay_out(g, isa, cfg->precision, (int)cfg->support, cfg->padding);
+    plan->padding = ib_lay_out(g, isa, cfg->precision, plan->n_grid, (int)cfg->support, cfg->padding);
     if (g->grid_nx < (size_t)g->support + 2 || g->grid_ny < (size_t)g->support + 2)
         return ib_fail(
             err, IB_EUSAGE,
@@ -154,7 +155,7 @@ static ib_status choose_parameters(ib_plan *plan, ib_config *cfg, const ib_isa *
         task.reach[1] = fmax(task.reach[1], extent[s].v * highest / IB_LIGHT * g->cell[1]);
     }
     if (plan->mode == IB_MFS)
-        task.n_sum = n_part < MAX_SHARES ? n_part : MAX_SHARES;
+        task.n_sum = n_part < MOST_SHARES ? n_part : MOST_SHARES;
     ib_status rc = ib_choose(&task, &plan->choice, err);
     if (!rc) {
         cfg->support = plan->choice.support;
@@ -306,19 +307,33 @@ static ib_status choose_bins(ib_plan *plan, const ib_vis_info *info, const ib_ex
 
 /* ---- dealing ----------------------------------------------------------------------------------------------- */
 
-static ib_status choose_units(ib_plan *plan, const ib_config *cfg, int n_rank, ib_error *err)
+/* Shares of an mfs image: their grids are summed, which costs about as much as gridding a sample for every four cells. So
+   a share has at least as many samples; there are enough of them for a node all the same. */
+static size_t count_shares(const ib_plan *plan, const ib_vis_info *info, size_t n_part)
+{
+    const double cells = (double)plan->geometry.stride * (double)plan->geometry.height;
+    double       samples = 0;
+
+    for (size_t s = 0; s < info->n_spw; s++)
+        samples += (double)info->spw[s].n_row * (double)info->spw[s].n_chan;
+    const double worthwhile = fmin(fmax(4 * samples / cells, LEAST_SHARES), MOST_SHARES);
+    return (double)n_part < worthwhile ? n_part : (size_t)worthwhile;
+}
+
+static ib_status choose_units(ib_plan *plan, const ib_config *cfg, const ib_vis_info *info, int n_rank, ib_error *err)
 {
     const size_t n_part = plan->part_first[plan->n_chan];
 
     plan->n_unit = plan->n_chan;
     if (plan->mode == IB_MFS) {
-        plan->n_unit = n_part < MAX_SHARES ? n_part : MAX_SHARES;
+        plan->n_unit = count_shares(plan, info, n_part);
         plan->share_first = ib_alloc(plan->n_unit + 1, sizeof *plan->share_first, "shares", err);
         if (!plan->share_first)
             return err->status;
         for (size_t k = 0; k <= plan->n_unit; k++)
             plan->share_first[k] = n_part * k / plan->n_unit;
     }
+    const char *const unit = plan->mode == IB_MFS ? "share" : "channel";
     plan->n_chunk = cfg->chunks > 0 ? (size_t)cfg->chunks : plan->n_unit;
     if (plan->n_chunk > plan->n_unit)
         plan->n_chunk = plan->n_unit;
@@ -326,12 +341,12 @@ static ib_status choose_units(ib_plan *plan, const ib_config *cfg, int n_rank, i
         if (plan->n_chunk < plan->n_unit)
             return ib_fail(
                 err, IB_EUSAGE,
-                "%d ranks cannot share %zu chunks; start at most %zu ranks or ask for more --chunks (there are %zu channels)",
-                n_rank, plan->n_chunk, plan->n_chunk, plan->n_unit);
+                "%d ranks cannot share %zu chunks; start at most %zu ranks or ask for more --chunks (there are %zu %ss)",
+                n_rank, plan->n_chunk, plan->n_chunk, plan->n_unit, unit);
         return ib_fail(
             err, IB_EUSAGE,
-            "%d ranks cannot share %zu channel%s; start at most %zu rank%s and give the other cores to threads (OMP_NUM_THREADS)",
-            n_rank, plan->n_unit, plan->n_unit == 1 ? "" : "s", plan->n_unit, plan->n_unit == 1 ? "" : "s");
+            "%d ranks cannot divide %zu %s%s; start at most %zu rank%s and give the other cores to threads (OMP_NUM_THREADS)",
+            n_rank, plan->n_unit, unit, plan->n_unit == 1 ? "" : "s", plan->n_unit, plan->n_unit == 1 ? "" : "s");
     }
     return IB_OK;
 }
@@ -361,11 +376,11 @@ static demand measure_demand(const ib_plan *plan, const ib_vis_info *info)
 
     for (size_t s = 0; s < info->n_spw; s++) {
         const ib_spw *w = &info->spw[s];
-        const size_t  rows = w->n_row < BLOCK_ROWS ? w->n_row : BLOCK_ROWS;
+        const size_t  rows = w->n_row < IB_BLOCK_ROWS ? w->n_row : IB_BLOCK_ROWS;
         const size_t  each = 2 * sizeof(float) + 1 + (w->weight_per_channel ? sizeof(float) : 0);
         d.rows = rows > d.rows ? rows : d.rows;
         d.sample_bytes = rows * w->n_corr * each > d.sample_bytes ? rows * w->n_corr * each : d.sample_bytes;
-        d.one_read = d.one_read && w->n_row <= BLOCK_ROWS;
+        d.one_read = d.one_read && w->n_row <= IB_BLOCK_ROWS;
         d.n_read += w->n_chan;
     }
     for (size_t c = 0; c < plan->n_chan; c++) {
@@ -406,15 +421,16 @@ static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, in
 {
     const ib_geometry *g = &plan->geometry;
     const size_t       real = cfg->precision == IB_DOUBLE ? sizeof(double) : sizeof(float);
-    const size_t       pixels = g->nx * g->ny, grids = (size_t)plan->n_grid * ib_grid_bytes(g, cfg->precision);
+    const size_t       pixels = g->nx * g->ny, grids = ib_grid_bytes(g, cfg->precision);
     const size_t       density = plan->needs_density ? (size_t)plan->n_stokes * pixels * sizeof(double) : 0;
     const size_t thread = pixels * sizeof(float) + ib_summary_bytes(g->nx, g->ny, ib_histogram_bins(g->nx, g->ny)) +
                           ib_transform_work(g, cfg->precision) + IB_SCRATCH_BYTES +
-                          (size_t)plan->n_grid * IB_BATCH * 2 * real + IB_BATCH * 72;
+                          (size_t)g->planes * IB_BATCH * 2 * real + IB_BATCH * 72;
     const size_t row = sizeof(double[3]) + sizeof(int32_t[2]) + IB_MAX_CORR * sizeof(float) + 1;
 
     plan->base_bytes = base_bytes;
-    plan->lane_bytes = (int64_t)(grids + density + d->rows * (size_t)plan->n_stokes * 3 * real);
+    plan->lane_bytes = (int64_t)(grids + density +
+                                 d->rows * (2 * (size_t)g->planes + (plan->psf ? 0 : (size_t)plan->n_stokes)) * real);
     plan->sample_bytes = (int64_t)d->sample_bytes;
     plan->order_bytes = (int64_t)(d->rows * (2 * sizeof(double) + sizeof(uint32_t) + 2 * 16));
     plan->fixed_bytes = (int64_t)(d->rows * row + 64 * d->n_read + 512 * plan->n_chan + (size_t)n_thread * thread) +
@@ -440,7 +456,7 @@ static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis
     const size_t   unit = plan->mode == IB_CUBE && d.one_read ? d.unit : 1; /* input channels read together */
 
     plan->fused = plan->mode == IB_CUBE && d.one_read;
-    plan->block_rows = BLOCK_ROWS;
+    plan->block_rows = IB_BLOCK_ROWS;
     plan->max_rows = d.rows;
     count_bytes(plan, cfg, &d, n_thread, base_bytes);
     plan->fixed_bytes += info->held_bytes;
@@ -523,7 +539,7 @@ ib_status ib_plan_make(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, c
 
     rc = choose_bins(plan, info, extent, err);
     if (!rc)
-        rc = choose_units(plan, cfg, n_rank, err);
+        rc = choose_units(plan, cfg, info, n_rank, err);
     if (!rc)
         rc = choose_window(plan, cfg, info, n_rank, n_thread, base_bytes, err);
     if (rc)

@@ -6,6 +6,8 @@
 #include "gridder/choice.h"
 #include "model/image.h"
 
+enum { IB_BLOCK_ROWS = 1 << 20 }; /* rows sorted together: fixed, because the order of additions depends on it */
+
 /** Image and uv grid. The grid is the half plane u >= 0 of the padded grid: column c holds u = c - margin cells, row r
  *  holds v = r - grid_ny/2 cells. Columns left of the margin and beyond the Nyquist column catch supports that cross
  *  the edge; those on the left are folded back before the transform. */
@@ -89,12 +91,12 @@ void      ib_plan_clear(ib_plan *plan, const ib_vis_info *info);
 ib_range ib_plan_share(const ib_plan *plan, int rank, int n_rank);
 
 /** The grid of an image, whose nx, ny and cell are set. @return its padding: the smaller one of the two axes */
-double ib_lay_out(ib_geometry *geometry, const ib_isa *isa, int precision, int support, double padding);
+double ib_lay_out(ib_geometry *geometry, const ib_isa *isa, int precision, int n_grid, int support, double padding);
 
 /** Smallest even size >= n whose only prime factors are 2, 3, 5, 7. */
 size_t ib_good_size(double n);
 
-/** Bytes of one grid of a plane. */
+/** Bytes of the grid of a channel, all planes. */
 size_t ib_grid_bytes(const ib_geometry *geometry, int precision);
 
 #endif

@@ -24,24 +24,36 @@ void *ib_tree_buffer(ib_tree *tree, ib_error *err)
 {
     if (tree->n_spare)
         return tree->spare[--tree->n_spare];
-    return ib_alloc(tree->n, tree->precision == IB_DOUBLE ? sizeof(double) : sizeof(float), "partial sums", err);
+    return ib_alloc_zero(tree->n, tree->precision == IB_DOUBLE ? sizeof(double) : sizeof(float), "partial sums", err);
 }
+
+/* b into a; b is a buffer of zeros again. */
+#define ADD(suffix, real)                                                                                            \
+    static void add_##suffix(real *restrict a, real *restrict b, size_t first, size_t end)                           \
+    {                                                                                                                \
+        _Pragma("omp parallel for schedule(static) default(none) shared(a, b, first, end)") for (size_t i = first;   \
+                                                                                                 i < end; i++)       \
+        {                                                                                                            \
+            a[i] += b[i];                                                                                            \
+            b[i] = 0;                                                                                                \
+        }                                                                                                            \
+    }
+
+ADD(f, float)
+ADD(d, double)
 
 static void merge_last_two(ib_tree *tree)
 {
     ib_tree_node *left = &tree->node[tree->n_node - 2], *right = left + 1;
 
-    if (tree->precision == IB_DOUBLE) {
-        double *a = left->sum, *b = right->sum;
-        for (size_t i = 0; i < tree->n; i++)
-            a[i] += b[i];
-    } else {
-        float *a = left->sum, *b = right->sum;
-        for (size_t i = 0; i < tree->n; i++)
-            a[i] += b[i];
-    }
+    if (tree->precision == IB_DOUBLE)
+        add_d(left->sum, right->sum, right->first, right->end);
+    else
+        add_f(left->sum, right->sum, right->first, right->end);
     left->level++;
     left->index /= 2;
+    left->first = right->first < left->first ? right->first : left->first;
+    left->end = right->end > left->end ? right->end : left->end;
     tree->spare[tree->n_spare++] = right->sum;
     tree->n_node--;
 }
@@ -59,7 +71,7 @@ void ib_tree_push(ib_tree *tree, ib_tree_node node)
         merge_last_two(tree);
 }
 
-void *ib_tree_total(ib_tree *tree)
+const ib_tree_node *ib_tree_total(ib_tree *tree)
 {
     while (tree->n_node > 1) {
         /* The right edge has no siblings to wait for: it rises until its left neighbour is one. */
@@ -70,5 +82,13 @@ void *ib_tree_total(ib_tree *tree)
         }
         merge_last_two(tree);
     }
-    return tree->n_node ? tree->node[0].sum : NULL;
+    return tree->n_node ? &tree->node[0] : NULL;
+}
+
+void ib_tree_swap(ib_tree *tree, void **buffer)
+{
+    void *const total = tree->node[0].sum;
+
+    tree->node[0].sum = *buffer;
+    *buffer = total;
 }

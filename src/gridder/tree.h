@@ -9,10 +9,11 @@
 
 enum { IB_TREE_NODES = 64 };
 
-/** A sum of the leaves [index 2^level, (index + 1) 2^level), as far as they exist. */
+/** A sum of the leaves [index 2^level, (index + 1) 2^level), as far as they exist. What lies outside [first, end) of it
+ *  is zero. */
 typedef struct ib_tree_node {
     int    level;
-    size_t index;
+    size_t index, first, end;
     void  *sum;
 } ib_tree_node;
 
@@ -28,13 +29,17 @@ typedef struct ib_tree {
 void ib_tree_begin(ib_tree *tree, size_t n, int precision);
 void ib_tree_clear(ib_tree *tree);
 
-/** A buffer for the next node's sum; NULL: no memory. It goes back with ib_tree_push. */
+/** A buffer of zeros for the next node's sum; NULL: no memory. It goes back with ib_tree_push. */
 void *ib_tree_buffer(ib_tree *tree, ib_error *err);
 
-/** Add a node to the right of those there are; siblings are summed at once. Takes the buffer. */
+/** Add a node to the right of those there are; siblings are summed at once, by all threads. Takes the buffer, which is
+ *  one of the tree's or like one: from ib_alloc, with zeros outside of what the node says. */
 void ib_tree_push(ib_tree *tree, ib_tree_node node);
 
 /** The sum of all, once every leaf has been pushed; NULL: none was. Stays the tree's. */
-void *ib_tree_total(ib_tree *tree);
+const ib_tree_node *ib_tree_total(ib_tree *tree);
+
+/** The total's buffer for one of zeros, or the other way round. */
+void ib_tree_swap(ib_tree *tree, void **buffer);
 
 #endif

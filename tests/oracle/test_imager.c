@@ -160,7 +160,7 @@ static ib_status image(const struct data *d, ib_config *cfg, int n_thread, int n
         if (!rc && plan->needs_density && plan->density_all) {
             rc = ib_imager_weigh(im[r], (ib_range){0, plan->n_unit}, err);
             if (!rc)
-                ib_imager_set_density(im[r], ib_tree_total(ib_imager_densities(im[r])));
+                ib_imager_set_density(im[r], ib_tree_total(ib_imager_densities(im[r]))->sum);
         }
         if (!rc)
             rc = plan->mode == IB_MFS ? ib_imager_mfs(im[r], units, outcome + units.first, err)

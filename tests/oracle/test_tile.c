@@ -8,7 +8,7 @@
 #include <float.h>
 #include <stdlib.h>
 
-enum { SIDE = 400, N = 700, PLANES = 2, ROOM = IB_BATCH };
+enum { SIDE = 400, N = 700, PLANES = 8, ROOM = IB_BATCH };
 
 static double uniform(uint64_t *state)
 {
@@ -46,38 +46,37 @@ static void scatter(struct fixture *f, int support, int n_row, uint64_t seed)
     }
 }
 
-/* Grid of all planes as doubles, whatever the precision. */
-static void run(const ib_isa *isa, const struct fixture *f, const ib_convfn *fn, double *out)
+/* Grid of the first planes as doubles, whatever the precision. */
+static void run(const ib_isa *isa, const struct fixture *f, const ib_convfn *fn, int planes, double *out)
 {
     static _Alignas(64) char scratch[IB_SCRATCH_BYTES];
     ib_error                 err;
-    const size_t             real = fn->precision == IB_DOUBLE ? sizeof(double) : sizeof(float);
-    void                    *grid[PLANES], *value[PLANES];
+    ib_patch                 patch;
+    const bool               twice = fn->precision == IB_DOUBLE;
+    const size_t             real = twice ? sizeof(double) : sizeof(float), record = 2 * (size_t)planes;
+    void                    *grid = ib_alloc_zero((size_t)SIDE * SIDE * record, real, "grid", &err);
+    void                    *value = ib_alloc(N * record, real, "values", &err);
 
-    for (int q = 0; q < PLANES; q++) {
-        grid[q] = ib_alloc_zero((size_t)SIDE * SIDE * 2, real, "grid", &err);
-        value[q] = ib_alloc((size_t)N * 2, real, "values", &err);
-        for (int k = 0; k < N; k++)
-            for (int i = 0; i < 2; i++) {
-                if (fn->precision == IB_DOUBLE)
-                    ((double *)value[q])[2 * k + i] = f->value[q][k][i];
-                else
-                    ((float *)value[q])[2 * k + i] = (float)f->value[q][k][i];
-            }
+    for (size_t k = 0; k < N * record; k++) {
+        const double x = f->value[k % record / 2][k / record][k % 2];
+        if (twice)
+            ((double *)value)[k] = x;
+        else
+            ((float *)value)[k] = (float)x;
     }
+    isa->patch[fn->precision](fn->support, planes, &patch);
     for (size_t first = 0; first < N; first += ROOM) {
-        const void       *part[PLANES] = {(char *)value[0] + 2 * first * real, (char *)value[1] + 2 * first * real};
-        const bool        twice = fn->precision == IB_DOUBLE;
         const ib_tile_job job = {
             .n = N - first < ROOM ? N - first : ROOM,
             .iu = f->iu + first,
             .iv = f->iv + first,
             .pu = twice ? (const void *)(f->pu + first) : f->single[0] + first,
             .pv = twice ? (const void *)(f->pv + first) : f->single[1] + first,
-            .n_plane = PLANES,
-            .value = part,
+            .planes = planes,
+            .value = (char *)value + first * record * real,
             .grid = grid,
             .stride = SIDE,
+            .patch = &patch,
             .taps = fn->taps,
             .tap_stride = fn->stride,
             .linear = fn->lookup == IB_LINEAR,
@@ -86,14 +85,10 @@ static void run(const ib_isa *isa, const struct fixture *f, const ib_convfn *fn,
         };
         isa->grid[fn->precision](&job);
     }
-    for (int q = 0; q < PLANES; q++)
-        for (size_t i = 0; i < (size_t)SIDE * SIDE * 2; i++)
-            out[(size_t)q * SIDE * SIDE * 2 + i] =
-                fn->precision == IB_DOUBLE ? ((double *)grid[q])[i] : (double)((float *)grid[q])[i];
-    for (int q = 0; q < PLANES; q++) {
-        ib_free(grid[q]);
-        ib_free(value[q]);
-    }
+    for (size_t i = 0; i < (size_t)SIDE * SIDE * record; i++)
+        out[i] = twice ? ((double *)grid)[i] : (double)((float *)grid)[i];
+    ib_free(grid);
+    ib_free(value);
 }
 
 /* A cell is a sum of at most 240 products (a cluster of 40 that may meet five others) of value <= 1 and two taps <= 1;
@@ -102,21 +97,25 @@ static void compare(ib_test *t, int precision)
 {
     static struct fixture f;
     const double          epsilon = precision == IB_DOUBLE ? DBL_EPSILON : (double)FLT_EPSILON;
-    const size_t          n = (size_t)PLANES * SIDE * SIDE * 2;
-    double               *want = malloc(n * sizeof *want), *got = malloc(n * sizeof *got);
+    const size_t          room = (size_t)PLANES * SIDE * SIDE * 2;
+    double               *want = malloc(room * sizeof *want), *got = malloc(room * sizeof *got);
+    int                   planes = 1, lookup = IB_LINEAR;
 
     for (int support = 3; support <= 129; support += support < 20 ? 1 : support < 50 ? 5 : 39)
-        for (int lookup = IB_LINEAR; lookup <= IB_NEAREST; lookup++) {
+        for (int kind = 0; kind < 4; kind++) {
             ib_convfn *fn;
             ib_error   err;
+            planes = planes < PLANES ? 2 * planes : 1;
+            lookup = planes == 1 ? IB_LINEAR + IB_NEAREST - lookup : lookup;
+            const size_t n = (size_t)planes * SIDE * SIDE * 2;
             IB_CHECK(t, ib_convfn_create(&fn, IB_KERNEL_KB, support, 16, 1.5, lookup, precision, &err) == IB_OK);
             scatter(&f, support, (int)fn->n_row, (uint64_t)support);
-            run(ib_isa_find("reference"), &f, fn, want);
+            run(ib_isa_find("reference"), &f, fn, planes, want);
             for (size_t i = 0; ib_isa_at(i); i++) {
                 double off = 0, sum = 0;
                 if (!ib_isa_at(i)->usable())
                     continue;
-                run(ib_isa_at(i), &f, fn, got);
+                run(ib_isa_at(i), &f, fn, planes, got);
                 for (size_t k = 0; k < n; k++) {
                     off = fmax(off, fabs(got[k] - want[k]));
                     sum += fabs(got[k]);
@@ -142,7 +141,7 @@ static void every_instruction_set_grids_as_the_textbook_in_double_precision(ib_t
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
 
-enum { ROWS = 1000, CORRS = 3 };
+enum { ROWS = 1000, CORRS = 3 }; /* three: no loop is made for them */
 
 /* Rows of every kind: good, flagged, not finite, without weight, too large, not used. */
 static void awkward_rows(float (*vis)[2], float *weight, uint8_t *flag, uint8_t *use)
@@ -166,10 +165,12 @@ static void samples_are_weighed_as_the_textbook(ib_test *t)
 {
     static float   vis[ROWS * CORRS][2], weight[ROWS * CORRS];
     static uint8_t flag[ROWS * CORRS], use[ROWS];
-    static double  value[2][ROWS][2][2], natural[2][ROWS][2];
+    static double  value[2][ROWS][8][2], natural[2][ROWS][4];
 
     awkward_rows(vis, weight, flag, use);
-    for (int kind = 0; kind < 8; kind++)
+    /* Kinds: precision; one correlation or two by each rule, or all as they are; with the weights beside the values, or in
+       the places of PSFs among them. */
+    for (int kind = 0; kind < 20; kind++)
         for (size_t i = 0; ib_isa_at(i); i++) {
             const ib_isa *isas[2] = {ib_isa_find("reference"), ib_isa_at(i)};
             const int     precision = kind & 1;
@@ -177,42 +178,103 @@ static void samples_are_weighed_as_the_textbook(ib_test *t)
             ib_weigh_job  job[2];
             if (!isas[1]->usable())
                 continue;
+            const int    rule = kind / 2 % 5 - 1, side = rule == 3 ? CORRS : 1; /* -1: one correlation, 3: all */
+            const bool   psf = kind >= 10;
+            const size_t real = precision == IB_DOUBLE ? sizeof(double) : sizeof(float);
             for (int k = 0; k < 2; k++) {
-                job[k] = (ib_weigh_job){.n_row = ROWS,
-                                        .n_corr = CORRS,
-                                        .vis = (const float(*)[2])vis,
-                                        .weight = weight,
-                                        .flag = flag,
-                                        .use = use,
-                                        .n_in = kind < 2 ? 1 : 2,
-                                        .in = {2, 0},
-                                        .factor = {{0.5, 0}, {0, -0.5}},
-                                        .rule = kind / 2 - 1,
-                                        .n_plane = 2,
-                                        .value = value[k],
-                                        .natural = natural[k]};
+                job[k] =
+                    (ib_weigh_job){.n_row = ROWS,
+                                   .n_corr = CORRS,
+                                   .vis = (const float(*)[2])vis,
+                                   .weight = weight,
+                                   .flag = flag,
+                                   .use = use,
+                                   .side = side,
+                                   .n_in = rule >= 0 && rule < 3 ? 2 : 1,
+                                   .in = {side > 1 ? 0 : CORRS - 1, 0},
+                                   .factor = {{0.5, 0}, {0, -0.5}},
+                                   .rule = rule,
+                                   .value_step = (size_t)(psf ? 4 : 2) * (size_t)side,
+                                   .weight_step = (size_t)(psf ? 4 : 1) * (size_t)side,
+                                   .weight_side = psf ? 2 : 1,
+                                   .value = value[k],
+                                   .natural = psf ? (char *)value[k] + 2 * (size_t)side * real : (void *)natural[k]};
                 memset(value[k], 0, sizeof value[k]);
                 memset(natural[k], 0, sizeof natural[k]);
                 isas[k]->weigh[precision](&job[k]);
             }
-            IB_CHECK(t, job[0].flagged > 50 && job[0].not_finite > 20 && job[0].weightless > 50);
-            IB_CHECK(t, job[0].flagged == job[1].flagged && job[0].not_finite == job[1].not_finite &&
-                            job[0].weightless == job[1].weightless);
-            for (size_t r = 0; r < 2 * ROWS; r++) {
-                double x[2][3];
+            for (int c = 0; c < side; c++) {
+                IB_CHECK(t, job[0].flagged[c] > 50 && job[0].not_finite[c] > 20 && job[0].weightless[c] > 50);
+                IB_CHECK(t, job[0].flagged[c] == job[1].flagged[c] && job[0].not_finite[c] == job[1].not_finite[c] &&
+                                job[0].weightless[c] == job[1].weightless[c]);
+            }
+            for (size_t at = 0; at < ROWS * (size_t)side; at++) {
+                const size_t r = at / (size_t)side, c = at % (size_t)side;
+                double       x[2][3];
                 for (int k = 0; k < 2; k++)
-                    for (int c = 0; c < 3; c++) {
-                        const void  *from = c < 2 ? (void *)value[k] : natural[k];
-                        const size_t at = c < 2 ? 2 * r + (size_t)c : r;
-                        x[k][c] =
-                            precision == IB_DOUBLE ? ((const double *)from)[at] : (double)((const float *)from)[at];
+                    for (size_t part = 0; part < 3; part++) {
+                        const void  *from = part < 2 ? job[k].value : job[k].natural;
+                        const size_t here = part < 2 ? r * job[k].value_step + 2 * c + part
+                                                     : r * job[k].weight_step + c * job[k].weight_side;
+                        x[k][part] = precision == IB_DOUBLE ? ((const double *)from)[here]
+                                                            : (double)((const float *)from)[here];
                     }
                 const double size = fabs(x[0][0]) + fabs(x[0][1]) + x[0][2];
-                for (int c = 0; c < 3; c++)
-                    if (!(fabs(x[1][c] - x[0][c]) <= 4 * epsilon * size)) /* thousands of equal checks tell nothing */
-                        IB_NEAR(t, x[1][c], x[0][c], 4 * epsilon * size);
+                for (int part = 0; part < 3; part++)
+                    if (!(fabs(x[1][part] - x[0][part]) <= 4 * epsilon * size)) /* thousands of checks tell nothing */
+                        IB_NEAR(t, x[1][part], x[0][part], 4 * epsilon * size);
             }
         }
+}
+
+/* The usual numbers of correlations have loops of their own: those of three must not stand for them. */
+static void usual_shapes_are_weighed_as_unusual_ones(ib_test *t)
+{
+    static float   vis[ROWS * CORRS][2], weight[ROWS * CORRS];
+    static uint8_t flag[ROWS * CORRS], use[ROWS];
+    static float   value[2][ROWS * 32], natural[2][ROWS * 32];
+
+    awkward_rows(vis, weight, flag, use);
+    for (int n_corr = 1; n_corr <= 4; n_corr *= 2)
+        for (int kind = 0; kind < 8; kind++)
+            for (size_t i = 0; ib_isa_at(i); i++) {
+                const bool psf = kind & 1, plain = kind & 2, two = kind & 4;
+                const int  side = plain ? n_corr : 1;
+                if (!ib_isa_at(i)->usable() || (two && (n_corr == 1 || plain)))
+                    continue;
+                for (int k = 0; k < 2; k++) { /* the second time with a gap that no usual shape has */
+                    const size_t gap = k ? 3 : 0;
+                    ib_weigh_job job = {.n_row = ROWS * CORRS / 4 - 5,
+                                        .n_corr = (size_t)n_corr,
+                                        .vis = (const float(*)[2])vis,
+                                        .weight = weight,
+                                        .flag = flag,
+                                        .use = use,
+                                        .side = side,
+                                        .n_in = two ? 2 : 1,
+                                        .in = {plain ? 0 : n_corr - 1, 0},
+                                        .factor = {{0.5, 0}, {0.5, 0}},
+                                        .value_step = (size_t)(psf ? 4 : 2) * (size_t)side + gap,
+                                        .weight_step = (psf ? 4 : 1) * (size_t)side + gap,
+                                        .weight_side = psf ? 2 : 1,
+                                        .value = value[k],
+                                        .natural = psf ? value[k] + 2 * side : natural[k]};
+                    ib_isa_at(i)->weigh[IB_SINGLE](&job);
+                }
+                size_t n_other = 0;
+                for (size_t r = 0; r < ROWS * CORRS / 4 - 5; r++)
+                    for (size_t c = 0; c < (size_t)side; c++) {
+                        const size_t v = (size_t)(psf ? 4 : 2) * (size_t)side,
+                                     w = (size_t)(psf ? 4 : 1) * (size_t)side;
+                        const size_t each = psf ? 2 : 1;
+                        const float *a = value[0] + r * v + 2 * c, *b = value[1] + r * (v + 3) + 2 * c;
+                        const float *p = psf ? value[0] + r * v + 2 * side + c * each : natural[0] + r * w + c * each;
+                        const float *q =
+                            psf ? value[1] + r * (v + 3) + 2 * side + c * each : natural[1] + r * (w + 3) + c * each;
+                        n_other += a[0] != b[0] || a[1] != b[1] || *p != *q;
+                    }
+                IB_CHECK(t, n_other == 0);
+            }
 }
 
 /* Patches are what updates write: supports of all samples of a group must lie inside. */
@@ -222,7 +284,7 @@ static void patches_hold_the_supports_of_their_group(ib_test *t)
         for (int precision = 0; precision < 2; precision++)
             for (int support = 3; support <= 129; support++) {
                 ib_patch p;
-                ib_isa_at(i)->patch[precision](support, &p);
+                ib_isa_at(i)->patch[precision](support, 1 << support % 4, &p);
                 IB_CHECK(t, p.group_u >= 1 && p.group_v >= 1 && p.patch_u <= 160 && p.patch_v <= 160);
                 IB_CHECK(t, p.group_u + support - 1 <= p.patch_u && p.group_v + support - 1 <= p.patch_v);
             }
@@ -235,7 +297,7 @@ static void only_usable_instruction_sets_are_found(ib_test *t)
     IB_CHECK(t, ib_isa_find("sse9") == NULL);
 }
 
-IB_TEST_MAIN({IB_TEST(samples_are_weighed_as_the_textbook), IB_TEST(patches_hold_the_supports_of_their_group),
-              IB_TEST(only_usable_instruction_sets_are_found),
+IB_TEST_MAIN({IB_TEST(samples_are_weighed_as_the_textbook), IB_TEST(usual_shapes_are_weighed_as_unusual_ones),
+              IB_TEST(patches_hold_the_supports_of_their_group), IB_TEST(only_usable_instruction_sets_are_found),
               IB_TEST(every_instruction_set_grids_as_the_textbook_in_single_precision),
               IB_TEST(every_instruction_set_grids_as_the_textbook_in_double_precision)})

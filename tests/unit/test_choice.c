@@ -41,7 +41,7 @@ static ib_imaging of(const ib_config *cfg, size_t nx, size_t ny, double n_sample
 static double promise(const ib_config *cfg, const ib_imaging *task, const ib_choice *c)
 {
     ib_geometry  g = {.nx = task->nx, .ny = task->ny};
-    const double padding = ib_lay_out(&g, task->isa, cfg->precision, c->support, c->padding);
+    const double padding = ib_lay_out(&g, task->isa, cfg->precision, task->n_grid, c->support, c->padding);
     ib_convfn   *fn = NULL;
     ib_error     err;
 

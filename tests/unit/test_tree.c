@@ -25,7 +25,7 @@ static void sum_over(size_t n_leaf, size_t n_rank, float *out)
         for (size_t k = n_leaf * r / n_rank; k < n_leaf * (r + 1) / n_rank; k++) {
             float *x = ib_tree_buffer(&tree, &err);
             leaf(x, k);
-            ib_tree_push(&tree, (ib_tree_node){0, k, x});
+            ib_tree_push(&tree, (ib_tree_node){0, k, 0, LENGTH, x});
         }
         for (int i = 0; i < tree.n_node; i++) {
             ib_tree_node node = tree.node[i];
@@ -35,7 +35,7 @@ static void sum_over(size_t n_leaf, size_t n_rank, float *out)
         }
         ib_tree_clear(&tree);
     }
-    memcpy(out, ib_tree_total(&root), LENGTH * sizeof(float));
+    memcpy(out, ib_tree_total(&root)->sum, LENGTH * sizeof(float));
     ib_tree_clear(&root);
 }
 

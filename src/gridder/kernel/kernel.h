@@ -12,26 +12,36 @@
 
 enum {
     IB_BATCH = 512, /* samples handed to a leaf loop at once */
-    IB_RANK = 32,   /* samples of a group added together: what fits the first-level cache with their taps */
+    IB_RANK = 32,   /* samples whose taps are prepared together, at most */
     IB_LEAD = 8     /* zeros in front of a row of taps */
 };
 
-/** Form weighted samples of one plane from correlations, row by row. */
+/** Form weighted samples from correlations, row by row: of one plane, or of all correlations as they are. */
 typedef struct ib_weigh_job {
     size_t n_row, n_corr;
     const float (*vis)[2]; /* [row][corr] */
     const float   *weight; /* [row][corr] */
     const uint8_t *flag;   /* [row][corr] */
     const uint8_t *use;    /* [row] 1; 0: an autocorrelation, or uvw not finite: neither used nor counted */
-    int            n_in;   /* correlations that enter: 1 (with factor 1) or 2 */
-    int            in[2];
-    double         factor[2][2];
-    int            rule;    /* weight of two: 0 harmonic, 1 minimum, 2 mean */
-    size_t         n_plane; /* spacing of the output */
-    void          *value;   /* out: real [row][n_plane][2], weight x visibility; 0 where the sample is not usable */
-    void          *natural; /* out: real [row][n_plane], weight; likewise */
-    uint64_t       flagged, not_finite, weightless; /* out: added to */
+    int            all;    /* every row is used */
+    int      side; /* planes: 1, or n_corr (up to 4) planes that are a correlation each, with n_in 1 and in[0] 0 */
+    int      n_in; /* correlations that enter: 1 (with factor 1) or 2 */
+    int      in[2];
+    double   factor[2][2];
+    int      rule;                    /* weight of two: 0 harmonic, 1 minimum, 2 mean */
+    size_t   value_step, weight_step; /* reals from one row's output to the next one's */
+    size_t   weight_side;             /* reals from one plane's weight to the next one's */
+    void    *value;                   /* out: real [side][2], weight x visibility; 0 where the
+                                                                  sample is not usable */
+    void    *natural;                 /* out: real, weight; likewise */
+    uint64_t flagged[4], not_finite[4], weightless[4], good[4]; /* [side] out: added to */
+    double   total[4];                                          /* [side] out: of the weights; added to */
 } ib_weigh_job;
+
+/** First columns and rows of supports: the least and the largest of some samples. */
+typedef struct ib_cells {
+    int32_t low_u, high_u, low_v, high_v;
+} ib_cells;
 
 /** Samples to locate: u (never negative) and v in metres. */
 typedef struct ib_locate_job {
@@ -45,34 +55,41 @@ typedef struct ib_locate_job {
     double        first;                 /* table position of row 0 */
     double        nearest;               /* 0.5 when the nearest row is taken, 0 when two are interpolated */
     double        low_v, high_u, high_v; /* first cells below or above these leave the grid; u has no lower end */
-    int32_t      *iu, *iv;               /* [n] out: first column, first row of the support; iu < 0: outside */
-    float        *pu, *pv;               /* [n] out: position in table rows: row + fraction; double for grid[1] */
-    double       *qu, *qv;               /* the same in double; either pair may be NULL */
+    int32_t      *iu, *iv;               /* out: first column, first row of the support; iu -1: outside. Room for [n]
+                                            rounded up to a vector, here and below */
+    int           single;                /* which of the following */
+    union {
+        float  *f;
+        double *d;
+    } pu, pv;        /* out: position in table rows: row + fraction */
+    ib_cells extent; /* out: of iu and iv */
 } ib_locate_job;
-
-/** Samples to grid, in grid order: neighbours in the list are neighbours in the grid. */
-typedef struct ib_tile_job {
-    size_t         n;
-    const int32_t *iu, *iv; /* [n] first column, first row of the support */
-    const void    *pu, *pv; /* real [n] position in table rows */
-    size_t         n_plane;
-    const void   **value;  /* [n_plane] -> real [n][2] weighted visibility */
-    void         **grid;   /* [n_plane] -> real [row][stride][2] */
-    size_t         stride; /* cells between grid rows */
-    const void    *taps;   /* real [table row][tap_stride]: IB_LEAD zeros, the taps, at least 8 zeros */
-    size_t         tap_stride;
-    int            linear; /* interpolate between table rows */
-    int            support;
-    void          *scratch; /* IB_SCRATCH_BYTES, 64-byte aligned */
-} ib_tile_job;
-
-enum { IB_SCRATCH_BYTES = IB_RANK * 4 * (2 * 144) * 8 + 4096 };
 
 /** Groups of group_u x group_v cells share one patch of cells, patch_u x patch_v: what one update reads and writes from
  *  the group's first cell on. */
 typedef struct ib_patch {
     int group_u, group_v, patch_u, patch_v;
+    int vectors; /* of a patch, all planes */
 } ib_patch;
+
+/** Samples to grid, in grid order: neighbours in the list are neighbours in the grid. */
+typedef struct ib_tile_job {
+    size_t          n;
+    const int32_t  *iu, *iv; /* [n] first column, first row of the support */
+    const void     *pu, *pv; /* real [n] position in table rows */
+    int             planes;  /* 1, 2, 4 or 8 */
+    const void     *value;   /* real [n][planes][2] weighted visibility */
+    void           *grid;    /* real [row][stride][planes][2]; 64-byte aligned, and so are its rows */
+    size_t          stride;  /* cells between grid rows */
+    const ib_patch *patch;   /* of this instruction set, for this support and these planes */
+    const void     *taps;    /* real [table row][tap_stride]: IB_LEAD zeros, the taps, at least 8 zeros */
+    size_t          tap_stride;
+    int             linear; /* interpolate between table rows */
+    int             support;
+    void           *scratch; /* IB_SCRATCH_BYTES, 64-byte aligned */
+} ib_tile_job;
+
+enum { IB_SCRATCH_BYTES = 48 << 10 }; /* the taps of a group and the rows of a patch share the first-level cache */
 
 /** What the variant with 128-bit vectors is called, which every machine of an architecture has. */
 #ifdef __aarch64__
@@ -86,9 +103,9 @@ typedef struct ib_isa {
     const char *help;
     int (*usable)(void);                 /* does this machine have it */
     void (*weigh[2])(ib_weigh_job *job); /* single, double */
-    void (*locate)(const ib_locate_job *job);
+    void (*locate)(ib_locate_job *job);
     void (*grid[2])(const ib_tile_job *job); /* likewise */
-    void (*patch[2])(int support, ib_patch *patch);
+    void (*patch[2])(int support, int planes, ib_patch *patch);
 } ib_isa;
 
 /** Rows of the table, best last; NULL beyond. */

@@ -4,10 +4,11 @@
 
 /* The fate of a sample by branches, in the order of the specification: flagged, not finite, weightless, usable. */
 #define REFERENCE(precision, real, largest)                                                                          \
-    void ib_patch_reference_##precision(int support, ib_patch *patch);                                               \
-    void ib_patch_reference_##precision(int support, ib_patch *patch)                                                \
+    void ib_patch_reference_##precision(int support, int planes, ib_patch *patch);                                   \
+    void ib_patch_reference_##precision(int support, int planes, ib_patch *patch)                                    \
     {                                                                                                                \
-        *patch = (ib_patch){1, 1, support, support};                                                                 \
+                                                                                                                     \
+        *patch = (ib_patch){1, 1, support, support, support * support * planes};                                     \
     }                                                                                                                \
                                                                                                                      \
     static real tap_##precision(const ib_tile_job *job, real position, int i)                                        \
@@ -20,74 +21,79 @@
     void ib_grid_reference_##precision(const ib_tile_job *job);                                                      \
     void ib_grid_reference_##precision(const ib_tile_job *job)                                                       \
     {                                                                                                                \
-        for (size_t q = 0; q < job->n_plane; q++)                                                                    \
-            for (size_t k = 0; k < job->n; k++) {                                                                    \
-                const real *value = (const real *)job->value[q] + 2 * k;                                             \
-                for (int j = 0; j < job->support; j++) {                                                             \
-                    real *g =                                                                                        \
-                        (real *)job->grid[q] + 2 * ((size_t)(job->iv[k] + j) * job->stride + (size_t)job->iu[k]);    \
-                    const real tv = tap_##precision(job, ((const real *)job->pv)[k], j);                             \
-                    for (int i = 0; i < job->support; i++) {                                                         \
-                        const real tu = tap_##precision(job, ((const real *)job->pu)[k], i);                         \
-                        g[2 * i] += tu * (tv * value[0]);                                                            \
-                        g[2 * i + 1] += tu * (tv * value[1]);                                                        \
-                    }                                                                                                \
+        const size_t planes = (size_t)job->planes;                                                                   \
+        for (size_t k = 0; k < job->n; k++)                                                                          \
+            for (int j = 0; j < job->support; j++) {                                                                 \
+                real *g =                                                                                            \
+                    (real *)job->grid + 2 * planes * ((size_t)(job->iv[k] + j) * job->stride + (size_t)job->iu[k]);  \
+                const real tv = tap_##precision(job, ((const real *)job->pv)[k], j);                                 \
+                for (int i = 0; i < job->support; i++) {                                                             \
+                    const real tu = tap_##precision(job, ((const real *)job->pu)[k], i);                             \
+                    for (size_t q = 0; q < 2 * planes; q++)                                                          \
+                        g[2 * planes * (size_t)i + q] += tu * (tv * ((const real *)job->value)[2 * planes * k + q]); \
                 }                                                                                                    \
             }                                                                                                        \
+    }                                                                                                                \
+                                                                                                                     \
+    static void weigh_one_##precision(ib_weigh_job *job, size_t r, int side)                                         \
+    {                                                                                                                \
+        real *const value = (real *)job->value + r * job->value_step + 2 * side;                                     \
+        real *const w = (real *)job->natural + r * job->weight_step + (size_t)side * job->weight_side;               \
+        double      re = 0, im = 0, weight[2] = {0, 0};                                                              \
+        int         flagged = 0, finite = 1;                                                                         \
+                                                                                                                     \
+        value[0] = value[1] = w[0] = 0;                                                                              \
+        for (int i = 0; i < job->n_in; i++) {                                                                        \
+            const size_t k = r * job->n_corr + (size_t)(job->in[i] + side);                                          \
+            const double x = (double)job->vis[k][0], y = (double)job->vis[k][1];                                     \
+            weight[i] = (double)job->weight[k];                                                                      \
+            flagged = flagged || job->flag[k];                                                                       \
+            finite = finite && x - x == 0 && y - y == 0 && weight[i] - weight[i] == 0;                               \
+            re += job->n_in == 1 ? x : job->factor[i][0] * x - job->factor[i][1] * y;                                \
+            im += job->n_in == 1 ? y : job->factor[i][0] * y + job->factor[i][1] * x;                                \
+        }                                                                                                            \
+        if (!job->use[r])                                                                                            \
+            return;                                                                                                  \
+        if (flagged)                                                                                                 \
+            job->flagged[side]++;                                                                                    \
+        else if (!finite)                                                                                            \
+            job->not_finite[side]++;                                                                                 \
+        else if (!(weight[0] > 0) || (job->n_in == 2 && !(weight[1] > 0)))                                           \
+            job->weightless[side]++;                                                                                 \
+        else {                                                                                                       \
+            const double low = weight[0] < weight[1] ? weight[0] : weight[1], sum = weight[0] + weight[1];           \
+            const double one = job->n_in == 1   ? weight[0]                                                          \
+                               : job->rule == 0 ? 4 * weight[0] * weight[1] / sum                                    \
+                               : job->rule == 1 ? 2 * low                                                            \
+                                                : sum;                                                               \
+            if (one * re < largest && one * re > -largest && one * im < largest && one * im > -largest &&            \
+                one < largest) {                                                                                     \
+                value[0] = (real)(one * re);                                                                         \
+                value[1] = (real)(one * im);                                                                         \
+                w[0] = (real)one;                                                                                    \
+                job->good[side]++;                                                                                   \
+                job->total[side] += (double)w[0];                                                                    \
+            } else                                                                                                   \
+                job->not_finite[side]++;                                                                             \
+        }                                                                                                            \
     }                                                                                                                \
                                                                                                                      \
     void ib_weigh_reference_##precision(ib_weigh_job *job);                                                          \
     void ib_weigh_reference_##precision(ib_weigh_job *job)                                                           \
     {                                                                                                                \
-        for (size_t r = 0; r < job->n_row; r++) {                                                                    \
-            real *const value = (real *)job->value + 2 * r * job->n_plane, *const w = (real *)job->natural +         \
-                                                                                      r * job->n_plane;              \
-            double re = 0, im = 0, weight[2] = {0, 0};                                                               \
-            int    flagged = 0, finite = 1;                                                                          \
-                                                                                                                     \
-            value[0] = value[1] = w[0] = 0;                                                                          \
-            for (int i = 0; i < job->n_in; i++) {                                                                    \
-                const size_t k = r * job->n_corr + (size_t)job->in[i];                                               \
-                const double x = (double)job->vis[k][0], y = (double)job->vis[k][1];                                 \
-                weight[i] = (double)job->weight[k];                                                                  \
-                flagged = flagged || job->flag[k];                                                                   \
-                finite = finite && x - x == 0 && y - y == 0 && weight[i] - weight[i] == 0;                           \
-                re += job->n_in == 1 ? x : job->factor[i][0] * x - job->factor[i][1] * y;                            \
-                im += job->n_in == 1 ? y : job->factor[i][0] * y + job->factor[i][1] * x;                            \
-            }                                                                                                        \
-            if (!job->use[r])                                                                                        \
-                continue;                                                                                            \
-            if (flagged)                                                                                             \
-                job->flagged++;                                                                                      \
-            else if (!finite)                                                                                        \
-                job->not_finite++;                                                                                   \
-            else if (!(weight[0] > 0) || (job->n_in == 2 && !(weight[1] > 0)))                                       \
-                job->weightless++;                                                                                   \
-            else {                                                                                                   \
-                const double low = weight[0] < weight[1] ? weight[0] : weight[1], sum = weight[0] + weight[1];       \
-                const double one = job->n_in == 1   ? weight[0]                                                      \
-                                   : job->rule == 0 ? 4 * weight[0] * weight[1] / sum                                \
-                                   : job->rule == 1 ? 2 * low                                                        \
-                                                    : sum;                                                           \
-                if (one * re < largest && one * re > -largest && one * im < largest && one * im > -largest &&        \
-                    one < largest) {                                                                                 \
-                    value[0] = (real)(one * re);                                                                     \
-                    value[1] = (real)(one * im);                                                                     \
-                    w[0] = (real)one;                                                                                \
-                } else                                                                                               \
-                    job->not_finite++;                                                                               \
-            }                                                                                                        \
-        }                                                                                                            \
+        for (size_t r = 0; r < job->n_row; r++)                                                                      \
+            for (int side = 0; side < job->side; side++)                                                             \
+                weigh_one_##precision(job, r, side);                                                                 \
     }
 
 REFERENCE(f32, float, 1e37)
 REFERENCE(f64, double, 1e300)
 
-void ib_locate_reference(const ib_locate_job *job);
-void ib_locate_base(const ib_locate_job *job);
+void ib_locate_reference(ib_locate_job *job);
+void ib_locate_base(ib_locate_job *job);
 
 /* Places must not depend on the instruction set: there is one way to find them, tested by itself. */
-void ib_locate_reference(const ib_locate_job *job)
+void ib_locate_reference(ib_locate_job *job)
 {
     ib_locate_base(job);
 }
