@@ -524,8 +524,8 @@ static ib_status make_plan(job *j, char fft_plan[80], char **wisdom, ib_error *e
     if (cfg->epsilon > 0) {
         r->epsilon = cfg->epsilon;
         r->chosen = j->plan.choice.promised;
-        r->predicted_s[0] = j->plan.choice.grid_s / j->plan.n_grid;
-        r->predicted_s[1] = j->plan.choice.fft_s / j->plan.n_grid;
+        r->predicted_s[0] = j->plan.choice.seconds[IB_GRID_WORK] / j->plan.n_grid;
+        r->predicted_s[1] = j->plan.choice.seconds[IB_FFT_WORK] / j->plan.n_grid;
     }
     r->w_phase = j->plan.w_phase;
     r->plan_bytes = j->plan.total_bytes;

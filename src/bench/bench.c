@@ -20,15 +20,16 @@ enum { MAX_LIST = 16, MAX_CASES = 256 };
 /* clang-format off */
 const ib_help_option ib_bench_options[] = {
     {"supports",    "LIST", "",          "taps per axis; default: 7,17,31,51 for kernel, 7 for pipeline"},
-    {"precisions",  "LIST", "",          "single, double; default: both for kernel and fft, single for pipeline"},
+    {"precisions",  "LIST", "",          "single, double; default: both for kernel and fft, single for others"},
     {"isas",        "LIST", "",          "instruction sets; default: all of this machine for kernel, the best for pipeline"},
     {"threads",     "LIST", "",          "threads side by side, each with planes of its own; default: 1 and all processors"},
     {"workloads",   "LIST", "",          "A, A10, B; default: A for kernel and overhead, all for pipeline"},
     {"rows",        "N",    "0",         "rows of a workload instead of its own"},
     {"scale",       "F",    "1",         "of channels: 0.25 takes a quarter"},
     {"sizes",       "LIST", "128,256,512,1000,2048,4096,8192", "pixels along an image of fft"},
+    {"epsilons",    "LIST", "1e-3,1e-4,1e-5", "accuracies of choice"},
     {"repetitions", "N",    "7",         "counted ones, after one that is not; cases take turns"},
-    {"quick",       "",     "",          "3 repetitions, a quarter of the channels, sizes up to 2048"},
+    {"quick",       "",     "",          "3 repetitions, a quarter of the channels, sizes up to 2048, fewer candidates"},
     {"record",      "FOLDER", "results", "where calibrate left the limits of this machine"},
     {"format",      "NAME", "table",     "table, json or md (Markdown)"},
     {NULL, NULL, NULL, NULL},
@@ -613,9 +614,131 @@ static ib_status bench_overhead(request *r, ib_error *err)
     return rc;
 }
 
+/* ---- choice ---------------------------------------------------------------------------------------------- */
+
+/* Few samples and many on small and large images; 2 channels are enough for their time. */
+static const ib_workload shapes[] = {
+    {"small", "alma-ext", 250, 43, 100000, 2, 2, 256, 220e9, 488e3, -35.8, 6},
+    {"medium", "vla-b", 6400, 27, 50000, 2, 2, 1000, 1.4e9, 62.5e3, 2.3, 8},
+    {"dense", "vla-b", 6400, 27, 700000, 2, 1, 1000, 1.4e9, 62.5e3, 2.3, 8},
+    {"sparse", "vla-b", 6400, 27, 3510, 2, 1, 2048, 1.4e9, 62.5e3, 2.3, 1},
+};
+
+enum { N_SHAPES = sizeof shapes / sizeof *shapes };
+
+static void report_choice(request *r, const ib_workload *shape, size_t n_row, int precision, double epsilon,
+                          const ib_scan *s)
+{
+    char used[2][48];
+
+    const ib_candidate *of[2] = {&s->choice, &s->best};
+    for (int k = 0; k < 2; k++)
+        snprintf(used[k], sizeof used[k], "%d, %.2f", of[k]->support, of[k]->padding);
+    ib_report_row(r->report, (const ib_cell[]){
+                                 ib_cell_count(shape->side),
+                                 ib_cell_count(n_row),
+                                 ib_cell_count(shape->n_corr),
+                                 ib_cell_text(precision_name(precision)),
+                                 ib_cell_text(ib_text_exact(epsilon).s),
+                                 ib_cell_text(used[0]),
+                                 ib_cell_real(1e3 * s->choice.predicted_s[0]),
+                                 ib_cell_real(1e3 * s->choice.predicted_s[1]),
+                                 ib_cell_spread(ib_spread_scale(s->choice.measured_s[0], 1e3)),
+                                 ib_cell_spread(ib_spread_scale(s->choice.measured_s[1], 1e3)),
+                                 ib_cell_count(s->n_candidate),
+                                 ib_cell_text(used[1]),
+                                 ib_cell_real(s->ratio),
+                                 ib_cell_real(s->measured / epsilon),
+                             });
+}
+
+static void report_costs(request *r, ib_cost_fit *fit)
+{
+    char text[300];
+    int  n;
+
+    ib_cost_fit_solve(fit);
+    for (int precision = 0; precision < 2; precision++) {
+        if (!fit->n[precision])
+            continue;
+        n = snprintf(text, sizeof text, "%s precision, %zu candidates, ns:", precision_name(precision),
+                     fit->n[precision]);
+        for (int half = 0; half < 2; half++)
+            for (int i = 0; i < 5; i++)
+                n += snprintf(text + n, sizeof text - (size_t)n, "%s %.3g",
+                              i      ? ","
+                              : half ? ";"
+                                     : "",
+                              fit->part[precision][half].ns[i]);
+        ib_report_fact(r->report, precision ? "costs_double" : "costs_single", "Costs fitted", text);
+    }
+}
+
+static ib_status bench_choice(request *r, ib_error *err)
+{
+    static const ib_heading heading[] = {
+        {"side", "pixels"},
+        {"rows", "rows"},
+        {"planes", "planes"},
+        {"precision", "precision"},
+        {"epsilon", "epsilon"},
+        {"choice", "chosen S, padding"},
+        {"ms_grid_predicted", "gridding predicted, ms"},
+        {"ms_fft_predicted", "transform predicted, ms"},
+        {"ms_grid", "gridding, ms"},
+        {"ms_fft", "transform, ms"},
+        {"candidates", "candidates"},
+        {"best", "fastest S, padding"},
+        {"times_best", "x its least time"},
+        {"error_per_epsilon", "error / epsilon"},
+    };
+    char            word[MAX_LIST][24];
+    double          epsilon[MAX_LIST];
+    ib_observation *observation = NULL;
+    ib_cost_fit     fit = {0};
+    ib_status       rc = IB_OK;
+    const size_t    n = words(r, "epsilons", "", word, err);
+
+    for (size_t e = 0; e < n; e++)
+        if (ib_text_to_real(word[e], &epsilon[e], err))
+            return ib_within(err, "bench --epsilons: ");
+    if (!n)
+        return err->status;
+    ib_report_section(
+        r->report, "What --epsilon chooses",
+        "The support and padding that are chosen for an accuracy, beside all that reach it: every grid of FFT-friendly size up to "
+        "2.5 times\nthe image, with the least support that does and two more. All are timed once or twice, the fastest again in turns "
+        "with the choice. Times\nof an image channel on one thread. Error: rms of 64 pixels against the direct Fourier sum.");
+    ib_report_table(r->report, "choice", heading, sizeof heading / sizeof *heading);
+    ib_progress_start("choices", N_SHAPES * r->n_precision * n, 0);
+    uint64_t done = 0;
+    for (size_t k = 0; k < N_SHAPES && !rc; k++) {
+        rc = ib_observation_create(&observation, &shapes[k], err);
+        for (size_t p = 0; p < r->n_precision && !rc; p++)
+            for (size_t e = 0; e < n && !rc; e++) {
+                ib_scan scan;
+                ib_progress_update(done++, NULL);
+                if (r->quick && e && e + 1 < n)
+                    continue;
+                rc = ib_measure_choice(observation, epsilon[e], r->precision[p], r->isa[0], r->quick ? 8 : 1,
+                                       r->n_repeat, &fit, &scan, err);
+                if (!rc)
+                    report_choice(r, &shapes[k], ib_observation_rows(observation), r->precision[p], epsilon[e],
+                                  &scan);
+            }
+        ib_observation_destroy(observation);
+        observation = NULL;
+    }
+    ib_progress_end();
+    ib_report_table_end(r->report);
+    if (!rc)
+        report_costs(r, &fit);
+    return rc;
+}
+
 static const char preamble[] =
     "Written by `make bench`, which is `imgbench calibrate --quick` and `imgbench bench all --format md`; every table is one "
-    "of\n`imgbench bench kernel|fft|pipeline|overhead`, and `imgbench help bench` lists the matrices that they take. The work is the same "
+    "of\n`imgbench bench kernel|fft|pipeline|choice|overhead`, and `imgbench help bench` lists the matrices that they take. The work is the same "
     "on\nevery machine and in every run: made-up observations from a fixed seed.\n\n"
     "How to read: a time or rate is the median of its repetitions with the least and the most behind it, never a single one.\n"
     "The cases of a table take turns within each repetition, so that a disturbance meets all of them: **ratios are what\n"
@@ -666,6 +789,7 @@ ib_status ib_bench(int argc, char *const *argv, FILE *out, ib_error *err)
         {"kernel", "7,17,31,51", "single,double", "all", "A", bench_kernel},
         {"fft", "7", "single,double", "auto", "A", bench_fft},
         {"pipeline", "7", "single", "auto", "A,A10,B", bench_pipeline},
+        {"choice", "7", "single", "auto", "A", bench_choice},
         {"overhead", "7", "single", "auto", "A", bench_overhead},
     };
     enum { N_PARTS = sizeof parts / sizeof *parts };
@@ -687,7 +811,7 @@ ib_status ib_bench(int argc, char *const *argv, FILE *out, ib_error *err)
             rc = choose(&r, &parts[i], err);
         }
     if (!rc && !known)
-        rc = ib_fail(err, IB_EUSAGE, "bench takes kernel, fft, pipeline, overhead or all, not %s",
+        rc = ib_fail(err, IB_EUSAGE, "bench takes kernel, fft, pipeline, choice, overhead or all, not %s",
                      name ? name : "nothing");
     if (!rc)
         rc = ib_limits_find(given(&r, "record"), &r.limits, origin, err);

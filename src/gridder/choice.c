@@ -19,21 +19,27 @@ enum {
    is promised for an epsilon is so much better that what is measured is better than epsilon. */
 #define SCATTER 1.6
 
-/* Nanoseconds on one core, single and double precision, roughly: all of the model that was measured. Vectors are as wide
-   as the instruction set has them; only ratios matter here, and those of gridding to transform differ little between
-   machines. */
-static const double grid_ns[2][IB_GRID_WORK] = {
-    /* sample: located; its value on a plane: weighed, collected; tap: interpolated, spread; vector of a patch: multiplied
-       and added; vector of a patch, once per group of samples: loaded and stored */
-    {6, 1.5, 0.15, 0.22, 0.6},
-    {6, 1.5, 0.25, 0.22, 0.6},
+/* Nanoseconds on one core, [precision][part]: all of the model that was measured. `imgbench bench choice` fits and prints
+   them. Vectors are as wide as the instruction set has them; only ratios matter here, and those of gridding to transform
+   differ little between machines. */
+static const double costs[2][2][IB_WORK] = {
+    /* gridding: a sample, located; its value on a plane, weighed and collected; a tap, interpolated and spread; a vector of
+       a patch, multiplied and added; a vector of a patch, loaded and stored once per group of samples.
+       transform: a column of N cells of the grid, over N log2 N; a row likewise; a cell that samples may reach, folded and
+       cleared; a pixel, corrected and summarised; a cell of the grid of a share, copied, cleared, added */
+    {{6, 1.5, 0.15, 0.22, 0.6}, {0.22, 0.12, 0.3, 2, 4}},
+    {{6, 1.5, 0.25, 0.22, 0.6}, {0.44, 0.24, 0.6, 2, 8}},
 };
-static const double fft_ns[2][IB_FFT_WORK] = {
-    /* column of the grid, per N log2 N; row likewise; cell that samples may reach: folded, cleared; pixel: corrected,
-       summarised; cell of the grid of a share: copied, cleared, added */
-    {0.22, 0.12, 0.3, 2, 4},
-    {0.44, 0.24, 0.6, 2, 8},
-};
+
+const double *ib_choice_costs(int precision, ib_work work)
+{
+    return costs[precision][work];
+}
+
+static double total(const ib_choice *c)
+{
+    return c->seconds[IB_GRID_WORK] + c->seconds[IB_FFT_WORK];
+}
 
 double ib_choice_padding(int i)
 {
@@ -72,31 +78,24 @@ static double transform(size_t n)
     return (double)n * log2((double)n);
 }
 
-static double times(const double *work, const double *ns, int n)
-{
-    double seconds = 0;
-
-    for (int i = 0; i < n; i++)
-        seconds += work[i] * ns[i];
-    return seconds;
-}
-
 static void predict(const ib_imaging *task, const ib_geometry *g, double columns, ib_choice *out)
 {
-    const double n = task->n_sample, n_plane = task->n_grid, giga = 1e-9;
-    const double vectors = g->patch.vectors;
-    const double grid[IB_GRID_WORK] = {n, n * n_plane, n * (g->patch.patch_u + g->patch.patch_v), n * vectors,
-                                       vectors * occupied_groups(g, task->reach, n)};
-    const double fft[IB_FFT_WORK] = {columns * transform(g->grid_ny), (double)g->ny * transform(g->grid_nx),
-                                     columns * (double)g->grid_ny, (double)(g->nx * g->ny),
-                                     (double)task->n_sum * (double)(g->stride * g->height)};
+    const double n = task->n_sample, n_plane = task->n_grid, vectors = g->patch.vectors;
+    const double work[2][IB_WORK] = {
+        {n, n * n_plane, n * (g->patch.patch_u + g->patch.patch_v), n * vectors,
+         vectors * occupied_groups(g, task->reach, n)},
+        {n_plane * columns * transform(g->grid_ny), n_plane * (double)g->ny * transform(g->grid_nx),
+         n_plane * columns * (double)g->grid_ny, n_plane * (double)(g->nx * g->ny),
+         n_plane * (double)task->n_sum * (double)(g->stride * g->height)},
+    };
 
-    for (int i = 0; i < IB_GRID_WORK; i++)
-        out->grid_work[i] = giga * grid[i];
-    for (int i = 0; i < IB_FFT_WORK; i++)
-        out->fft_work[i] = giga * n_plane * fft[i];
-    out->grid_s = times(out->grid_work, grid_ns[task->cfg->precision], IB_GRID_WORK);
-    out->fft_s = times(out->fft_work, fft_ns[task->cfg->precision], IB_FFT_WORK);
+    for (int part = 0; part < 2; part++) {
+        out->seconds[part] = 0;
+        for (int i = 0; i < IB_WORK; i++) {
+            out->work[part][i] = 1e-9 * work[part][i];
+            out->seconds[part] += out->work[part][i] * costs[task->cfg->precision][part][i];
+        }
+    }
 }
 
 void ib_choice_predict(const ib_imaging *task, int support, double padding, ib_choice *out)
@@ -187,8 +186,7 @@ ib_status ib_choose(const ib_imaging *task, ib_choice *out, ib_error *err)
         if (support > most)
             break;
         const bool all = holds_all(task, &c), first = !(best.promised < INFINITY);
-        if (first || all > holds_all(task, &best) ||
-            (all == holds_all(task, &best) && c.grid_s + c.fft_s < best.grid_s + best.fft_s))
+        if (first || all > holds_all(task, &best) || (all == holds_all(task, &best) && total(&c) < total(&best)))
             best = c;
     }
     if (!(best.promised < INFINITY))

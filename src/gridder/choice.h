@@ -28,7 +28,8 @@ typedef struct ib_imaging {
 } ib_imaging;
 
 /* What takes time, and is counted: of gridding, and of the transform with all that follows. */
-enum { IB_GRID_WORK = 5, IB_FFT_WORK = 5 };
+enum { IB_WORK = 5 };
+typedef enum ib_work { IB_GRID_WORK, IB_FFT_WORK } ib_work;
 
 /** Parameters of the gridder, and what they lead to. */
 typedef struct ib_choice {
@@ -36,8 +37,8 @@ typedef struct ib_choice {
     double padding;          /* as an option; the grid may be a little larger */
     size_t grid_nx, grid_ny; /* cells */
     double promised;         /* rms error, as ib_convfn_promise and ib_convfn_rounding expect it */
-    double grid_work[IB_GRID_WORK], fft_work[IB_FFT_WORK]; /* billions; see the table of costs in choice.c */
-    double grid_s, fft_s;                                  /* predicted time of an image channel on one core */
+    double work[2][IB_WORK]; /* [ib_work] in billions: what the table of costs in choice.c lists */
+    double seconds[2];       /* [ib_work] predicted for an image channel on one core */
 } ib_choice;
 
 /** @return IB_EUSAGE when nothing reaches the accuracy: the sentence has what could be reached, and the remedy. */
@@ -49,6 +50,9 @@ void ib_choice_predict(const ib_imaging *task, int support, double padding, ib_c
 
 /** Is a promise good enough for what was asked for? */
 bool ib_choice_reaches(const ib_imaging *task, const ib_choice *choice);
+
+/** Nanoseconds that the work is counted with: [IB_WORK]. */
+const double *ib_choice_costs(int precision, ib_work work);
 
 /** The i-th padding that is considered, from the smallest; 0 beyond the last. */
 double ib_choice_padding(int i);

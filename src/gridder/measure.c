@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <omp.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -855,6 +856,9 @@ static ib_status prepare_line(line *l, ib_error *err)
     l->cfg = configure(o, l->how.isa, l->how.precision, l->how.support, l->how.padding, o->workload.side);
     l->cfg.mode = l->how.mfs ? IB_MFS : IB_CUBE;
     l->cfg.check = l->how.check;
+    l->cfg.epsilon = l->how.epsilon;
+    if (l->how.oversampling || l->how.epsilon > 0)
+        l->cfg.oversampling = l->how.oversampling;
     ib_status rc = ib_plan_make(&l->plan, &l->cfg, &o->info, &o->extent, 1, l->how.n_thread, 0, err);
     if (!rc)
         rc = ib_transform_wisdom(g, l->how.precision, &l->wisdom, origin, err);
@@ -1016,5 +1020,233 @@ done:
     ib_free(lines);
     ib_free(value);
     ib_free(phase);
+    return rc;
+}
+
+/* ---- choice ------------------------------------------------------------------------------------------------- */
+
+enum { FINALISTS = 8, MORE_SUPPORT = 2, MOST_SUPPORT = 16, MAX_TRIALS = 500 };
+
+/* A candidate, and its engine while that is kept warm. */
+typedef struct trial {
+    ib_choice  choice;
+    line       line;
+    ib_imager *imager;
+    double     least[2]; /* s of an image channel, of all repetitions so far */
+} trial;
+
+static double total(const double seconds[2])
+{
+    return seconds[0] + seconds[1];
+}
+
+static ib_status start_trial(trial *t, const ib_observation *o, const ib_pipeline_case *how, ib_error *err)
+{
+    line *l = &t->line;
+
+    l->observation = o;
+    l->how = *how;
+    ib_status rc = prepare_line(l, err);
+    if (!rc)
+        rc = ib_imager_create(&t->imager, &l->plan, &l->cfg, &o->info, l->wisdom, &l->cube, 1, &l->port, err);
+    if (!rc) /* warms up */
+        rc = ib_imager_cube(t->imager, (ib_range){0, l->plan.n_unit}, l->outcome, err);
+    return rc;
+}
+
+static void stop_trial(trial *t)
+{
+    ib_imager_destroy(t->imager);
+    t->imager = NULL;
+    if (t->line.observation)
+        finish_line(&t->line);
+    memset(&t->line, 0, sizeof t->line);
+}
+
+static ib_status repeat_trial(trial *t, double seconds[2], ib_error *err)
+{
+    static const ib_phase phase[2] = {[IB_GRID_WORK] = IB_PHASE_GRID, [IB_FFT_WORK] = IB_PHASE_FFT};
+    const line           *l = &t->line;
+    ib_timers             before, after;
+
+    ib_imager_times(t->imager, &before);
+    const ib_status rc = ib_imager_cube(t->imager, (ib_range){0, l->plan.n_unit}, l->outcome, err);
+    ib_imager_times(t->imager, &after);
+    for (int part = 0; part < 2; part++)
+        seconds[part] = (after.s[phase[part]] - before.s[phase[part]]) / (double)l->plan.n_unit;
+    if (total(seconds) < total(t->least))
+        memcpy(t->least, seconds, sizeof t->least);
+    return rc;
+}
+
+static ib_pipeline_case case_of(const trial *t, const ib_pipeline_case *how)
+{
+    ib_pipeline_case of = *how;
+
+    of.epsilon = 0;
+    of.support = t->choice.support;
+    of.padding = t->choice.padding;
+    of.oversampling = t->choice.oversampling;
+    return of;
+}
+
+/* The choice first, then all that reach the accuracy: at each padding the least support that does, and a few more. */
+static ib_status list_trials(trial *trials, size_t *n, const ib_observation *o, const ib_pipeline_case *how, int step,
+                             ib_error *err)
+{
+    line      l = {.observation = o, .how = *how};
+    ib_status rc = prepare_line(&l, err);
+    size_t    grid = 0;
+
+    *n = 0;
+    if (!rc) {
+        ib_config free_cfg = l.cfg;
+        free_cfg.support = free_cfg.oversampling = 0;
+        free_cfg.padding = 0;
+        const ib_imaging task = ib_plan_imaging(&l.plan, &free_cfg, &o->info, &o->extent);
+        trials[(*n)++].choice = l.plan.choice;
+        for (int i = 0; ib_choice_padding(i) > 0; i += step) {
+            int more = 0;
+            for (int support = 3; support <= MOST_SUPPORT && more <= MORE_SUPPORT && *n < MAX_TRIALS; support++) {
+                ib_choice *c = &trials[*n].choice;
+                ib_choice_predict(&task, support, ib_choice_padding(i), c);
+                if (c->grid_nx == grid)
+                    break; /* the grid of the padding before */
+                if (!ib_choice_reaches(&task, c))
+                    continue;
+                more++;
+                *n += c->support != trials[0].choice.support || c->grid_nx != trials[0].choice.grid_nx;
+            }
+            grid = more ? trials[*n - 1].choice.grid_nx : 0;
+        }
+    }
+    finish_line(&l);
+    for (size_t k = 0; k < *n; k++)
+        trials[k].least[0] = trials[k].least[1] = INFINITY;
+    return rc;
+}
+
+/* A row of the normal equations: the relative error of each prediction counts. */
+static void add_to_fit(ib_cost_fit *fit, const ib_choice *c, int precision, const double seconds[2])
+{
+    for (int part = 0; part < 2; part++)
+        for (int i = 0; i < IB_WORK; i++) {
+            const double row = c->work[part][i] / seconds[part];
+            for (int k = 0; k < IB_WORK; k++)
+                fit->part[precision][part].square[i][k] += row * c->work[part][k] / seconds[part];
+            fit->part[precision][part].product[i] += row;
+        }
+    fit->n[precision]++;
+}
+
+/* No cost is negative: coordinate descent from the present table, which decides where the measurements do not. */
+void ib_cost_fit_solve(ib_cost_fit *fit)
+{
+    enum { SWEEPS = 20000 };
+
+    for (int precision = 0; precision < 2; precision++)
+        for (int part = 0; part < 2; part++) {
+            double *ns = fit->part[precision][part].ns;
+            memcpy(ns, ib_choice_costs(precision, (ib_work)part), IB_WORK * sizeof *ns);
+            for (int k = 0; k < SWEEPS * IB_WORK; k++) {
+                const int     i = k % IB_WORK;
+                const double *row = fit->part[precision][part].square[i];
+                double        left = fit->part[precision][part].product[i];
+                for (int j = 0; j < IB_WORK; j++)
+                    left -= row[j] * ns[j];
+                if (row[i] > 0)
+                    ns[i] = fmax(0, ns[i] + left / row[i]);
+            }
+        }
+}
+
+static ib_candidate candidate_of(const trial *t, const double *value, size_t stride, size_t n_repeat)
+{
+    const ib_choice *c = &t->choice;
+    ib_candidate     out = {c->support,
+                            c->oversampling,
+                            c->padding,
+                            c->grid_nx,
+                            {c->seconds[0], c->seconds[1]},
+                            {column(value, stride, n_repeat), column(value + 1, stride, n_repeat)}};
+    return out;
+}
+
+/* The fastest ones and the choice in turns. trials[0] is the choice, the others are sorted. */
+static ib_status run_final(trial *trials, size_t n, const ib_observation *o, const ib_pipeline_case *how,
+                           size_t n_repeat, ib_scan *out, ib_error *err)
+{
+    double    value[IB_MAX_REPEAT][FINALISTS][2];
+    size_t    best = 0;
+    ib_status rc = IB_OK;
+
+    for (size_t k = 0; k < n && !rc; k++) {
+        const ib_pipeline_case of = case_of(&trials[k], how);
+        rc = start_trial(&trials[k], o, &of, err);
+        trials[k].least[0] = trials[k].least[1] = INFINITY;
+    }
+    for (size_t r = 0; r < n_repeat && !rc; r++)
+        for (size_t k = 0; k < n && !rc; k++)
+            rc = repeat_trial(&trials[k], value[r][k], err);
+    for (size_t k = 0; k < n; k++)
+        stop_trial(&trials[k]);
+    if (rc)
+        return rc;
+    for (size_t k = 1; k < n; k++)
+        if (total(trials[k].least) < total(trials[best].least))
+            best = k;
+    out->ratio = total(trials[0].least) / total(trials[best].least);
+    out->choice = candidate_of(&trials[0], value[0][0], sizeof value[0] / sizeof(double), n_repeat);
+    out->best = candidate_of(&trials[best], value[0][best], sizeof value[0] / sizeof(double), n_repeat);
+    return IB_OK;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const double x = total(((const trial *)a)->least), y = total(((const trial *)b)->least);
+    return (x > y) - (x < y);
+}
+
+ib_status ib_measure_choice(const ib_observation *observation, double epsilon, int precision, const char *isa,
+                            int step, size_t n_repeat, ib_cost_fit *fit, ib_scan *out, ib_error *err)
+{
+    ib_pipeline_case how = {.isa = isa, .precision = precision, .n_thread = 1, .epsilon = epsilon};
+    double           seconds[2];
+    trial           *trials = NULL;
+    ib_status        rc = check_repeat(n_repeat, err);
+
+    if (rc)
+        return rc;
+    trials = ib_alloc_zero(MAX_TRIALS + 1, sizeof *trials, "candidates", err);
+    if (!trials)
+        return err->status;
+    rc = list_trials(trials, &out->n_candidate, observation, &how, step, err);
+    for (size_t k = 0; k < out->n_candidate && !rc; k++) {
+        trial                 *t = &trials[k];
+        const ib_pipeline_case of = case_of(t, &how);
+        rc = start_trial(t, observation, &of, err);
+        for (int r = 0; r < 2 && !rc; r++) /* the better of two */
+            rc = repeat_trial(t, seconds, err);
+        stop_trial(t);
+        if (!rc)
+            add_to_fit(fit, &t->choice, precision, t->least);
+    }
+    if (rc)
+        goto done;
+    qsort(trials + 1, out->n_candidate - 1, sizeof *trials, by_time);
+    rc = run_final(trials, out->n_candidate < FINALISTS ? out->n_candidate : FINALISTS, observation, &how, n_repeat,
+                   out, err);
+    if (rc)
+        goto done;
+    how.check = true;
+    rc = start_trial(trials, observation, &how, err);
+    if (!rc) {
+        const ib_verdict v = ib_imager_verdict(trials->imager);
+        out->promised = v.promised;
+        out->measured = v.measured;
+    }
+    stop_trial(trials);
+done:
+    ib_free(trials);
     return rc;
 }

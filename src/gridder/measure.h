@@ -75,8 +75,10 @@ typedef struct ib_pipeline_case {
     const char *isa;
     int         precision, support, n_thread;
     double      padding;
-    bool        mfs;   /* one image of all channels, as one rank makes it; else a cube */
-    bool        check; /* pixels of some planes against the direct sum */
+    double      epsilon;      /* above 0: chooses support and padding, which are 0 then, and oversampling */
+    int         oversampling; /* 0: the default */
+    bool        mfs;          /* one image of all channels, as one rank makes it; else a cube */
+    bool        check;        /* pixels of some planes against the direct sum */
 } ib_pipeline_case;
 
 /** Dirty planes, from samples in memory to planes that nobody keeps: engine, statistics and mipmaps, without
@@ -92,5 +94,40 @@ typedef struct ib_pipeline_times {
 
 ib_status ib_measure_pipeline(const ib_observation *observation, const ib_pipeline_case *cases, size_t n,
                               size_t n_repeat, ib_pipeline_times *times, ib_error *err);
+
+/* ---- choice ------------------------------------------------------------------------------------------------- */
+
+/** What reaches an accuracy. Times are of an image channel: gridding; transform and all that follows. */
+typedef struct ib_candidate {
+    int       support, oversampling;
+    double    padding;
+    size_t    grid; /* cells along an axis */
+    double    predicted_s[2];
+    ib_spread measured_s[2];
+} ib_candidate;
+
+typedef struct ib_scan {
+    size_t       n_candidate;        /* that were measured */
+    ib_candidate choice, best;       /* of --epsilon; of the measurement */
+    double       ratio;              /* least time of the choice over that of the best */
+    double       promised, measured; /* errors of the choice: expected; of some pixels of a plane */
+} ib_scan;
+
+/** Costs of work fitted to what scans measured: nanoseconds, for the tables of choice.c. */
+typedef struct ib_cost_fit {
+    struct {
+        double square[5][5], product[5], ns[5]; /* normal equations of relative errors; their solution */
+    } part[2][2];                               /* [precision][gridding, transform] */
+    size_t n[2];                                /* candidates of a precision */
+} ib_cost_fit;
+
+/** Measure every support and padding that reach an accuracy (grids in steps of about `step` per cent; supports up to two
+ *  more than need be), then the fastest of them beside the choice, in turns. One thread; n_repeat as above.
+ *  @param fit  added to; zero before the first call */
+ib_status ib_measure_choice(const ib_observation *observation, double epsilon, int precision, const char *isa,
+                            int step, size_t n_repeat, ib_cost_fit *fit, ib_scan *out, ib_error *err);
+
+/** Solve for ns. */
+void ib_cost_fit_solve(ib_cost_fit *fit);
 
 #endif

@@ -124,6 +124,21 @@ double ib_lay_out(ib_geometry *g, const ib_isa *isa, int precision, int n_grid, 
     return fmin((double)g->grid_nx / (double)g->nx, (double)g->grid_ny / (double)g->ny);
 }
 
+/* A choice becomes the configuration. */
+static ib_status choose_parameters(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, const ib_extent *extent,
+                                   ib_error *err)
+{
+    const ib_imaging task = ib_plan_imaging(plan, cfg, info, extent);
+    const ib_status  rc = ib_choose(&task, &plan->choice, err);
+
+    if (!rc) {
+        cfg->support = plan->choice.support;
+        cfg->padding = plan->choice.padding;
+        cfg->oversampling = plan->choice.oversampling;
+    }
+    return rc;
+}
+
 static ib_status choose_grid(ib_plan *plan, const ib_config *cfg, const ib_isa *isa, ib_error *err)
 {
     ib_geometry *g = &plan->geometry;
@@ -137,13 +152,19 @@ static ib_status choose_grid(ib_plan *plan, const ib_config *cfg, const ib_isa *
     return IB_OK;
 }
 
-/* What the choice of --epsilon depends on, and the choice, which becomes the configuration. */
-static ib_status choose_parameters(ib_plan *plan, ib_config *cfg, const ib_isa *isa, const ib_vis_info *info,
-                                   const ib_extent *extent, ib_error *err)
+ib_imaging ib_plan_imaging(const ib_plan *plan, const ib_config *cfg, const ib_vis_info *info,
+                           const ib_extent *extent)
 {
     const ib_geometry *g = &plan->geometry;
     const size_t       n_part = plan->part_first[plan->n_chan];
-    ib_imaging         task = {.cfg = cfg, .isa = isa, .nx = g->nx, .ny = g->ny, .n_grid = plan->n_grid};
+    ib_imaging         task = {.cfg = cfg,
+                               .isa = ib_isa_find(cfg->isa),
+                               .nx = g->nx,
+                               .ny = g->ny,
+                               .n_grid = plan->n_grid,
+                               .n_sum = plan->mode == IB_CUBE ? 0
+                                        : n_part < MOST_SHARES ? n_part
+                                                              : MOST_SHARES};
 
     for (size_t s = 0; s < info->n_spw; s++) {
         const ib_spw *w = &info->spw[s];
@@ -154,15 +175,7 @@ static ib_status choose_parameters(ib_plan *plan, ib_config *cfg, const ib_isa *
         task.reach[0] = fmax(task.reach[0], extent[s].u * highest / IB_LIGHT * g->cell[0]);
         task.reach[1] = fmax(task.reach[1], extent[s].v * highest / IB_LIGHT * g->cell[1]);
     }
-    if (plan->mode == IB_MFS)
-        task.n_sum = n_part < MOST_SHARES ? n_part : MOST_SHARES;
-    ib_status rc = ib_choose(&task, &plan->choice, err);
-    if (!rc) {
-        cfg->support = plan->choice.support;
-        cfg->padding = plan->choice.padding;
-        cfg->oversampling = plan->choice.oversampling;
-    }
-    return rc;
+    return task;
 }
 
 /* ---- channels ---------------------------------------------------------------------------------------------- */
@@ -528,7 +541,7 @@ ib_status ib_plan_make(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, c
     if (!rc)
         rc = choose_channels(plan, cfg, info, err);
     if (!rc && cfg->epsilon > 0)
-        rc = choose_parameters(plan, cfg, isa, info, extent, err);
+        rc = choose_parameters(plan, cfg, info, extent, err);
     if (!rc)
         rc = choose_grid(plan, cfg, isa, err);
     if (rc)

@@ -90,6 +90,10 @@ void      ib_plan_clear(ib_plan *plan, const ib_vis_info *info);
 /** Units of a rank: contiguous runs of whole chunks, as even as possible. */
 ib_range ib_plan_share(const ib_plan *plan, int rank, int n_rank);
 
+/** What a choice of parameters depends on, of a plan whose image, planes and channels are decided. Borrows cfg. */
+ib_imaging ib_plan_imaging(const ib_plan *plan, const ib_config *cfg, const ib_vis_info *info,
+                           const ib_extent *extent);
+
 /** The grid of an image, whose nx, ny and cell are set. @return its padding: the smaller one of the two axes */
 double ib_lay_out(ib_geometry *geometry, const ib_isa *isa, int precision, int n_grid, int support, double padding);
 

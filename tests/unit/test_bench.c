@@ -199,10 +199,10 @@ static void planes_and_cubes_are_measured(ib_test *t)
 {
     ib_observation        *o = small(t);
     const ib_fft_case      fft[] = {{128, IB_SINGLE, 1}, {128, IB_DOUBLE, 2}};
-    const ib_pipeline_case lines[] = {{"auto", IB_SINGLE, 7, 1, 1.2, false, false},
-                                      {"auto", IB_SINGLE, 7, 2, 1.2, false, false},
-                                      {"auto", IB_SINGLE, 7, 2, 1.2, false, true},
-                                      {"auto", IB_SINGLE, 7, 2, 1.2, true, true}};
+    const ib_pipeline_case lines[] = {{"auto", IB_SINGLE, 7, 1, 1.2, 0, 0, false, false},
+                                      {"auto", IB_SINGLE, 7, 2, 1.2, 0, 0, false, false},
+                                      {"auto", IB_SINGLE, 7, 2, 1.2, 0, 0, false, true},
+                                      {"auto", IB_SINGLE, 7, 2, 1.2, 0, 0, true, true}};
     ib_fft_times           planes[2];
     ib_pipeline_times      cubes[4];
     ib_error               err;
