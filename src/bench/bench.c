@@ -620,7 +620,7 @@ static ib_status bench_overhead(request *r, ib_error *err)
 static const ib_workload shapes[] = {
     {"small", "alma-ext", 250, 43, 100000, 2, 2, 256, 220e9, 488e3, -35.8, 6},
     {"medium", "vla-b", 6400, 27, 50000, 2, 2, 1000, 1.4e9, 62.5e3, 2.3, 8},
-    {"dense", "vla-b", 6400, 27, 700000, 2, 1, 1000, 1.4e9, 62.5e3, 2.3, 8},
+    {"dense", "vla-b", 6400, 27, 300000, 2, 1, 600, 1.4e9, 62.5e3, 2.3, 8},
     {"sparse", "vla-b", 6400, 27, 3510, 2, 1, 2048, 1.4e9, 62.5e3, 2.3, 1},
 };
 
@@ -720,7 +720,7 @@ static ib_status bench_choice(request *r, ib_error *err)
                 ib_progress_update(done++, NULL);
                 if (r->quick && e && e + 1 < n)
                     continue;
-                rc = ib_measure_choice(observation, epsilon[e], r->precision[p], r->isa[0], r->quick ? 8 : 1,
+                rc = ib_measure_choice(observation, epsilon[e], r->precision[p], r->isa[0], r->quick ? 10 : 1,
                                        r->n_repeat, &fit, &scan, err);
                 if (!rc)
                     report_choice(r, &shapes[k], ib_observation_rows(observation), r->precision[p], epsilon[e],

@@ -1025,7 +1025,7 @@ done:
 
 /* ---- choice ------------------------------------------------------------------------------------------------- */
 
-enum { FINALISTS = 8, MORE_SUPPORT = 2, MOST_SUPPORT = 16, MAX_TRIALS = 500 };
+enum { FINALISTS = 6, MOST_SUPPORT = 16, MAX_TRIALS = 500 };
 
 /* A candidate, and its engine while that is kept warm. */
 typedef struct trial {
@@ -1094,6 +1094,7 @@ static ib_pipeline_case case_of(const trial *t, const ib_pipeline_case *how)
 static ib_status list_trials(trial *trials, size_t *n, const ib_observation *o, const ib_pipeline_case *how, int step,
                              ib_error *err)
 {
+    const int more_supports = step > 1 ? 1 : 2;
     line      l = {.observation = o, .how = *how};
     ib_status rc = prepare_line(&l, err);
     size_t    grid = 0;
@@ -1107,7 +1108,7 @@ static ib_status list_trials(trial *trials, size_t *n, const ib_observation *o, 
         trials[(*n)++].choice = l.plan.choice;
         for (int i = 0; ib_choice_padding(i) > 0; i += step) {
             int more = 0;
-            for (int support = 3; support <= MOST_SUPPORT && more <= MORE_SUPPORT && *n < MAX_TRIALS; support++) {
+            for (int support = 3; support <= MOST_SUPPORT && more <= more_supports && *n < MAX_TRIALS; support++) {
                 ib_choice *c = &trials[*n].choice;
                 ib_choice_predict(&task, support, ib_choice_padding(i), c);
                 if (c->grid_nx == grid)

@@ -121,9 +121,9 @@ typedef struct ib_cost_fit {
     size_t n[2];                                /* candidates of a precision */
 } ib_cost_fit;
 
-/** Measure every support and padding that reach an accuracy (grids in steps of about `step` per cent; supports up to two
- *  more than need be), then the fastest of them beside the choice, in turns. One thread; n_repeat as above.
- *  @param fit  added to; zero before the first call */
+/** Measure every support and padding that reach an accuracy (the least support at a padding and two more; one more, and
+ *  paddings in steps of so many per cent, when step is not 1), then the fastest of them beside the choice, in turns.
+ *  @param n_repeat  as above, in turns; one thread. @param fit  added to; zero before the first call */
 ib_status ib_measure_choice(const ib_observation *observation, double epsilon, int precision, const char *isa,
                             int step, size_t n_repeat, ib_cost_fit *fit, ib_scan *out, ib_error *err);
 

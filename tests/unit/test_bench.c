@@ -228,6 +228,47 @@ static void planes_and_cubes_are_measured(ib_test *t)
     ib_observation_destroy(o);
 }
 
+/* A choice is one of what reaches its accuracy, and as accurate as asked for; at best it is as fast as the fastest. */
+static void choices_are_measured(ib_test *t)
+{
+    ib_observation *o = small(t);
+    ib_cost_fit     fit = {0};
+    ib_scan         scan;
+    ib_error        err;
+
+    IB_CHECK(t, ib_measure_choice(o, 1e-4, IB_SINGLE, "auto", 20, 2, &fit, &scan, &err) == IB_OK);
+    IB_CHECK(t, scan.n_candidate > 5 && scan.n_candidate == fit.n[IB_SINGLE] && fit.n[IB_DOUBLE] == 0);
+    IB_CHECK(t, scan.ratio >= 1 && scan.measured > 0 && scan.measured <= 1e-4);
+    IB_CHECK(t, scan.choice.measured_s[0].min > 0 && scan.best.measured_s[1].min > 0);
+    IB_CHECK(t, ib_measure_choice(o, 1e-9, IB_DOUBLE, "auto", 20, 2, &fit, &scan, &err) == IB_EUSAGE);
+    ib_observation_destroy(o);
+}
+
+/* Costs that made the times come back; one that would be negative is zero. */
+static void costs_are_fitted(ib_test *t)
+{
+    static const double ns[5] = {3, 0, 0.5, 2, 1};
+    ib_cost_fit         fit = {0};
+    uint64_t            state = 1;
+
+    for (int row = 0; row < 40; row++) {
+        double work[5], time = 0;
+        for (int i = 0; i < 5; i++) {
+            state = state * 6364136223846793005u + 1442695040888963407u;
+            work[i] = (double)(state >> 40);
+            time += work[i] * ns[i];
+        }
+        for (int i = 0; i < 5; i++) {
+            fit.part[0][1].product[i] += work[i] / time;
+            for (int k = 0; k < 5; k++)
+                fit.part[0][1].square[i][k] += work[i] * work[k] / (time * time);
+        }
+    }
+    ib_cost_fit_solve(&fit);
+    for (int i = 0; i < 5; i++)
+        IB_NEAR(t, fit.part[0][1].ns[i], ns[i], 1e-6);
+}
+
 /* Plausible on any machine that runs this, sanitizers and neighbours included. */
 static void arithmetic_has_a_limit(ib_test *t)
 {
@@ -243,4 +284,4 @@ IB_TEST_MAIN({IB_TEST(a_spread_has_the_middle_value), IB_TEST(the_nearer_bound_i
               IB_TEST(phases_need_what_the_model_says), IB_TEST(limits_are_shared_by_threads),
               IB_TEST(lists_are_read_strictly), IB_TEST(a_table_has_three_forms),
               IB_TEST(every_case_of_a_kernel_is_measured), IB_TEST(planes_and_cubes_are_measured),
-              IB_TEST(arithmetic_has_a_limit)})
+              IB_TEST(choices_are_measured), IB_TEST(costs_are_fitted), IB_TEST(arithmetic_has_a_limit)})
