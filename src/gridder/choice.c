@@ -82,12 +82,13 @@ static double transform(size_t n)
 static void predict(const ib_imaging *task, const ib_geometry *g, double columns, ib_choice *out)
 {
     const double n = task->n_sample, n_plane = task->n_grid, vectors = g->patch.vectors;
+    const double shares = task->n_part ? (double)ib_shares(g, n, task->n_part) : 0;
     const double work[2][IB_WORK] = {
         {n, n * n_plane, n * (g->patch.patch_u + g->patch.patch_v), n * vectors,
          vectors * occupied_groups(g, task->reach, n)},
         {n_plane * columns * transform(g->grid_ny), n_plane * (double)g->ny * transform(g->grid_nx),
          n_plane * columns * (double)g->grid_ny, n_plane * (double)(g->nx * g->ny),
-         n_plane * (double)task->n_sum * (double)(g->stride * g->height)},
+         g->planes * shares * (double)(g->stride * g->height)},
     };
 
     for (int part = 0; part < 2; part++) {

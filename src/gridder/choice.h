@@ -22,7 +22,7 @@ typedef struct ib_imaging {
     const ib_isa *isa;
     size_t        nx, ny;
     int           n_grid;   /* planes gridded together */
-    size_t        n_sum;    /* grids of shares that are added up; 0: none */
+    size_t        n_part;   /* input channels of an mfs image; 0: a cube */
     double        n_sample; /* of an image channel */
     double        reach[2]; /* largest |u| and |v| over the width of the uv plane, which is 1 / cell */
 } ib_imaging;

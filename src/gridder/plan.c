@@ -152,26 +152,42 @@ static ib_status choose_grid(ib_plan *plan, const ib_config *cfg, const ib_isa *
     return IB_OK;
 }
 
+static double count_samples(const ib_vis_info *info)
+{
+    double samples = 0;
+
+    for (size_t s = 0; s < info->n_spw; s++)
+        samples += (double)info->spw[s].n_row * (double)info->spw[s].n_chan;
+    return samples;
+}
+
+/* Adding up grids costs about as much as gridding a sample for every four cells. So a share has at least as many samples;
+   there are enough of them for a node all the same. */
+size_t ib_shares(const ib_geometry *g, double samples, size_t n_part)
+{
+    const double cells = (double)g->stride * (double)g->height;
+    const double worthwhile = fmin(fmax(4 * samples / cells, LEAST_SHARES), MOST_SHARES);
+
+    return (double)n_part < worthwhile ? n_part : (size_t)worthwhile;
+}
+
 ib_imaging ib_plan_imaging(const ib_plan *plan, const ib_config *cfg, const ib_vis_info *info,
                            const ib_extent *extent)
 {
     const ib_geometry *g = &plan->geometry;
-    const size_t       n_part = plan->part_first[plan->n_chan];
     ib_imaging         task = {.cfg = cfg,
                                .isa = ib_isa_find(cfg->isa),
                                .nx = g->nx,
                                .ny = g->ny,
                                .n_grid = plan->n_grid,
-                               .n_sum = plan->mode == IB_CUBE ? 0
-                                        : n_part < MOST_SHARES ? n_part
-                                                              : MOST_SHARES};
+                               .n_part = plan->mode == IB_MFS ? plan->part_first[1] : 0,
+                               .n_sample = count_samples(info) / (double)plan->n_chan};
 
     for (size_t s = 0; s < info->n_spw; s++) {
         const ib_spw *w = &info->spw[s];
         double        highest = 0;
         for (size_t c = 0; c < w->n_chan; c++)
             highest = fmax(highest, w->freq[c]);
-        task.n_sample += (double)w->n_row * (double)w->n_chan / (double)plan->n_chan;
         task.reach[0] = fmax(task.reach[0], extent[s].u * highest / IB_LIGHT * g->cell[0]);
         task.reach[1] = fmax(task.reach[1], extent[s].v * highest / IB_LIGHT * g->cell[1]);
     }
@@ -320,26 +336,13 @@ static ib_status choose_bins(ib_plan *plan, const ib_vis_info *info, const ib_ex
 
 /* ---- dealing ----------------------------------------------------------------------------------------------- */
 
-/* Shares of an mfs image: their grids are summed, which costs about as much as gridding a sample for every four cells. So
-   a share has at least as many samples; there are enough of them for a node all the same. */
-static size_t count_shares(const ib_plan *plan, const ib_vis_info *info, size_t n_part)
-{
-    const double cells = (double)plan->geometry.stride * (double)plan->geometry.height;
-    double       samples = 0;
-
-    for (size_t s = 0; s < info->n_spw; s++)
-        samples += (double)info->spw[s].n_row * (double)info->spw[s].n_chan;
-    const double worthwhile = fmin(fmax(4 * samples / cells, LEAST_SHARES), MOST_SHARES);
-    return (double)n_part < worthwhile ? n_part : (size_t)worthwhile;
-}
-
 static ib_status choose_units(ib_plan *plan, const ib_config *cfg, const ib_vis_info *info, int n_rank, ib_error *err)
 {
     const size_t n_part = plan->part_first[plan->n_chan];
 
     plan->n_unit = plan->n_chan;
     if (plan->mode == IB_MFS) {
-        plan->n_unit = count_shares(plan, info, n_part);
+        plan->n_unit = ib_shares(&plan->geometry, count_samples(info), n_part);
         plan->share_first = ib_alloc(plan->n_unit + 1, sizeof *plan->share_first, "shares", err);
         if (!plan->share_first)
             return err->status;

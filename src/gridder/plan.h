@@ -94,6 +94,9 @@ ib_range ib_plan_share(const ib_plan *plan, int rank, int n_rank);
 ib_imaging ib_plan_imaging(const ib_plan *plan, const ib_config *cfg, const ib_vis_info *info,
                            const ib_extent *extent);
 
+/** Shares of an mfs image, whose grids are summed. @param n_part  input channels */
+size_t ib_shares(const ib_geometry *geometry, double samples, size_t n_part);
+
 /** The grid of an image, whose nx, ny and cell are set. @return its padding: the smaller one of the two axes */
 double ib_lay_out(ib_geometry *geometry, const ib_isa *isa, int precision, int n_grid, int support, double padding);
 
