@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "gridder/direct.h"
 
+#include <string.h>
+
 /* Samples are worked on in blocks: phasors exp(-2 pi i u l) of each l, weighted phasors of each m and of -m, then all
    products, with the phasors of l and with their conjugates, those of -l.
    Everything is vectors of eight doubles, which a compiler makes of what a processor has, and nothing is fused, so that the
@@ -64,23 +66,38 @@ INLINE void add_products(const phasors *a, const phasors *b, double sum[2])
     sum[1] += re + im;
 }
 
-PER_ISA static void add_block(ib_direct *direct, const vec u[VECTORS], const vec v[VECTORS], const phasors *value)
+/* What a block holds beyond the last sample are zeros. */
+typedef struct block {
+    vec     u[VECTORS], v[VECTORS], weight[VECTORS];
+    phasors value;
+} block;
+
+PER_ISA static void add_block(ib_direct *direct, const block *b)
 {
     phasors east[IB_DIRECT_MAX], north[2];
+    vec     weight = {0}, square = {0};
+
+    for (int k = 0; k < VECTORS; k++) {
+        weight += b->weight[k];
+        square += b->value.re[k] * b->value.re[k] + b->value.im[k] * b->value.im[k];
+    }
+    direct->weight += sum_lanes(&weight);
+    direct->square += sum_lanes(&square);
 
     for (size_t i = 0; i < direct->n_l; i++)
         for (int k = 0; k < VECTORS; k++)
-            phasor(&u[k], direct->l[i], &east[i].re[k], &east[i].im[k]);
+            phasor(&b->u[k], direct->l[i], &east[i].re[k], &east[i].im[k]);
 
     for (size_t j = 0; j < direct->n_m; j++) {
         for (int k = 0; k < VECTORS; k++) {
-            vec re, im;
+            const vec x = b->value.re[k], y = b->value.im[k];
+            vec       re, im;
 
-            phasor(&v[k], direct->m[j], &re, &im);
-            north[0].re[k] = value->re[k] * re - value->im[k] * im;
-            north[0].im[k] = value->im[k] * re + value->re[k] * im;
-            north[1].re[k] = value->re[k] * re + value->im[k] * im;
-            north[1].im[k] = value->im[k] * re - value->re[k] * im;
+            phasor(&b->v[k], direct->m[j], &re, &im);
+            north[0].re[k] = x * re - y * im;
+            north[0].im[k] = y * re + x * im;
+            north[1].re[k] = x * re + y * im;
+            north[1].im[k] = y * re - x * im;
         }
         for (int side = 0; side < 2; side++)
             for (size_t i = 0; i < direct->n_l; i++)
@@ -88,27 +105,20 @@ PER_ISA static void add_block(ib_direct *direct, const vec u[VECTORS], const vec
     }
 }
 
-void ib_direct_add(ib_direct *direct, size_t n, const double (*uv)[2], const double (*value)[2], const double *weight)
+void ib_direct_add(ib_direct *direct, size_t n, const ib_direct_samples *samples)
 {
     for (size_t first = 0; first < n; first += BLOCK) {
-        const size_t n_here = n - first < BLOCK ? n - first : BLOCK;
-        vec          u[VECTORS] = {{0}}, v[VECTORS] = {{0}}; /* beyond the last sample: values of 0 */
-        phasors      x = {{{0}}, {{0}}};
-        double       sum = 0.0, square = 0.0;
+        const size_t bytes = (n - first < BLOCK ? n - first : BLOCK) * sizeof(double);
+        block        b;
 
-        for (size_t k = 0; k < n_here; k++) {
-            const double *here = uv[first + k], *wv = value[first + k];
-
-            u[k / LANES][k % LANES] = here[0];
-            v[k / LANES][k % LANES] = here[1];
-            x.re[k / LANES][k % LANES] = wv[0];
-            x.im[k / LANES][k % LANES] = wv[1];
-            sum += weight[first + k];
-            square += wv[0] * wv[0] + wv[1] * wv[1];
-        }
-        direct->weight += sum;
-        direct->square += square;
-        add_block(direct, u, v, &x);
+        if (bytes < BLOCK * sizeof(double))
+            memset(&b, 0, sizeof b);
+        memcpy(b.u, samples->u + first, bytes);
+        memcpy(b.v, samples->v + first, bytes);
+        memcpy(b.weight, samples->weight + first, bytes);
+        memcpy(b.value.re, samples->re + first, bytes);
+        memcpy(b.value.im, samples->im + first, bytes);
+        add_block(direct, &b);
     }
 }
 

@@ -18,12 +18,14 @@ typedef struct ib_direct {
     double weight, square;                          /* sum W, sum W^2 |V|^2 */
 } ib_direct;
 
-/** Add n samples. Their order is part of the rounding, and nothing else is.
- *  @param uv      wavelengths
- *  @param value   W V, re and im
- *  @param weight  W */
-void ib_direct_add(ib_direct *direct, size_t n, const double (*uv)[2], const double (*value)[2],
-                   const double *weight);
+/** Samples: u and v in wavelengths, W V, W. Nothing is owned. */
+typedef struct ib_direct_samples {
+    double *u, *v, *re, *im, *weight;
+} ib_direct_samples;
+
+/** Add n samples. Their order is part of the rounding, and nothing else is. Few at a time cost more each: they are taken
+ *  by blocks of 128. */
+void ib_direct_add(ib_direct *direct, size_t n, const ib_direct_samples *samples);
 
 /** Add the sums of another part of the samples, for the same pixels. */
 void ib_direct_merge(ib_direct *direct, const ib_direct *part);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "gridder/grid.h"
 #include "base/mem.h"
+#include "base/trace.h"
 
 #include <math.h>
 #include <omp.h>
@@ -9,16 +10,22 @@
 enum {
     PIECE = 1 << 14, /* rows weighed at a time: fixed, because the order of additions depends on it */
     MOST_PIECES = IB_BLOCK_ROWS / PIECE,
-    AHEAD = 24 /* samples fetched ahead: the latency of memory over the time of a sample */
+    WAIT = 2 * IB_BATCH, /* samples that may wait for the direct sum */
+    AHEAD = 24           /* samples fetched ahead: the latency of memory over the time of a sample */
 };
 
 struct ib_scratch {
     int32_t    iu[IB_BATCH], iv[IB_BATCH];
-    double     pu[IB_BATCH], pv[IB_BATCH];                              /* or floats, as the precision says */
-    double     uv[IB_BATCH][2], product[IB_BATCH][2], weight[IB_BATCH]; /* for the direct sum */
-    void      *value;                                                   /* real [IB_BATCH][planes][2] */
+    double     pu[IB_BATCH], pv[IB_BATCH]; /* or floats, as the precision says */
+    void      *value;                      /* real [IB_BATCH][planes][2] */
     void      *leaf;
     ib_touched touched; /* by this thread */
+
+    /* the direct sum of this thread, and samples that wait until they are enough to be worth it */
+    ib_direct direct;
+    double    direct_s;
+    size_t    n_wait;
+    double    u[WAIT], v[WAIT], re[WAIT], im[WAIT], weight[WAIT];
 };
 
 static size_t real_size(int precision)
@@ -388,27 +395,48 @@ static size_t sift(const ib_gridder *gridder, const ib_lane *lane, const ib_orde
     return m;
 }
 
+/* A thread's part of a lane's direct sum: the same pixels, nothing added yet. */
+static void begin_direct(ib_scratch *s, const ib_lane *lane)
+{
+    s->direct_s = 0;
+    s->n_wait = 0;
+    if (lane->direct_plane < 0)
+        return;
+    s->direct = lane->direct;
+    memset(s->direct.sum, 0, sizeof s->direct.sum);
+    s->direct.weight = s->direct.square = 0;
+}
+
+static void add_waiting(ib_scratch *s)
+{
+    ib_direct_add(&s->direct, s->n_wait, &(ib_direct_samples){s->u, s->v, s->re, s->im, s->weight});
+    s->n_wait = 0;
+}
+
 /* The samples that are gridded, once more, for the direct sum. */
-static void add_direct(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
+static void add_direct(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, const ib_order *order,
                        size_t first, size_t n, const bounds *b, ib_scratch *s)
 {
     const bool   single = gridder->fn->precision == IB_SINGLE;
     const size_t planes = (size_t)gridder->plan->geometry.planes, plane = (size_t)lane->direct_plane;
-    size_t       m = 0;
+    const double wavenumber = view->freq / IB_LIGHT, start = ib_now();
+    size_t       m = s->n_wait;
 
     for (size_t i = 0; i < n; i++) {
         const uint32_t mark = order->row[first + i];
         if (is_outside(s, b, i, (mark & IB_CONJUGATED) != 0))
             continue;
-        s->uv[m][0] = order->u[first + i] * (view->freq / IB_LIGHT);
-        s->uv[m][1] = order->v[first + i] * (view->freq / IB_LIGHT);
-        s->product[m][0] = get(s->value, single, 2 * (i * planes + plane));
-        s->product[m][1] = get(s->value, single, 2 * (i * planes + plane) + 1);
+        s->u[m] = order->u[first + i] * wavenumber;
+        s->v[m] = order->v[first + i] * wavenumber;
+        s->re[m] = get(s->value, single, 2 * (i * planes + plane));
+        s->im[m] = get(s->value, single, 2 * (i * planes + plane) + 1);
         s->weight[m] = get(lane->weight, single, weight_at(lane, mark & IB_ROW_MASK, lane->direct_plane));
         m += s->weight[m] > 0;
     }
-#pragma omp critical(ib_direct)
-    ib_direct_add(&lane->direct, m, (const double(*)[2])s->uv, (const double(*)[2])s->product, s->weight);
+    s->n_wait = m;
+    if (m > WAIT - IB_BATCH)
+        add_waiting(s);
+    s->direct_s += ib_now() - start;
 }
 
 static void touch(ib_touched *t, size_t columns, size_t row_first, size_t row_end)
@@ -512,8 +540,27 @@ static void prepare_all(const ib_gridder *gridder, ib_lane *lane, const ib_view 
         merge(lane, tally[k]);
 }
 
-void ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
-                 ib_scratch *const *scratch, ib_tally (*tile_tally)[IB_MAX_STOKES], int n_thread)
+/* Seconds that the direct sum took, mean over threads. */
+static double end_direct(ib_lane *lane, ib_scratch *const *scratch, int n_thread)
+{
+    double seconds = 0;
+
+#pragma omp parallel for schedule(static) num_threads(n_thread) if (n_thread > 1) default(none)                      \
+    shared(scratch, n_thread)
+    for (int t = 0; t < n_thread; t++) {
+        const double start = ib_now();
+        add_waiting(scratch[t]);
+        scratch[t]->direct_s += ib_now() - start;
+    }
+    for (int t = 0; t < n_thread; t++) {
+        ib_direct_merge(&lane->direct, &scratch[t]->direct);
+        seconds += scratch[t]->direct_s / n_thread;
+    }
+    return seconds;
+}
+
+double ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
+                   ib_scratch *const *scratch, ib_tally (*tile_tally)[IB_MAX_STOKES], int n_thread)
 {
     for (int p = 0; p < gridder->plan->n_stokes; p++)
         if (view->recipe[p].n_in) {
@@ -522,8 +569,10 @@ void ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, 
             c->autocorrelation += view->n_auto;
             c->not_finite += view->n_row - view->n_auto - order->n; /* rows without finite uvw */
         }
-    for (int t = 0; t < n_thread; t++)
+    for (int t = 0; t < n_thread; t++) {
         scratch[t]->touched = nothing;
+        begin_direct(scratch[t], lane);
+    }
 
     prepare_all(gridder, lane, view, n_thread);
     ib_tally outside[IB_MAX_STOKES] = {{0}};
@@ -557,4 +606,5 @@ void ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, 
     for (int t = 0; t < n_thread; t++)
         touch(&lane->touched, scratch[t]->touched.columns, scratch[t]->touched.row_first,
               scratch[t]->touched.row_end);
+    return lane->direct_plane < 0 ? 0 : end_direct(lane, scratch, n_thread);
 }

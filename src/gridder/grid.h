@@ -70,9 +70,11 @@ void ib_lane_begin(ib_lane *lane);
 /** Add natural weights of usable samples to the densities. */
 void ib_lane_weigh(const ib_gridder *gridder, ib_lane *lane, const ib_view *view);
 
-/** Convolve samples onto the grids, with n_thread threads (scratch[n_thread]). The bits do not depend on n_thread.
- *  @param tile_tally  one per tile of the order; for n_thread > 1 */
-void ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
-                 ib_scratch *const *scratch, ib_tally (*tile_tally)[IB_MAX_STOKES], int n_thread);
+/** Convolve samples onto the grids, with n_thread threads (scratch[n_thread]). The bits do not depend on n_thread, but
+ *  those of the direct sum do.
+ *  @param tile_tally  one per tile of the order; for n_thread > 1
+ *  @return seconds of it that the direct sum took, mean over threads */
+double ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
+                   ib_scratch *const *scratch, ib_tally (*tile_tally)[IB_MAX_STOKES], int n_thread);
 
 #endif

@@ -23,18 +23,20 @@ static void the_golden_plane_is_reproduced(ib_test *t)
                                       {-0.055248356406, -0.247701299607, 0.250000000000, 0.805362482621},
                                       {-0.126293505118, -0.199788325573, 0.334665162957, 0.811904761770}};
     ib_direct           d = {.n_l = 3, .n_m = 3};
-    double              uv[3][2], value[3][2];
+    double              u[3], v[3], re[3], im[3], w[3];
 
     for (int i = 0; i < 3; i++) {
         d.l[i] = i * 100 * ARCSEC;
         d.m[i] = i * 120 * ARCSEC;
     }
-    for (int k = 0; k < 3; k++)
-        for (int part = 0; part < 2; part++) {
-            uv[k][part] = metres[k][part] * 1.5e9 / LIGHT;
-            value[k][part] = weight[k] * vis[k][part];
-        }
-    ib_direct_add(&d, 3, (const double(*)[2])uv, (const double(*)[2])value, weight);
+    for (int k = 0; k < 3; k++) {
+        u[k] = metres[k][0] * 1.5e9 / LIGHT;
+        v[k] = metres[k][1] * 1.5e9 / LIGHT;
+        re[k] = weight[k] * vis[k][0];
+        im[k] = weight[k] * vis[k][1];
+        w[k] = weight[k];
+    }
+    ib_direct_add(&d, 3, &(ib_direct_samples){u, v, re, im, w});
 
     IB_NEAR(t, d.weight, 3.5, 0);
     for (int j = 0; j < 4; j++) /* m = j - 2, l = 2 - i */
@@ -43,7 +45,7 @@ static void the_golden_plane_is_reproduced(ib_test *t)
 }
 
 enum { MOST = 5000 };
-static double uv[MOST][2], value[MOST][2], weight[MOST];
+static double uv[2][MOST], value[2][MOST], weight[MOST];
 
 static uint64_t state;
 
@@ -62,10 +64,10 @@ static ib_direct draw(size_t n_l, size_t n_m)
         const double phase = 2 * PI * uniform();
 
         weight[k] = 0.5 + 1.5 * uniform();
-        value[k][0] = weight[k] * cos(phase);
-        value[k][1] = weight[k] * sin(phase);
+        value[0][k] = weight[k] * cos(phase);
+        value[1][k] = weight[k] * sin(phase);
         for (int axis = 0; axis < 2; axis++)
-            uv[k][axis] = 6e4 * (uniform() - 0.5); /* up to 300 turns in the field below */
+            uv[axis][k] = 6e4 * (uniform() - 0.5); /* up to 300 turns in the field below */
     }
     for (size_t i = 0; i < IB_DIRECT_MAX; i++) {
         d.l[i] = i < n_l ? 0.02 * (uniform() - 0.5) : NAN;
@@ -76,7 +78,8 @@ static ib_direct draw(size_t n_l, size_t n_m)
 
 static void add(ib_direct *d, size_t first, size_t n)
 {
-    ib_direct_add(d, n, (const double(*)[2])uv + first, (const double(*)[2])value + first, weight + first);
+    ib_direct_add(
+        d, n, &(ib_direct_samples){uv[0] + first, uv[1] + first, value[0] + first, value[1] + first, weight + first});
 }
 
 static double in_long_double(double l, double m, size_t n)
@@ -84,9 +87,9 @@ static double in_long_double(double l, double m, size_t n)
     long double sum = 0;
 
     for (size_t k = 0; k < n; k++) {
-        const long double turns = (long double)uv[k][0] * l + (long double)uv[k][1] * m;
+        const long double turns = (long double)uv[0][k] * l + (long double)uv[1][k] * m;
 
-        sum += value[k][0] * cosl(2 * PI_L * turns) + value[k][1] * sinl(2 * PI_L * turns);
+        sum += value[0][k] * cosl(2 * PI_L * turns) + value[1][k] * sinl(2 * PI_L * turns);
     }
     return (double)sum;
 }
@@ -138,10 +141,10 @@ static void a_source_returns_its_flux(ib_test *t)
     ib_direct d = draw(3, 3);
 
     for (int k = 0; k < MOST; k++) {
-        const double phase = 2 * PI * (uv[k][0] * d.l[2] + uv[k][1] * d.m[0]);
+        const double phase = 2 * PI * (uv[0][k] * d.l[2] + uv[1][k] * d.m[0]);
 
-        value[k][0] = 3.0 * weight[k] * cos(phase);
-        value[k][1] = 3.0 * weight[k] * sin(phase);
+        value[0][k] = 3.0 * weight[k] * cos(phase);
+        value[1][k] = 3.0 * weight[k] * sin(phase);
     }
     add(&d, 0, MOST);
     IB_NEAR(t, d.sum[0][0][2][0] / d.weight, 3.0, 1e-12);
