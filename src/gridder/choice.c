@@ -2,7 +2,7 @@
 #include "gridder/choice.h"
 #include "base/error.h"
 #include "gridder/convfn.h"
-#include "gridder/plan.h"
+#include "gridder/fft.h"
 
 #include <math.h>
 
@@ -25,10 +25,11 @@ enum {
 static const double costs[2][2][IB_WORK] = {
     /* gridding: a sample, located; its value on a plane, weighed and collected; a tap, interpolated and spread; a vector of
        a patch, multiplied and added; a vector of a patch, loaded and stored once per group of samples.
-       transform: a column of N cells of the grid, over N log2 N; a row likewise; a cell that samples may reach, folded and
-       cleared; a pixel, corrected and summarised; a cell of the grid of a share, copied, cleared, added */
-    {{6, 1.5, 0.15, 0.22, 0.6}, {0.22, 0.12, 0.3, 2, 4}},
-    {{6, 1.5, 0.25, 0.22, 0.6}, {0.44, 0.24, 0.6, 2, 8}},
+       transform: a column of the grid, over ib_fft_cost; a row of the image likewise, two of which share a line; a cell
+       that samples may reach, moved, folded and cleared; a pixel, corrected and summarised; a cell of the grid of a share,
+       copied, cleared, added */
+    {{6, 1.5, 0.15, 0.22, 0.6}, {1, 0.5, 1.2, 1.3, 4}},
+    {{6, 1.5, 0.25, 0.22, 0.6}, {1, 0.5, 2.4, 1.5, 8}},
 };
 
 const double *ib_choice_costs(int precision, ib_work work)
@@ -74,28 +75,24 @@ static double occupied_groups(const ib_geometry *g, const double reach[2], doubl
     return groups * -expm1(-n_sample / groups);
 }
 
-static double transform(size_t n)
-{
-    return (double)n * log2((double)n);
-}
-
 static void predict(const ib_imaging *task, const ib_geometry *g, double columns, ib_choice *out)
 {
+    const int    precision = task->cfg->precision;
     const double n = task->n_sample, n_plane = task->n_grid, vectors = g->patch.vectors;
     const double shares = task->n_part ? (double)ib_shares(g, n, task->n_part) : 0;
     const double work[2][IB_WORK] = {
         {n, n * n_plane, n * (g->patch.patch_u + g->patch.patch_v), n * vectors,
          vectors * occupied_groups(g, task->reach, n)},
-        {n_plane * columns * transform(g->grid_ny), n_plane * (double)g->ny * transform(g->grid_nx),
-         n_plane * columns * (double)g->grid_ny, n_plane * (double)(g->nx * g->ny),
-         g->planes * shares * (double)(g->stride * g->height)},
+        {n_plane * columns * ib_fft_cost(g->grid_ny, precision),
+         n_plane * (double)g->ny * ib_fft_cost(g->grid_nx, precision), n_plane * columns * (double)g->grid_ny,
+         n_plane * (double)(g->nx * g->ny), g->planes * shares * (double)(g->stride * g->height)},
     };
 
     for (int part = 0; part < 2; part++) {
         out->seconds[part] = 0;
         for (int i = 0; i < IB_WORK; i++) {
             out->work[part][i] = 1e-9 * work[part][i];
-            out->seconds[part] += out->work[part][i] * costs[task->cfg->precision][part][i];
+            out->seconds[part] += out->work[part][i] * costs[precision][part][i];
         }
     }
 }
@@ -175,8 +172,8 @@ ib_status ib_choose(const ib_imaging *task, ib_choice *out, ib_error *err)
     /* From the largest padding down: the least support that reaches the accuracy only grows. */
     for (int i = MOST_PADDING - LEAST_PADDING; i >= 0; i--) {
         const double padding = cfg->padding > 0 ? cfg->padding : ib_choice_padding(i);
-        if (ib_good_size(padding * (double)task->nx) == c.grid_nx &&
-            ib_good_size(padding * (double)task->ny) == c.grid_ny)
+        if (ib_fft_size(padding * (double)task->nx, cfg->precision) == c.grid_nx &&
+            ib_fft_size(padding * (double)task->ny, cfg->precision) == c.grid_ny)
             continue; /* the grid of the last one */
         for (; support <= most; support++) {
             ib_choice_predict(task, support, padding, &c);

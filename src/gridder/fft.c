@@ -32,6 +32,37 @@ struct ib_transform {
     double         *correct_y; /* [ny], with the signs of the centring */
 };
 
+/* ---- sizes ------------------------------------------------------------------------------------------------- */
+
+/* FFTW 3.3.10, FFTW_MEASURE, AVX2, contiguous lines not in place: nanoseconds per cell are a sum over the prime factors of
+   n. Of 130 sizes from 200 to 4400 (the best of 75 times in three runs) 96 % lie within 25 % of this, two thirds within
+   10 %. Halves that are odd leave the vectors. */
+double ib_fft_cost(size_t n, int precision)
+{
+    static const struct {
+        double cell, factor[8], odd_half;
+    } ns[] = {[IB_SINGLE] = {-0.35, {[2] = 0.11, [3] = 0.41, [5] = 0.45, [7] = 0.77}, 0.8},
+              [IB_DOUBLE] = {-1.4, {[2] = 0.29, [3] = 0.69, [5] = 0.86, [7] = 1.2}, 0.2}};
+    double cost = ns[precision].cell + (n % 4 ? ns[precision].odd_half : 0);
+
+    for (size_t prime = 2, rest = n; prime <= 7; prime++)
+        for (; rest % prime == 0; rest /= prime)
+            cost += ns[precision].factor[prime];
+    return (double)n * fmax(cost, 0.3);
+}
+
+size_t ib_fft_size(double least, int precision)
+{
+    const double move = precision == IB_DOUBLE ? 1.2 : 0.6; /* ns per cell of a line: gathered, scattered, joined */
+    const size_t first = ib_good_size(least);
+    size_t       best = first;
+
+    for (size_t n = first; n <= first + first / 10; n = ib_good_size((double)n + 1))
+        if (ib_fft_cost(n, precision) + move * (double)n < ib_fft_cost(best, precision) + move * (double)best)
+            best = n;
+    return best;
+}
+
 /* ---- plans ------------------------------------------------------------------------------------------------- */
 
 static void forget(int precision)

@@ -10,6 +10,14 @@
 #include "gridder/convfn.h"
 #include "gridder/plan.h"
 
+/** Time of a complex line of n cells, n a good size (plan.h): nanoseconds on the machine it was measured on, elsewhere good
+ *  for comparisons. A pure function of its arguments. */
+double ib_fft_cost(size_t n, int precision);
+
+/** Size of a grid along an axis, at least `least`: the cheapest one of the good sizes that are no more than a tenth
+ *  larger than the first. */
+size_t ib_fft_size(double least, int precision);
+
 /** Plans and correction tables; constant once made, shared by threads. */
 typedef struct ib_transform ib_transform;
 

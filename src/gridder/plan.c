@@ -104,8 +104,8 @@ static ib_status choose_image(ib_geometry *g, const ib_config *cfg, const ib_vis
 double ib_lay_out(ib_geometry *g, const ib_isa *isa, int precision, int n_grid, int support, double padding)
 {
     g->support = support;
-    g->grid_nx = ib_good_size(padding * (double)g->nx);
-    g->grid_ny = ib_good_size(padding * (double)g->ny);
+    g->grid_nx = ib_fft_size(padding * (double)g->nx, precision);
+    g->grid_ny = ib_fft_size(padding * (double)g->ny, precision);
     for (g->planes = 1; g->planes < n_grid; g->planes *= 2)
         ;
     isa->patch[precision](g->support, g->planes, &g->patch);

@@ -11,7 +11,7 @@ done
 cd "$IMGBENCH_SOURCE/src"
 warnings='-Werror -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wno-psabi'
 for precision in f32 f64; do
-    for file in tile textbook limit; do
+    for file in tile lines textbook limit; do
         # shellcheck disable=SC2086 # several words each; flags as in cmake/IbIsa.cmake
         "$cc" -std=c11 -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math $warnings -I. -I../include -DIB_ISA=base \
             -DIB_PRECISION=$precision -DIB_VECTOR_BYTES=16 -S "gridder/kernel/$file.c" -o "$IMGBENCH_SCRATCH/$file.$precision.s" ||

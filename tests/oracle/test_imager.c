@@ -481,7 +481,7 @@ static void the_edge_rule_is_exact(ib_test *t)
     for (int support = 6; support <= 7; support++)
         for (int axis = 0; axis < 2; axis++)
             for (int k = 0; k < 200; k++) {
-                static const int n[2] = {72, 60};
+                static const int n[2] = {72, 64};
                 ib_config        cfg = settings();
                 ib_plan          plan;
                 ib_error         err;
@@ -503,6 +503,7 @@ static void the_edge_rule_is_exact(ib_test *t)
                 }
                 IB_CHECK(t, inside || want > 0);
                 IB_CHECK(t, image(&data, &cfg, 1, 1, &planes, outcome, &plan, NULL, &err) == IB_OK);
+                IB_CHECK(t, plan.geometry.grid_nx == (size_t)n[0] && plan.geometry.grid_ny == (size_t)n[1]);
                 IB_CHECK(t, outcome[0].tally[0].counts.outside == (uint64_t)want);
                 ib_plan_clear(&plan, &data.info);
             }

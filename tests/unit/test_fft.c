@@ -208,5 +208,20 @@ static void a_grid_that_nothing_touched_is_left_alone(ib_test *t)
     free(f);
 }
 
-IB_TEST_MAIN({IB_TEST(images_are_the_sum_over_cells), IB_TEST(the_bits_of_a_plane_are_its_own),
-              IB_TEST(a_grid_that_nothing_touched_is_left_alone)})
+/* A grid is never smaller than what was asked for, nor much larger, and never slower to transform than the smallest. */
+static void sizes_are_chosen_by_their_cost(ib_test *t)
+{
+    IB_CHECK(t, ib_fft_size(1200, IB_SINGLE) == 1280); /* 1.07 us; 1.55 us for 1200 */
+    IB_CHECK(t, ib_fft_cost(1050, IB_SINGLE) > ib_fft_cost(1080, IB_SINGLE));
+    for (double least = 8; least < 20000; least *= 1.037)
+        for (int precision = IB_SINGLE; precision <= IB_DOUBLE; precision++) {
+            const size_t first = ib_good_size(least), n = ib_fft_size(least, precision);
+            IB_CHECK(t, n % 2 == 0 && (double)n >= least && n <= first + first / 10);
+            IB_CHECK(t, ib_good_size((double)n) == n);
+            IB_CHECK(t, n == first || ib_fft_cost(n, precision) < ib_fft_cost(first, precision));
+            IB_CHECK(t, ib_fft_cost(n, precision) > 0);
+        }
+}
+
+IB_TEST_MAIN({IB_TEST(sizes_are_chosen_by_their_cost), IB_TEST(images_are_the_sum_over_cells),
+              IB_TEST(the_bits_of_a_plane_are_its_own), IB_TEST(a_grid_that_nothing_touched_is_left_alone)})
