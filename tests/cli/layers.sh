@@ -44,7 +44,7 @@ only '^ *# *include *<casacore/' 'io/[a-z_]*\.cc'
 only '^ *# *include *<jansson\.h>' 'bench/[a-z_]*\.[ch]'
 only '\<(exit|abort) *\(' 'main\.c'
 
-# Leaf loops: no libraries at all beyond sizes and types.
-grep -nE '^ *# *include *<' gridder/kernel/*.[ch] | grep -vE '<(stddef|stdint|stdbool|string)\.h>' &&
+# Leaf loops: no libraries at all beyond sizes and types; one broadcast has no vector extension.
+grep -nE '^ *# *include *<' gridder/kernel/*.[ch] | grep -vE '<(stddef|stdint|stdbool|string)\.h>|tile\.c:.*<immintrin\.h>' &&
     { echo "leaf loops include more than sizes and types"; broken=1; }
 exit $broken

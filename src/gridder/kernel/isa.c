@@ -76,11 +76,19 @@ extern const ib_lines ib_lines_base_f32, ib_lines_base_f64, ib_lines_v3_f32, ib_
 
 const ib_lines *ib_lines_find(const char *isa, int precision)
 {
+    static const struct {
+        const char     *isa;
+        const ib_lines *lines[2];
+    } table[] = {
 #ifdef __x86_64__
-    if (!strcmp(isa, "v4"))
-        return precision ? &ib_lines_v4_f64 : &ib_lines_v4_f32;
-    if (!strcmp(isa, "v3"))
-        return precision ? &ib_lines_v3_f64 : &ib_lines_v3_f32;
+        {"v4", {&ib_lines_v4_f32, &ib_lines_v4_f64}},
+        {"v3", {&ib_lines_v3_f32, &ib_lines_v3_f64}},
 #endif
-    return precision ? &ib_lines_base_f64 : &ib_lines_base_f32;
+        {IB_BASE, {&ib_lines_base_f32, &ib_lines_base_f64}},
+    };
+    size_t i = 0;
+
+    while (i + 1 < sizeof table / sizeof *table && strcmp(table[i].isa, isa) != 0)
+        i++;
+    return table[i].lines[precision];
 }
