@@ -59,7 +59,7 @@ static const subcommand subcommands[] = { /* the first is meant where none is na
     {{"run",      "[OPTIONS] [INPUT]",               "image INPUT, measure, check, record; the word run may be left out", NULL}, NULL, run, NULL},
     {{"simulate", "sim:PRESET[,key=value...] -o FILE.h5", "write simulated visibilities to a file; takes --overwrite, --memory and --quiet, too", NULL}, "output overwrite memory quiet", simulate, NULL},
     {{"view",     "CUBE.hdf5 [--plane CHANNEL[,STOKES]] [-o FILE.png]", "draw one plane of a cube, counted from 0; the middle channel without --plane", NULL}, NULL, NULL, view},
-    {{"bench",    "PART [OPTIONS]", "measure a part of the engine in memory (kernel, fft, pipeline, choice, overhead or all), beside a baseline and the machine's limits", ib_bench_options}, NULL, NULL, bench},
+    {{"bench",    "PART [OPTIONS]", "measure a part of the engine in memory (kernel, fft, pipeline, shapes, choice, overhead or all), beside a baseline and the machine's limits", ib_bench_options}, NULL, NULL, bench},
     {{"calibrate","[OPTIONS]",                       "measure the limits of this machine (arithmetic, caches, memory, disk) and record them", ib_calibrate_options}, NULL, NULL, calibrate},
     {{"help",     "[TOPIC]",                         "explain a command, a group of options, an option or a topic", NULL}, NULL, NULL, help},
 };

@@ -466,6 +466,108 @@ done:
     return rc;
 }
 
+/* ---- shapes ------------------------------------------------------------------------------------------------ */
+
+typedef struct form_of_cube {
+    ib_workload workload;
+    bool        mfs;
+} form_of_cube;
+
+/* Small and large ones along every axis; about as many operations each. */
+/* clang-format off */
+static const form_of_cube forms[] = {
+    /* name                        array      radius antennas rows channels corr side freq   width  dec  hours */
+    {{"tiny planes, few rows",    "vla-b",    6400,  27,     351, 4096, 2,  128, 1.4e9,   1e3, 2.3, 8}, false},
+    {{"small planes, few rows",   "vla-b",    6400,  27,    3510, 1024, 1,  256, 1.4e9,  10e3, 2.3, 8}, false},
+    {{"small planes, many rows",  "vla-b",    6400,  27,  500000,    8, 1,  256, 1.4e9,  10e3, 2.3, 8}, false},
+    {{"one correlation",          "vla-b",    6400,  27,   50000,   64, 1, 1000, 1.4e9,  10e3, 2.3, 8}, false},
+    {{"four correlations",        "vla-b",    6400,  27,   50000,   16, 4, 1000, 1.4e9,  10e3, 2.3, 8}, false},
+    {{"one large plane",          "vla-b",    6400,  27,  200000,    1, 1, 4096, 1.4e9,  10e3, 2.3, 8}, false},
+    {{"one huge plane",           "vla-b",    6400,  27,  200000,    1, 1, 8192, 1.4e9,  10e3, 2.3, 8}, false},
+    {{"continuum",                "vla-b",    6400,  27,   50000,   64, 2, 1000, 1.4e9,  10e3, 2.3, 8}, true},
+    {{"continuum, small",         "vla-b",    6400,  27,  200000,   32, 1,  256, 1.4e9,  10e3, 2.3, 8}, true},
+    {{"continuum, large",         "vla-b",    6400,  27,  100000,   32, 1, 4096, 1.4e9,  10e3, 2.3, 8}, true},
+};
+/* clang-format on */
+
+/* A shape on one thread and on the numbers asked for. */
+static ib_status measure_shape(request *r, const form_of_cube *form, ib_error *err)
+{
+    ib_observation   *observation = NULL;
+    ib_pipeline_case  cases[MAX_LIST];
+    ib_pipeline_times times[MAX_LIST];
+    ib_workload       w = form->workload;
+    const double      n_chan = (double)w.n_chan * r->scale;
+
+    w.n_chan = w.n_chan < 4 ? w.n_chan : n_chan < 4 ? 4 : (size_t)n_chan;
+    ib_status rc = ib_observation_create(&observation, &w, err);
+    if (rc)
+        return rc;
+    for (size_t t = 0; t < r->n_threads; t++)
+        cases[t] = (ib_pipeline_case){.isa = r->isa[0],
+                                      .precision = r->precision[0],
+                                      .support = (int)r->support[0],
+                                      .n_thread = (int)r->n_thread[t],
+                                      .padding = 1.2,
+                                      .mfs = form->mfs};
+    rc = ib_measure_pipeline(observation, cases, r->n_threads, r->n_repeat, times, err);
+    for (size_t t = 0; t < r->n_threads && !rc; t++) {
+        const ib_pipeline_times *x = &times[t];
+        const double pixels = (double)(form->mfs ? w.n_corr : x->n_plane) * (double)w.side * (double)w.side;
+        ib_report_row(r->report,
+                      (const ib_cell[]){
+                          ib_cell_text(w.name),
+                          ib_cell_count(w.side),
+                          ib_cell_count(ib_observation_rows(observation)),
+                          ib_cell_count(w.n_chan),
+                          ib_cell_count(w.n_corr),
+                          ib_cell_count((size_t)cases[t].n_thread),
+                          ib_cell_spread(x->seconds),
+                          ib_cell_real(1e9 * x->seconds.median * cases[t].n_thread / (double)x->n_sample),
+                          ib_cell_real(1e9 * x->seconds.median * cases[t].n_thread / pixels),
+                          ib_cell_real(1e9 * x->seconds.median * cases[t].n_thread / ((double)x->n_sample + pixels)),
+                          ib_cell_spread(ib_spread_scale(x->efficiency, 100)),
+                      });
+    }
+    ib_observation_destroy(observation);
+    return rc;
+}
+
+static ib_status bench_shapes(request *r, ib_error *err)
+{
+    static const ib_heading heading[] = {
+        {"shape", "shape"},
+        {"side", "pixels"},
+        {"rows", "rows"},
+        {"channels", "channels"},
+        {"correlations", "corr."},
+        {"threads", "threads"},
+        {"seconds", "s"},
+        {"ns_per_sample", "ns/visibility"},
+        {"ns_per_pixel", "ns/pixel"},
+        {"ns_per_both", "ns/(visibility + pixel)"},
+        {"percent_efficiency", "efficiency, %"},
+    };
+    const size_t n = sizeof forms / sizeof *forms;
+    ib_status    rc = IB_OK;
+
+    ib_report_section(
+        r->report, "Small and large shapes",
+        "As the cubes above, along every axis: size of planes, rows, channels, correlations, one image of all channels. Core "
+        "time per\nvisibility and per pixel of all planes; per both together it should differ little from shape to shape: a cliff "
+        "would stand out.");
+    ib_report_table(r->report, "shapes", heading, sizeof heading / sizeof *heading);
+    ib_progress_start("shapes", n, 0);
+    for (size_t i = 0; i < n && !rc; i++) {
+        if (!r->quick || forms[i].workload.side <= 1000)
+            rc = measure_shape(r, &forms[i], err);
+        ib_progress_update(i + 1, NULL);
+    }
+    ib_progress_end();
+    ib_report_table_end(r->report);
+    return rc;
+}
+
 /* ---- overhead -------------------------------------------------------------------------------------------- */
 
 static ib_status bench_chunks(request *r, ib_error *err)
@@ -738,7 +840,7 @@ static ib_status bench_choice(request *r, ib_error *err)
 
 static const char preamble[] =
     "Written by `make bench`, which is `imgbench calibrate --quick` and `imgbench bench all --format md`; every table is one "
-    "of\n`imgbench bench kernel|fft|pipeline|choice|overhead`, and `imgbench help bench` lists the matrices that they take. The work is the same "
+    "of\n`imgbench bench kernel|fft|pipeline|shapes|choice|overhead`, and `imgbench help bench` lists the matrices that they take. The work is the same "
     "on\nevery machine and in every run: made-up observations from a fixed seed.\n\n"
     "How to read: a time or rate is the median of its repetitions with the least and the most behind it, never a single one.\n"
     "The cases of a table take turns within each repetition, so that a disturbance meets all of them: **ratios are what\n"
@@ -789,6 +891,7 @@ ib_status ib_bench(int argc, char *const *argv, FILE *out, ib_error *err)
         {"kernel", "7,17,31,51", "single,double", "all", "A", bench_kernel},
         {"fft", "7", "single,double", "auto", "A", bench_fft},
         {"pipeline", "7", "single", "auto", "A,A10,B", bench_pipeline},
+        {"shapes", "7", "single", "auto", "A", bench_shapes},
         {"choice", "7", "single", "auto", "A", bench_choice},
         {"overhead", "7", "single", "auto", "A", bench_overhead},
     };
@@ -811,7 +914,7 @@ ib_status ib_bench(int argc, char *const *argv, FILE *out, ib_error *err)
             rc = choose(&r, &parts[i], err);
         }
     if (!rc && !known)
-        rc = ib_fail(err, IB_EUSAGE, "bench takes kernel, fft, pipeline, choice, overhead or all, not %s",
+        rc = ib_fail(err, IB_EUSAGE, "bench takes kernel, fft, pipeline, shapes, choice, overhead or all, not %s",
                      name ? name : "nothing");
     if (!rc)
         rc = ib_limits_find(given(&r, "record"), &r.limits, origin, err);

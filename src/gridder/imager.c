@@ -165,8 +165,9 @@ ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config
     im->n_thread = n_thread;
     const size_t reals = ib_grid_bytes(&plan->geometry, cfg->precision) /
                          (cfg->precision == IB_DOUBLE ? sizeof(double) : sizeof(float));
-    ib_tree_begin(&im->grids, reals, cfg->precision);
-    ib_tree_begin(&im->densities, (size_t)plan->n_stokes * plan->geometry.nx * plan->geometry.ny, IB_DOUBLE);
+    ib_tree_begin(&im->grids, reals, cfg->precision, n_thread);
+    ib_tree_begin(&im->densities, (size_t)plan->n_stokes * plan->geometry.nx * plan->geometry.ny, IB_DOUBLE,
+                  n_thread);
 
     ib_status rc = ib_convfn_create(&im->fn, cfg->kernel, (int)cfg->support, (int)cfg->oversampling, plan->padding,
                                     cfg->lookup, cfg->precision, err);

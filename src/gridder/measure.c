@@ -70,8 +70,9 @@ static ib_status describe(ib_observation *o, ib_error *err)
     spw->n_row = o->n_row;
     spw->n_chan = w->n_chan;
     spw->n_corr = w->n_corr;
+    static const int corr[] = {IB_RR, IB_RL, IB_LR, IB_LL};
     for (size_t k = 0; k < w->n_corr; k++)
-        spw->corr[k] = k ? IB_LL : IB_RR;
+        spw->corr[k] = corr[w->n_corr == 2 ? 3 * k : k];
     spw->chan = ib_alloc(w->n_chan, sizeof *spw->chan, "channels", err);
     spw->freq = ib_alloc(w->n_chan, sizeof *spw->freq, "channels", err);
     spw->width = ib_alloc(w->n_chan, sizeof *spw->width, "channels", err);
@@ -159,7 +160,8 @@ ib_status ib_observation_create(ib_observation **out, const ib_workload *workloa
     const size_t n_baseline = workload->n_antenna * (workload->n_antenna - 1) / 2;
     const size_t n_time = (workload->n_row + n_baseline / 2) / n_baseline;
 
-    if (!workload->n_chan || workload->n_corr < 1 || workload->n_corr > 2 || !ib_sim_array_find(workload->array))
+    if (!workload->n_chan || workload->n_corr < 1 || workload->n_corr > 4 || workload->n_corr == 3 ||
+        !ib_sim_array_find(workload->array))
         return ib_fail(err, IB_EINTERNAL, "workload %s makes no observation", workload->name);
     ib_observation *o = ib_alloc_zero(1, sizeof *o, "observation", err);
     if (!o)

@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-    LEAST_SHARES = 32,    /* of an mfs image, if there are as many channels */
+    LEAST_SHARES = 8,     /* of an mfs image, if there are as many channels */
     MOST_SHARES = 256,    /* what its ranks can be, at most */
     MAX_AUTO_SIZE = 4096, /* pixels: a larger image must be asked for */
     MAX_SIZE = 65536

@@ -4,11 +4,14 @@
 
 #include <string.h>
 
-void ib_tree_begin(ib_tree *tree, size_t n, int precision)
+enum { PIECE = 1 << 14 }; /* reals that a thread adds at a time */
+
+void ib_tree_begin(ib_tree *tree, size_t n, int precision, int n_thread)
 {
     memset(tree, 0, sizeof *tree);
     tree->n = n;
     tree->precision = precision;
+    tree->n_thread = n_thread;
 }
 
 void ib_tree_clear(ib_tree *tree)
@@ -29,11 +32,9 @@ void *ib_tree_buffer(ib_tree *tree, ib_error *err)
 
 /* b into a; b is a buffer of zeros again. */
 #define ADD(suffix, real)                                                                                            \
-    static void add_##suffix(real *restrict a, real *restrict b, size_t first, size_t end)                           \
+    static void add_##suffix(real *restrict a, real *restrict b, size_t n)                                           \
     {                                                                                                                \
-        _Pragma("omp parallel for schedule(static) default(none) shared(a, b, first, end)") for (size_t i = first;   \
-                                                                                                 i < end; i++)       \
-        {                                                                                                            \
+        for (size_t i = 0; i < n; i++) {                                                                             \
             a[i] += b[i];                                                                                            \
             b[i] = 0;                                                                                                \
         }                                                                                                            \
@@ -42,14 +43,25 @@ void *ib_tree_buffer(ib_tree *tree, ib_error *err)
 ADD(f, float)
 ADD(d, double)
 
+static void add(const ib_tree *tree, void *a, void *b, size_t first, size_t end)
+{
+    const bool twice = tree->precision == IB_DOUBLE;
+
+#pragma omp parallel for schedule(static) num_threads(tree->n_thread) default(none) shared(twice, a, b, first, end)
+    for (size_t i = first; i < end; i += PIECE) {
+        const size_t n = end - i < PIECE ? end - i : PIECE;
+        if (twice)
+            add_d((double *)a + i, (double *)b + i, n);
+        else
+            add_f((float *)a + i, (float *)b + i, n);
+    }
+}
+
 static void merge_last_two(ib_tree *tree)
 {
     ib_tree_node *left = &tree->node[tree->n_node - 2], *right = left + 1;
 
-    if (tree->precision == IB_DOUBLE)
-        add_d(left->sum, right->sum, right->first, right->end);
-    else
-        add_f(left->sum, right->sum, right->first, right->end);
+    add(tree, left->sum, right->sum, right->first, right->end);
     left->level++;
     left->index /= 2;
     left->first = right->first < left->first ? right->first : left->first;

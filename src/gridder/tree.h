@@ -20,19 +20,19 @@ typedef struct ib_tree_node {
 /** Nodes that wait for their sibling, from left to right. */
 typedef struct ib_tree {
     size_t       n; /* reals of a sum */
-    int          precision;
+    int          precision, n_thread;
     int          n_node, n_spare;
     ib_tree_node node[IB_TREE_NODES];
     void        *spare[IB_TREE_NODES];
 } ib_tree;
 
-void ib_tree_begin(ib_tree *tree, size_t n, int precision);
+void ib_tree_begin(ib_tree *tree, size_t n, int precision, int n_thread);
 void ib_tree_clear(ib_tree *tree);
 
 /** A buffer of zeros for the next node's sum; NULL: no memory. It goes back with ib_tree_push. */
 void *ib_tree_buffer(ib_tree *tree, ib_error *err);
 
-/** Add a node to the right of those there are; siblings are summed at once, by all threads. Takes the buffer, which is
+/** Add a node to the right of those there are; siblings are summed at once, by n_thread threads. Takes the buffer, which is
  *  one of the tree's or like one: from ib_alloc, with zeros outside of what the node says. */
 void ib_tree_push(ib_tree *tree, ib_tree_node node);
 

@@ -18,10 +18,10 @@ static void sum_over(size_t n_leaf, size_t n_rank, float *out)
     ib_tree  root;
     ib_error err;
 
-    ib_tree_begin(&root, LENGTH, IB_SINGLE);
+    ib_tree_begin(&root, LENGTH, IB_SINGLE, 2);
     for (size_t r = 0; r < n_rank; r++) {
         ib_tree tree;
-        ib_tree_begin(&tree, LENGTH, IB_SINGLE);
+        ib_tree_begin(&tree, LENGTH, IB_SINGLE, 1);
         for (size_t k = n_leaf * r / n_rank; k < n_leaf * (r + 1) / n_rank; k++) {
             float *x = ib_tree_buffer(&tree, &err);
             leaf(x, k);
@@ -62,7 +62,7 @@ static void the_sum_has_the_same_bits_for_any_number_of_ranks(ib_test *t)
 static void nothing_sums_to_nothing(ib_test *t)
 {
     ib_tree tree;
-    ib_tree_begin(&tree, LENGTH, IB_DOUBLE);
+    ib_tree_begin(&tree, LENGTH, IB_DOUBLE, 1);
     IB_CHECK(t, ib_tree_total(&tree) == NULL);
     ib_tree_clear(&tree);
 }
