@@ -690,57 +690,89 @@ static ib_status work_on(ib_imager *im, size_t unit, ib_range chans, int tasks, 
     return rc;
 }
 
+/* What is done to a run of units, and what went wrong first. */
+typedef struct batch_of_units {
+    ib_range    units, chans;
+    int         tasks;
+    ib_outcome *outcome; /* [units.n], or NULL */
+    ib_error    first;
+} batch_of_units;
+
+/* Unit k of a round, by one thread, unless something went wrong. */
+static void work_alone(ib_imager *im, batch_of_units *all, size_t k, ib_lane *lane)
+{
+    const int t = omp_get_thread_num();
+    ib_error  mine = {IB_OK, -1, ""};
+    bool      failed;
+
+#pragma omp atomic read
+    failed = all->first.status;
+    if (failed || im->port->urgent(im->port->self))
+        return;
+    work_on(im, all->units.first + k, all->chans, all->tasks, lane, all->outcome ? &all->outcome[k] : NULL,
+            &im->scratch[t], &im->bench[t], 1, &mine);
+    if (mine.status) {
+#pragma omp critical(ib_round_error)
+        all->first = mine;
+    }
+}
+
+/* The densities of unit k into the tree; in the order of the units. */
+static void push_share(ib_imager *im, batch_of_units *all, size_t k, const ib_lane *lane)
+{
+    ib_error mine = {IB_OK, -1, ""};
+    bool     failed;
+
+#pragma omp atomic read
+    failed = all->first.status;
+    if (!failed && push_densities(im, all->units.first + k, lane, &mine)) {
+#pragma omp critical(ib_round_error)
+        all->first = mine;
+    }
+}
+
 /* All units of a window on the samples held: units over threads, or, where they are few, threads within each unit. */
 static ib_status work_on_all(ib_imager *im, ib_range units, ib_range chans, int tasks, ib_outcome *outcome,
                              ib_error *err)
 {
     const bool side_by_side = im->n_thread > 1 && 2 * units.n > (size_t)im->n_thread && units.n > 1;
     const bool own_lane = im->plan->fused; /* a thread's lane, or the unit's */
+    const int  n_thread = own_lane && (size_t)im->n_thread > im->plan->n_lane ? (int)im->plan->n_lane : im->n_thread;
     double     busy[IB_N_PHASES] = {0};
-    ib_error   first = {IB_OK, -1, ""};
+    batch_of_units all = {units, chans, tasks, outcome, {IB_OK, -1, ""}};
 
     for (int t = 0; t < im->n_thread; t++)
         memset(&im->bench[t].timers, 0, sizeof im->bench[t].timers);
     if (!side_by_side) {
-        for (size_t k = 0; k < units.n && !first.status && !im->port->urgent(im->port->self); k++) {
+        for (size_t k = 0; k < units.n && !all.first.status && !im->port->urgent(im->port->self); k++) {
             ib_lane *lane = im->lane[own_lane ? 0 : k];
             if (!work_on(im, units.first + k, chans, tasks, lane, outcome ? &outcome[k] : NULL, im->scratch,
-                         &im->bench[0], im->n_thread, &first) &&
+                         &im->bench[0], im->n_thread, &all.first) &&
                 tasks & SHARE)
-                push_densities(im, units.first + k, lane, &first);
+                push_densities(im, units.first + k, lane, &all.first);
+        }
+    } else if (tasks & SHARE) { /* one after the other into the tree: threads wait for their turn */
+#pragma omp parallel for ordered schedule(dynamic, 1) num_threads(n_thread) default(none)                            \
+    shared(im, units, own_lane, all)
+        for (size_t k = 0; k < units.n; k++) {
+            ib_lane *lane = im->lane[own_lane ? (size_t)omp_get_thread_num() : k];
+            work_alone(im, &all, k, lane);
+#pragma omp ordered
+            push_share(im, &all, k, lane);
         }
     } else {
-        const int n_thread =
-            own_lane && (size_t)im->n_thread > im->plan->n_lane ? (int)im->plan->n_lane : im->n_thread;
-#pragma omp parallel for ordered schedule(dynamic, 1) num_threads(n_thread) default(none)                            \
-    shared(im, units, chans, tasks, outcome, own_lane, first)
-        for (size_t k = 0; k < units.n; k++) {
-            const int t = omp_get_thread_num();
-            ib_lane  *lane = im->lane[own_lane ? (size_t)t : k];
-            ib_error  mine = {IB_OK, -1, ""};
-            bool      failed;
-#pragma omp atomic read
-            failed = first.status;
-            if (!failed && !im->port->urgent(im->port->self))
-                work_on(im, units.first + k, chans, tasks, lane, outcome ? &outcome[k] : NULL, &im->scratch[t],
-                        &im->bench[t], 1, &mine);
-#pragma omp ordered
-            {
-                if (!mine.status && tasks & SHARE)
-                    push_densities(im, units.first + k, lane, &mine);
-                if (mine.status && !first.status)
-                    first = mine;
-            }
-        }
+#pragma omp parallel for schedule(dynamic, 1) num_threads(n_thread) default(none) shared(im, units, own_lane, all)
+        for (size_t k = 0; k < units.n; k++)
+            work_alone(im, &all, k, im->lane[own_lane ? (size_t)omp_get_thread_num() : k]);
     }
     for (int t = 0; t < im->n_thread; t++)
         for (int phase = 0; phase < IB_N_PHASES; phase++)
             busy[phase] += im->bench[t].timers.s[phase];
     for (int phase = 0; phase < IB_N_PHASES; phase++)
         im->timers.s[phase] += side_by_side ? busy[phase] / im->n_thread : busy[phase];
-    if (first.status)
-        *err = first;
-    return first.status;
+    if (all.first.status)
+        *err = all.first;
+    return all.first.status;
 }
 
 /* Channels of a window that hold input channels of a run of units: the span, and how many samples' worth it has. */
