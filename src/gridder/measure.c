@@ -638,9 +638,10 @@ typedef struct shape {
     ib_convfn    *fn;
     ib_transform *transform;
     ib_touched    touched[2]; /* all; covered */
-    size_t        n_plane;    /* transformed by each thread in one repetition */
+    size_t        n_repeat;   /* grids that each thread transforms in one repetition */
+    int           n_grid;     /* held: one per thread, or one for all */
     void        **grid, **work;
-    float       **image; /* [thread] */
+    float       **image; /* [n_grid]; work [thread] */
 } shape;
 
 static ib_status prepare_shape(shape *s, const ib_observation *o, ib_error *err)
@@ -668,18 +669,21 @@ static ib_status prepare_shape(shape *s, const ib_observation *o, ib_error *err)
     if (reach_u < g->grid_nx / 2 && reach_v < g->grid_ny / 2)
         s->touched[1] = (ib_touched){g->margin + reach_u, g->grid_ny / 2 - reach_v, g->grid_ny / 2 + reach_v};
     const size_t pixels = s->how.side * s->how.side, enough = 1 << 20;
-    s->n_plane = pixels < enough / 64 ? 64 : pixels < enough ? enough / pixels : 1;
+    s->n_repeat = pixels < enough / 64 ? 64 : pixels < enough ? enough / pixels : 1;
+    s->n_grid = s->how.shared ? 1 : s->how.n_thread;
 
     s->grid = ib_alloc_zero(n_thread, sizeof *s->grid, "threads", err);
     s->work = ib_alloc_zero(n_thread, sizeof *s->work, "threads", err);
     s->image = ib_alloc_zero(n_thread, sizeof *s->image, "threads", err);
     if (!s->grid || !s->work || !s->image)
         return err->status;
-    for (size_t t = 0; t < n_thread; t++) {
+    for (size_t t = 0; t < n_thread; t++)
+        if (!(s->work[t] = ib_alloc(1, ib_transform_work(g, s->how.precision), "transform", err)))
+            return err->status;
+    for (int t = 0; t < s->n_grid; t++) {
         s->grid[t] = ib_alloc_zero(1, ib_grid_bytes(g, s->how.precision), "grids", err);
-        s->work[t] = ib_alloc(1, ib_transform_work(g, s->how.precision), "transform", err);
         s->image[t] = ib_alloc_zero(pixels, sizeof **s->image, "image", err);
-        if (!s->grid[t] || !s->work[t] || !s->image[t])
+        if (!s->grid[t] || !s->image[t])
             return err->status;
     }
     return IB_OK;
@@ -708,32 +712,47 @@ static void finish_shape(shape *s, const ib_observation *o)
 static void fill(const shape *s, void *grid, const ib_touched *touched)
 {
     const ib_geometry *g = &s->plan.geometry;
-    const size_t       cell = 2 * real_size(s->how.precision);
+    const size_t       cell = 2 * real_size(s->how.precision) * (size_t)g->planes;
 
     for (size_t r = touched->row_first; r < touched->row_end; r++)
         memset((char *)grid + (r * g->stride + g->margin) * cell, 0x3f, (touched->columns - g->margin) * cell);
 }
 
-/* Seconds per plane and thread: the slowest thread's. */
+/* All planes of a grid, by n_thread threads. */
+static void transform_grid(const shape *s, void *grid, const ib_touched *touched, void *const *work, float *image,
+                           int n_thread)
+{
+    const size_t side = s->how.side, n_band = ib_summary_bands(side);
+
+    ib_transform_columns(s->transform, grid, touched, work, n_thread);
+    for (int p = 0; p < s->plan.n_grid; p++)
+#pragma omp parallel for num_threads(n_thread) default(none) shared(s, grid, touched, work, image, side, n_band, p)
+        for (size_t band = 0; band < n_band; band++) {
+            const size_t row = band * IB_BAND_ROWS, n = side - row < IB_BAND_ROWS ? side - row : IB_BAND_ROWS;
+            ib_transform_rows(s->transform, grid, touched, p, 1, row, n, work[omp_get_thread_num()], image);
+        }
+}
+
+/* Seconds that a plane takes, where the slowest thread makes it. */
 static double plane_seconds(shape *s, const ib_touched *touched)
 {
-    double slowest = 0;
+    const int together = s->how.shared ? s->how.n_thread : 1;
+    double    slowest = 0;
 
-#pragma omp parallel num_threads(s->how.n_thread) reduction(max : slowest)
+#pragma omp parallel num_threads(s->n_grid) reduction(max : slowest)
     {
         const int t = omp_get_thread_num();
         double    own = 0;
-        for (size_t k = 0; k < s->n_plane; k++) {
+        for (size_t k = 0; k < s->n_repeat; k++) {
             fill(s, s->grid[t], touched);
 #pragma omp barrier
             const double start = ib_now();
-            ib_transform_columns(s->transform, s->grid[t], touched, &s->work[t], 1);
-            ib_transform_rows(s->transform, s->grid[t], touched, 0, 1, 0, s->how.side, s->work[t], s->image[t]);
+            transform_grid(s, s->grid[t], touched, s->work + t, s->image[t], together);
             own += ib_now() - start;
         }
         slowest = own;
     }
-    return slowest / (double)s->n_plane;
+    return slowest / (double)s->n_repeat / s->plan.n_grid;
 }
 
 ib_status ib_measure_fft(const ib_observation *observation, const ib_fft_case *cases, size_t n, size_t n_repeat,

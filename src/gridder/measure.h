@@ -55,13 +55,14 @@ ib_status ib_measure_kernel(const ib_observation *observation, const ib_kernel_c
 /* ---- transform ---------------------------------------------------------------------------------------------- */
 
 typedef struct ib_fft_case {
-    size_t side;                /* pixels of the image */
-    int    precision, n_thread; /* each thread transforms its own planes */
+    size_t side; /* pixels of the image */
+    int    precision, n_thread;
+    bool   shared; /* the threads transform one grid together, not each its own */
 } ib_fft_case;
 
 typedef struct ib_fft_times {
     size_t    grid;          /* cells along an axis of the padded grid */
-    ib_spread full, covered; /* s per plane and thread: all cells, and those that the longest baseline reaches */
+    ib_spread full, covered; /* s that a plane takes: all cells, and those that the longest baseline reaches */
     ib_need   need;          /* of a plane with all columns */
 } ib_fft_times;
 

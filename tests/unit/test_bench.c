@@ -197,18 +197,18 @@ static void every_case_of_a_kernel_is_measured(ib_test *t)
 
 static void planes_and_cubes_are_measured(ib_test *t)
 {
-    ib_observation        *o = small(t);
-    const ib_fft_case      fft[] = {{128, IB_SINGLE, 1}, {128, IB_DOUBLE, 2}};
+    ib_observation   *o = small(t);
+    const ib_fft_case fft[] = {{128, IB_SINGLE, 1, false}, {128, IB_DOUBLE, 2, false}, {128, IB_SINGLE, 2, true}};
     const ib_pipeline_case lines[] = {{"auto", IB_SINGLE, 7, 1, 1.2, 0, 0, false, false},
                                       {"auto", IB_SINGLE, 7, 2, 1.2, 0, 0, false, false},
                                       {"auto", IB_SINGLE, 7, 2, 1.2, 0, 0, false, true},
                                       {"auto", IB_SINGLE, 7, 2, 1.2, 0, 0, true, true}};
-    ib_fft_times           planes[2];
+    ib_fft_times           planes[3];
     ib_pipeline_times      cubes[4];
     ib_error               err;
 
-    IB_CHECK(t, ib_measure_fft(o, fft, 2, 2, planes, &err) == IB_OK);
-    for (int i = 0; i < 2; i++) {
+    IB_CHECK(t, ib_measure_fft(o, fft, 3, 2, planes, &err) == IB_OK);
+    for (int i = 0; i < 3; i++) {
         IB_CHECK(t, planes[i].grid == 160 && planes[i].full.min > 0 && planes[i].covered.min > 0);
         IB_NEAR(t, planes[i].need.flops, (81 * 5 + 128 * 2.5) * 160 * log2(160), 1);
     }
