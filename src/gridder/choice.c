@@ -28,8 +28,8 @@ static const double costs[2][2][IB_WORK] = {
        transform: a column of the grid, over ib_fft_cost; a row of the image likewise, two of which share a line; a cell
        that samples may reach, moved, folded and cleared; a pixel, corrected and summarised; a cell of the grid of a share,
        copied, cleared, added */
-    {{6, 1.5, 0.15, 0.22, 0.6}, {1, 0.5, 1.2, 1.3, 4}},
-    {{6, 1.5, 0.25, 0.22, 0.6}, {1, 0.5, 2.4, 1.5, 8}},
+    {{7.9, 2.4, 0.07, 0.2, 1}, {0.95, 0.6, 1.15, 1.6, 6}},
+    {{9, 3.7, 0.06, 0.33, 0.75}, {0.9, 0.6, 2, 2, 12}},
 };
 
 const double *ib_choice_costs(int precision, ib_work work)

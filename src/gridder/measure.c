@@ -1148,36 +1148,38 @@ static ib_status list_trials(trial *trials, size_t *n, const ib_observation *o, 
     return rc;
 }
 
-/* A row of the normal equations: the relative error of each prediction counts. */
+/* A row of the normal equations: the errors of predictions count relative to the whole time. */
 static void add_to_fit(ib_cost_fit *fit, const ib_choice *c, int precision, const double seconds[2])
 {
     for (int part = 0; part < 2; part++)
         for (int i = 0; i < IB_WORK; i++) {
-            const double row = c->work[part][i] / seconds[part];
+            const double row = c->work[part][i] / total(seconds);
             for (int k = 0; k < IB_WORK; k++)
-                fit->part[precision][part].square[i][k] += row * c->work[part][k] / seconds[part];
-            fit->part[precision][part].product[i] += row;
+                fit->part[precision][part].square[i][k] += row * c->work[part][k] / total(seconds);
+            fit->part[precision][part].product[i] += row * seconds[part] / total(seconds);
         }
     fit->n[precision]++;
 }
 
-/* No cost is negative: coordinate descent from the present table, which decides where the measurements do not. */
+/* No cost is negative, and a hundredth of the weight is on the present table, which decides where work grows alike:
+   coordinate descent from there. */
 void ib_cost_fit_solve(ib_cost_fit *fit)
 {
     enum { SWEEPS = 20000 };
 
     for (int precision = 0; precision < 2; precision++)
         for (int part = 0; part < 2; part++) {
-            double *ns = fit->part[precision][part].ns;
-            memcpy(ns, ib_choice_costs(precision, (ib_work)part), IB_WORK * sizeof *ns);
+            const double *const old = ib_choice_costs(precision, (ib_work)part);
+            double *const       ns = fit->part[precision][part].ns;
+            memcpy(ns, old, IB_WORK * sizeof *ns);
             for (int k = 0; k < SWEEPS * IB_WORK; k++) {
                 const int     i = k % IB_WORK;
                 const double *row = fit->part[precision][part].square[i];
-                double        left = fit->part[precision][part].product[i];
+                double        left = fit->part[precision][part].product[i] + 0.01 * row[i] * (old[i] - ns[i]);
                 for (int j = 0; j < IB_WORK; j++)
                     left -= row[j] * ns[j];
                 if (row[i] > 0)
-                    ns[i] = fmax(0, ns[i] + left / row[i]);
+                    ns[i] = fmax(0, ns[i] + left / (1.01 * row[i]));
             }
         }
 }
