@@ -64,17 +64,32 @@ class Imgbench:
     def __init__(self, data, program, threads, accuracy):
         self.data = data
         self.words = [program, data.ms, "--cell", "%.17grad" % data.cell, "--imsize", str(data.side), "--stokes", "corr",
-                      "--threads", str(threads), "--record", "", "--quiet", "--overwrite", "--format", "json"] + accuracy
+                      "--threads", str(threads), "--record", "", "--quiet", "--overwrite", "--format", "json"]
+        self.accuracy = accuracy
+
+    def match(self, error, folder):
+        """Find the --epsilon with which images are as accurate as a peer's, and no better than they must be: epsilon is
+        relative to the noise of an image, error to the image."""
+        epsilon, best = min(0.1, error), None
+        for _ in range(4):
+            self.accuracy = ["--epsilon", "%.3g" % epsilon]
+            self.time(folder)
+            if self.error <= error:
+                best = self.accuracy
+                if self.error > 0.5 * error or epsilon == 0.1:
+                    break
+            epsilon = min(0.1, epsilon * 0.8 * error / self.error)
+        self.accuracy = best or self.accuracy
 
     def time(self, folder):
         import h5py
 
         path = os.path.join(folder, "imgbench.hdf5")
-        wall, _ = run(self.words + ["--output", path])
+        wall, _ = run(self.words + self.accuracy + ["--output", path])
         with h5py.File(path) as file:
             cube = file["/0/DATA"]
             self.error = self.data.error([cube[corr, channel] for channel, corr in self.data.planes])
-        _, text = run(self.words + ["--output", path, "--no-psf", "--no-check"])
+        _, text = run(self.words + self.accuracy + ["--output", path, "--no-psf", "--no-check"])
         phase = {name: value["max_s"] for name, value in json.loads(text)["phases"].items()}
         gridding = phase["sort"] + phase["grid"] + phase["weigh"]
         return {"whole program": wall, "in memory": gridding + phase["fft"], "gridding": gridding}
@@ -244,9 +259,11 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             for peer in peers:
                 peer.time(folder)  # warms caches and plans, and says how accurate it is
-            own = [Imgbench(data, args.imgbench, threads, fixed or ["--epsilon", "%.3g" % min(0.1, 0.9 * peer.error)])
-                   for peer in peers]
+            own = [Imgbench(data, args.imgbench, threads, fixed) for _ in peers]
             alone = Imgbench(data, args.imgbench, threads, fixed or ["--epsilon", "1e-4"])
+            for mine, peer in zip(own, peers):
+                if not fixed:
+                    mine.match(peer.error, folder)
             for mine in own or [alone]:
                 mine.time(folder)
             times = [[] for _ in peers]
@@ -256,15 +273,16 @@ def main():
             for k, peer in enumerate(peers):
                 rows.append([peer.name, peer.counted, str(threads), spread([a for a, _ in times[k]]),
                              spread([b for _, b in times[k]]), spread([a / b for a, b in times[k]]), "%.1e" % peer.error,
-                             "%.1e" % own[k].error])
+                             "%.1e" % own[k].error, " ".join(own[k].accuracy).replace("--", "")])
             if not peers:
                 seconds = [alone.time(folder)["whole program"] for _ in range(args.repetitions)]
-                rows.append(["none", "whole program", str(threads), "-", spread(seconds), "-", "-", "%.1e" % alone.error])
+                rows.append(["none", "whole program", str(threads), "-", spread(seconds), "-", "-", "%.1e" % alone.error,
+                             " ".join(alone.accuracy).replace("--", "")])
 
     n_row, n_chan, n_corr = data.vis.shape
     print("%d rows x %d channels x %d correlations, %d x %d pixels; imgbench %s\n" %
           (n_row, n_chan, n_corr, data.side, data.side, " ".join(fixed) or "as accurate as the peer"))
-    rows.insert(0, ["peer", "counted", "threads", "peer, s", "imgbench, s", "peer / imgbench", "error", "imgbench's"])
+    rows.insert(0, ["peer", "counted", "threads", "peer, s", "imgbench, s", "peer / imgbench", "error", "imgbench's", "with"])
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())

@@ -360,15 +360,20 @@ static ib_status hold_orders(ib_imager *im, ib_range chans, ib_error *err)
         }
     }
 
-    ib_error first = {IB_OK, -1, ""};
-#pragma omp parallel for schedule(dynamic) num_threads(im->n_thread) default(none) shared(im, first)
+    size_t n_new = 0;
+    for (size_t i = 0; i < im->n_sorted; i++)
+        n_new += im->sorted[i].wanted && !im->sorted[i].valid;
+    const bool many = n_new >= (size_t)im->n_thread; /* an order per thread, or threads within each order */
+    ib_error   first = {IB_OK, -1, ""};
+#pragma omp parallel for schedule(dynamic) num_threads(im->n_thread) if (many) default(none) shared(im, first, many)
     for (size_t i = 0; i < im->n_sorted; i++) {
         sorted  *s = &im->sorted[i];
         ib_error mine;
         if (!s->wanted || s->valid)
             continue;
         s->valid = !ib_order_rows(&s->order, &im->plan->geometry, im->n_row, (const double(*)[3])im->uvw,
-                                  (const int32_t(*)[2])im->antenna, im->plan->bin_freq[s->spw][s->bin], &mine);
+                                  (const int32_t(*)[2])im->antenna, im->plan->bin_freq[s->spw][s->bin],
+                                  many ? 1 : im->n_thread, &mine);
         if (!s->valid) {
 #pragma omp critical(ib_sort_error)
             first = mine;

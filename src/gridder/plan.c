@@ -448,7 +448,7 @@ static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, in
     plan->lane_bytes = (int64_t)(grids + density +
                                  d->rows * (2 * (size_t)g->planes + (plan->psf ? 0 : (size_t)plan->n_stokes)) * real);
     plan->sample_bytes = (int64_t)d->sample_bytes;
-    plan->order_bytes = (int64_t)(d->rows * (2 * sizeof(double) + sizeof(uint32_t) + 2 * 16));
+    plan->order_bytes = (int64_t)(d->rows * (2 * sizeof(double) + sizeof(uint32_t) + 2 * sizeof(uint64_t)));
     plan->fixed_bytes = (int64_t)(d->rows * row + 64 * d->n_read + 512 * plan->n_chan + (size_t)n_thread * thread) +
                         (int64_t)((size_t)(cfg->oversampling + 8) * ((size_t)cfg->support + 24) * real) +
                         (16 << 20); /* table of taps; plans, buffers of libraries */

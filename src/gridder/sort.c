@@ -3,14 +3,28 @@
 #include "base/mem.h"
 
 #include <math.h>
+#include <omp.h>
 #include <string.h>
 
-enum { DIGIT = 11, BUCKETS = 1 << DIGIT };
+enum {
+    DIGIT = 11,
+    BUCKETS = 1 << DIGIT,
+    MOST_THREADS = 64,
+    ENOUGH = 1 << 14 /* rows that are worth a thread */
+};
 
-typedef struct item {
-    uint64_t key;
-    uint32_t row;
-} item;
+/* What a row is sorted by, in the upper half, and the row with its mark. */
+typedef uint64_t item;
+
+static inline item make_item(uint32_t key, uint32_t row)
+{
+    return (item)key << 32 | row;
+}
+
+static inline uint32_t key_of(item x)
+{
+    return (uint32_t)(x >> 32);
+}
 
 void ib_order_clear(ib_order *o)
 {
@@ -41,70 +55,95 @@ ib_status ib_order_reserve(ib_order *o, size_t n_row, ib_error *err)
 
 /* First cell of a support in grid columns or rows; samples far outside stay in the edge tiles, where each channel
    refuses them. */
-static int64_t first_cell(double cells, int support, double origin, size_t limit)
+static inline uint32_t first_cell(double cells, double half, double origin, double limit)
 {
-    const double lowest = floor(cells - 0.5 * support) + 1 + origin;
-    return lowest < 0 ? 0 : lowest > (double)limit - 1 ? (int64_t)limit - 1 : (int64_t)lowest;
+    const double lowest = floor(cells - half) + 1 + origin;
+    return lowest > 0 ? (uint32_t)(lowest < limit - 1 ? lowest : limit - 1) : 0;
 }
 
-/* Stable least-digit radix sort; the sorted list is left in *from. */
-static void radix(item **from, item **to, size_t n, uint64_t largest)
-{
-    for (int shift = 0; shift < 64 && largest >> shift; shift += DIGIT) {
-        size_t count[BUCKETS] = {0}, sum = 0;
+/* Where samples are, as far as their order goes. */
+typedef struct places {
+    const ib_geometry *geometry;
+    double             scale_u, scale_v; /* cells per metre; rows grow with -v */
+    uint32_t           side, group_u, group_v, groups_u, tiles_u, quarter;
+    uint32_t           groups; /* of a tile; there are fewer than 2^32 of all tiles: a grid has 2^37 cells at most */
+} places;
 
-        for (size_t i = 0; i < n; i++)
-            count[(*from)[i].key >> shift & (BUCKETS - 1)]++;
-        for (size_t b = 0; b < BUCKETS; b++) {
-            const size_t c = count[b];
-            count[b] = sum;
-            sum += c;
-        }
-        for (size_t i = 0; i < n; i++)
-            (*to)[count[(*from)[i].key >> shift & (BUCKETS - 1)]++] = (*from)[i];
-        item *swap = *from;
-        *from = *to;
-        *to = swap;
-    }
+static places find_places(const ib_geometry *g, double freq)
+{
+    const uint32_t side = (uint32_t)g->tile, group_u = (uint32_t)g->patch.group_u,
+                   group_v = (uint32_t)g->patch.group_v;
+    const uint32_t tiles_u = (uint32_t)g->stride / side + 1, tiles_v = (uint32_t)g->height / side + 1;
+
+    return (places){.geometry = g,
+                    .scale_u = freq / IB_LIGHT * g->cell[0] * (double)g->grid_nx,
+                    .scale_v = -freq / IB_LIGHT * g->cell[1] * (double)g->grid_ny,
+                    .side = side,
+                    .group_u = group_u,
+                    .group_v = group_v,
+                    .groups_u = side / group_u + 2,
+                    .tiles_u = tiles_u,
+                    .quarter = (tiles_u / 2 + 1) * (tiles_v / 2 + 1),
+                    .groups = (side / group_u + 2) * (side / group_v + 2)};
 }
 
-ib_status ib_order_rows(ib_order *o, const ib_geometry *g, size_t n_row, const double (*uvw)[3],
-                        const int32_t (*antenna)[2], double freq, ib_error *err)
+/* Colour, tile, group: in this order of importance. */
+static inline uint32_t find_key(const places *p, double u, double v)
 {
-    ib_status rc = ib_order_reserve(o, n_row, err);
-    if (rc)
-        return rc;
+    const ib_geometry *g = p->geometry;
+    const double       half = 0.5 * g->support;
+    const uint32_t     column = first_cell(u * p->scale_u, half, (double)g->margin, (double)g->stride);
+    const uint32_t     line = first_cell(v * p->scale_v, half, (double)(g->grid_ny / 2), (double)g->height);
+    const uint32_t     tu = column / p->side, tv = line / p->side, colour = tu % 2 + tv % 2 * 2;
+    const uint32_t     gu = column / p->group_u - tu * p->side / p->group_u;
+    const uint32_t     gv = line / p->group_v - tv * p->side / p->group_v;
+    const uint32_t     tile = colour * p->quarter + tv / 2 * (p->tiles_u / 2 + 1) + tu / 2;
 
-    const double   su = freq / IB_LIGHT * g->cell[0] * (double)g->grid_nx;
-    const double   sv = -freq / IB_LIGHT * g->cell[1] * (double)g->grid_ny; /* rows grow with -v */
-    const uint64_t side = g->tile, tiles_u = g->stride / side + 1, tiles_v = g->height / side + 1;
-    const uint64_t groups_u = side / (uint64_t)g->patch.group_u + 2, groups_v = side / (uint64_t)g->patch.group_v + 2;
-    const uint64_t quarter = (tiles_u / 2 + 1) * (tiles_v / 2 + 1), groups = groups_u * groups_v;
-    item          *from = o->list[0], *to = o->list[1];
-    size_t         n = 0;
-    uint64_t       largest = 0;
+    return tile * p->groups + gv * p->groups_u + gu;
+}
 
-    for (size_t r = 0; r < n_row; r++) {
-        if (antenna[r][0] == antenna[r][1] || !isfinite(uvw[r][0]) || !isfinite(uvw[r][1]) || !isfinite(uvw[r][2]))
-            continue;
-        const bool     turn = uvw[r][0] < 0;
-        const double   u = turn ? -uvw[r][0] : uvw[r][0], v = turn ? -uvw[r][1] : uvw[r][1];
-        const uint64_t column = (uint64_t)first_cell(u * su, g->support, (double)g->margin, g->stride);
-        const uint64_t line = (uint64_t)first_cell(v * sv, g->support, (double)(g->grid_ny / 2), g->height);
-        const uint64_t tu = column / side, tv = line / side, colour = tu % 2 + tv % 2 * 2;
-        const uint64_t gu = column / (uint64_t)g->patch.group_u - tu * side / (uint64_t)g->patch.group_u;
-        const uint64_t gv = line / (uint64_t)g->patch.group_v - tv * side / (uint64_t)g->patch.group_v;
-        const uint64_t tile = colour * quarter + tv / 2 * (tiles_u / 2 + 1) + tu / 2;
-        from[n].key = tile * groups + gv * groups_u + gu;
-        from[n].row = (uint32_t)r | (turn ? IB_CONJUGATED : 0);
-        largest = from[n].key > largest ? from[n].key : largest;
-        n++;
+/* Rows of thread t out of n: contiguous, so that threads together do what one does. */
+static ib_range part_of(size_t n, int t, int n_thread)
+{
+    const size_t first = n * (size_t)t / (size_t)n_thread;
+    return (ib_range){first, n * (size_t)(t + 1) / (size_t)n_thread - first};
+}
+
+/* One pass of a stable least-digit radix sort, by the threads of a team. count [n_thread][BUCKETS]. */
+static void radix_pass(const item *from, item *to, size_t n, int shift, size_t (*count)[BUCKETS], int t, int n_thread)
+{
+    const ib_range mine = part_of(n, t, n_thread);
+    size_t        *own = count[t];
+
+    memset(own, 0, sizeof *count);
+    for (size_t i = mine.first; i < mine.first + mine.n; i++)
+        own[key_of(from[i]) >> shift & (BUCKETS - 1)]++;
+#pragma omp barrier
+#pragma omp single
+    {
+        size_t sum = 0;
+        for (size_t b = 0; b < BUCKETS; b++)
+            for (int k = 0; k < n_thread; k++) {
+                const size_t c = count[k][b];
+                count[k][b] = sum;
+                sum += c;
+            }
     }
-    radix(&from, &to, n, largest);
+    for (size_t i = mine.first; i < mine.first + mine.n; i++)
+        to[own[key_of(from[i]) >> shift & (BUCKETS - 1)]++] = from[i];
+#pragma omp barrier
+}
 
+/* Tiles of the sorted rows, colour by colour. */
+static ib_status list_tiles(ib_order *o, const item *list, const places *p, ib_error *err)
+{
     size_t n_tile = 0;
-    for (size_t i = 0; i < n; i++)
-        n_tile += i == 0 || from[i].key / groups != from[i - 1].key / groups;
+
+    for (size_t i = 0, end = 0; i < o->n; i++)
+        if (key_of(list[i]) >= end) {
+            end = (size_t)(key_of(list[i]) / p->groups + 1) * p->groups;
+            n_tile++;
+        }
     if (n_tile > o->tile_room) {
         ib_free(o->tile);
         o->tile = ib_alloc(2 * n_tile, sizeof *o->tile, "tiles", err);
@@ -114,25 +153,94 @@ ib_status ib_order_rows(ib_order *o, const ib_geometry *g, size_t n_row, const d
     }
 
     size_t   t = 0;
-    uint64_t colour = 0;
-    o->n = n;
+    uint32_t colour = 0;
     o->colour_first[0] = 0;
-    for (size_t i = 0; i < n; i++) {
-        const uint64_t tile = from[i].key / groups;
-        if (i == 0 || tile != from[i - 1].key / groups) {
-            for (; colour < tile / quarter; colour++)
+    for (size_t i = 0, end = 0; i < o->n; i++) {
+        if (key_of(list[i]) >= end) {
+            const uint32_t tile = key_of(list[i]) / p->groups;
+            end = (size_t)(tile + 1) * p->groups;
+            for (; colour < tile / p->quarter; colour++)
                 o->colour_first[colour + 1] = t;
             o->tile[t++] = (ib_tile){(uint32_t)i, 0};
         }
         o->tile[t - 1].n++;
-
-        const uint32_t r = from[i].row & IB_ROW_MASK;
-        const double   sign = from[i].row & IB_CONJUGATED ? -1 : 1;
-        o->row[i] = from[i].row;
-        o->u[i] = sign * uvw[r][0];
-        o->v[i] = sign * uvw[r][1];
     }
     for (; colour < IB_COLOURS; colour++)
         o->colour_first[colour + 1] = t;
     return IB_OK;
+}
+
+ib_status ib_order_rows(ib_order *o, const ib_geometry *g, size_t n_row, const double (*uvw)[3],
+                        const int32_t (*antenna)[2], double freq, int n_thread, ib_error *err)
+{
+    ib_status rc = ib_order_reserve(o, n_row, err);
+    if (rc)
+        return rc;
+
+    const places p = find_places(g, freq);
+    const size_t worthwhile = n_row / ENOUGH + 1;
+    item        *list[2] = {o->list[0], o->list[1]}, *from = list[0];
+    size_t       end[MOST_THREADS + 1] = {0}; /* of what each thread has */
+    uint32_t     largest[MOST_THREADS] = {0};
+
+    n_thread = n_thread < MOST_THREADS ? n_thread : MOST_THREADS;
+    n_thread = (size_t)n_thread < worthwhile ? n_thread : (int)worthwhile;
+    size_t(*count)[BUCKETS] = ib_alloc((size_t)n_thread, sizeof *count, "sorted rows", err);
+    if (!count)
+        return err->status;
+
+#pragma omp parallel num_threads(n_thread) default(none)                                                             \
+    shared(o, n_row, uvw, antenna, p, list, from, end, largest, count)
+    {
+        const int      t = omp_get_thread_num(), n_team = omp_get_num_threads();
+        const ib_range rows = part_of(n_row, t, n_team);
+        item          *a = list[1] + rows.first, *b = list[0]; /* gaps are closed on the way into the other list */
+        size_t         m = 0;
+        uint32_t       most = 0;
+
+        for (size_t r = rows.first; r < rows.first + rows.n; r++) {
+            if (antenna[r][0] == antenna[r][1] || !isfinite(uvw[r][0]) || !isfinite(uvw[r][1]) ||
+                !isfinite(uvw[r][2]))
+                continue;
+            const bool     turn = uvw[r][0] < 0;
+            const uint32_t key = turn ? find_key(&p, -uvw[r][0], -uvw[r][1]) : find_key(&p, uvw[r][0], uvw[r][1]);
+            a[m++] = make_item(key, (uint32_t)r | (turn ? IB_CONJUGATED : 0));
+            most = key > most ? key : most;
+        }
+        end[t + 1] = m;
+        largest[t] = most;
+#pragma omp barrier
+#pragma omp single
+        for (int k = 0; k < n_team; k++) {
+            end[k + 1] += end[k];
+            largest[0] = largest[k] > largest[0] ? largest[k] : largest[0];
+        }
+        memcpy(b + end[t], a, m * sizeof *a);
+#pragma omp barrier
+        a = list[0];
+        b = list[1];
+        const size_t n = end[n_team];
+        for (int shift = 0; shift < 32 && largest[0] >> shift; shift += DIGIT) {
+            radix_pass(a, b, n, shift, count, t, n_team);
+            item *const swap = a;
+            a = b;
+            b = swap;
+        }
+#pragma omp single
+        {
+            from = a;
+            o->n = n;
+        }
+        const ib_range mine = part_of(n, t, n_team);
+        for (size_t i = mine.first; i < mine.first + mine.n; i++) {
+            const uint32_t mark = (uint32_t)a[i], r = mark & IB_ROW_MASK;
+            const double   sign = mark & IB_CONJUGATED ? -1 : 1;
+            o->row[i] = mark;
+            o->u[i] = sign * uvw[r][0];
+            o->v[i] = sign * uvw[r][1];
+        }
+    }
+    ib_free(count);
+
+    return list_tiles(o, from, &p, err);
 }

@@ -39,8 +39,9 @@ typedef struct ib_order {
 ib_status ib_order_reserve(ib_order *order, size_t n_row, ib_error *err);
 void      ib_order_clear(ib_order *order);
 
-/** Sort rows at a frequency. Thread-safe over different orders. @return IB_ENOMEM. */
+/** Sort rows at a frequency, with n_thread threads: the order does not depend on them. Thread-safe over different
+ *  orders. @return IB_ENOMEM. */
 ib_status ib_order_rows(ib_order *order, const ib_geometry *geometry, size_t n_row, const double (*uvw)[3],
-                        const int32_t (*antenna)[2], double freq, ib_error *err);
+                        const int32_t (*antenna)[2], double freq, int n_thread, ib_error *err);
 
 #endif
