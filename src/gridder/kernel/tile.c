@@ -97,12 +97,18 @@ INLINE vec pattern(const real *p, const int planes)
 /* Taps j cells, (j + 1) cells - 1 of a vector, each repeated for the reals of a cell. */
 INLINE vec repeat(vec taps, int j, const int planes)
 {
+#ifdef __clang__ /* has no shuffle by a vector */
+    vec x;
+    for (int i = 0; i < LANES; i++)
+        x[i] = taps[j * cells_of(planes) + i / (2 * planes)];
+    return x;
+#else
     const index lane = (index){0} + j * cells_of(planes);
     index       step;
-
     for (int i = 0; i < LANES; i++)
         step[i] = i / (2 * planes);
     return __builtin_shuffle(taps, lane + step);
+#endif
 }
 
 /* ---- a group of samples -------------------------------------------------------------------------------------- */
