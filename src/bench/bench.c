@@ -814,8 +814,8 @@ static ib_status bench_choice(request *r, ib_error *err)
     ib_report_section(
         r->report, "What --epsilon chooses",
         "The support and padding that are chosen for an accuracy, beside all that reach it: every grid of FFT-friendly size up to "
-        "2.5 times\nthe image, with the least support that does and two more. All are timed once or twice, the fastest again in turns "
-        "with the choice. Times\nof an image channel on one thread. Error: rms of up to 64 pixels of a plane against the direct Fourier sum.");
+        "2.5 times\nthe image, with the least support that does and two more. The fastest of them and the choice are then timed in "
+        "turns. Times\nof an image channel on one thread. Error: rms of up to 64 pixels of a plane against the direct Fourier sum.");
     ib_report_table(r->report, "choice", heading, sizeof heading / sizeof *heading);
     ib_progress_start("choices", N_SHAPES * r->n_precision * n, 0);
     uint64_t done = 0;

@@ -1048,12 +1048,9 @@ done:
 
 enum { FINALISTS = 6, MOST_SUPPORT = 16, MAX_TRIALS = 500 };
 
-/* A candidate, and its engine while that is kept warm. */
 typedef struct trial {
-    ib_choice  choice;
-    line       line;
-    ib_imager *imager;
-    double     least[2]; /* s of an image channel, of all repetitions so far */
+    ib_choice choice;
+    double    least[2]; /* s of an image channel, of all repetitions so far */
 } trial;
 
 static double total(const double seconds[2])
@@ -1061,54 +1058,39 @@ static double total(const double seconds[2])
     return seconds[0] + seconds[1];
 }
 
-static ib_status start_trial(trial *t, const ib_observation *o, const ib_pipeline_case *how, ib_error *err)
-{
-    line *l = &t->line;
-
-    l->observation = o;
-    l->how = *how;
-    ib_status rc = prepare_line(l, err);
-    if (!rc)
-        rc = ib_imager_create(&t->imager, &l->plan, &l->cfg, &o->info, l->wisdom, &l->cube, 1, &l->port, err);
-    if (!rc) /* warms up */
-        rc = ib_imager_cube(t->imager, (ib_range){0, l->plan.n_unit}, l->outcome, err);
-    return rc;
-}
-
-static void stop_trial(trial *t)
-{
-    ib_imager_destroy(t->imager);
-    t->imager = NULL;
-    if (t->line.observation)
-        finish_line(&t->line);
-    memset(&t->line, 0, sizeof t->line);
-}
-
-static ib_status repeat_trial(trial *t, double seconds[2], ib_error *err)
+/* All channels twice, by an engine of its own, so that luck with pages of memory differs. The second time counts: it finds
+   the grid in cache, as most channels of a cube do. `how` says the rest; verdict may be NULL. */
+static ib_status repeat_trial(trial *t, const ib_observation *o, ib_pipeline_case how, double seconds[2],
+                              ib_verdict *verdict, ib_error *err)
 {
     static const ib_phase phase[2] = {[IB_GRID_WORK] = IB_PHASE_GRID, [IB_FFT_WORK] = IB_PHASE_FFT};
-    const line           *l = &t->line;
+    line                  l = {.observation = o, .how = how};
+    ib_imager            *imager = NULL;
     ib_timers             before, after;
 
-    ib_imager_times(t->imager, &before);
-    const ib_status rc = ib_imager_cube(t->imager, (ib_range){0, l->plan.n_unit}, l->outcome, err);
-    ib_imager_times(t->imager, &after);
-    for (int part = 0; part < 2; part++)
-        seconds[part] = (after.s[phase[part]] - before.s[phase[part]]) / (double)l->plan.n_unit;
-    if (total(seconds) < total(t->least))
+    l.how.epsilon = 0;
+    l.how.support = t->choice.support;
+    l.how.padding = t->choice.padding;
+    l.how.oversampling = t->choice.oversampling;
+    ib_status rc = prepare_line(&l, err);
+    if (!rc)
+        rc = ib_imager_create(&imager, &l.plan, &l.cfg, &o->info, l.wisdom, &l.cube, 1, &l.port, err);
+    if (!rc)
+        rc = ib_imager_cube(imager, (ib_range){0, l.plan.n_unit}, l.outcome, err);
+    if (!rc) {
+        ib_imager_times(imager, &before);
+        rc = ib_imager_cube(imager, (ib_range){0, l.plan.n_unit}, l.outcome, err);
+        ib_imager_times(imager, &after);
+    }
+    for (int part = 0; part < 2 && !rc; part++)
+        seconds[part] = (after.s[phase[part]] - before.s[phase[part]]) / (double)l.plan.n_unit;
+    if (!rc && total(seconds) < total(t->least))
         memcpy(t->least, seconds, sizeof t->least);
+    if (!rc && verdict)
+        *verdict = ib_imager_verdict(imager);
+    ib_imager_destroy(imager);
+    finish_line(&l);
     return rc;
-}
-
-static ib_pipeline_case case_of(const trial *t, const ib_pipeline_case *how)
-{
-    ib_pipeline_case of = *how;
-
-    of.epsilon = 0;
-    of.support = t->choice.support;
-    of.padding = t->choice.padding;
-    of.oversampling = t->choice.oversampling;
-    return of;
 }
 
 /* The choice first, then all that reach the accuracy: at each padding the least support that does, and a few more. */
@@ -1118,33 +1100,36 @@ static ib_status list_trials(trial *trials, size_t *n, const ib_observation *o, 
     const int more_supports = step > 1 ? 1 : 2;
     line      l = {.observation = o, .how = *how};
     ib_status rc = prepare_line(&l, err);
-    size_t    grid = 0;
+    ib_config open_cfg = l.cfg; /* as it was before the choice */
 
     *n = 0;
-    if (!rc) {
-        ib_config free_cfg = l.cfg;
-        free_cfg.support = free_cfg.oversampling = 0;
-        free_cfg.padding = 0;
-        const ib_imaging task = ib_plan_imaging(&l.plan, &free_cfg, &o->info, &o->extent);
-        trials[(*n)++].choice = l.plan.choice;
-        for (int i = 0; ib_choice_padding(i) > 0; i += step) {
-            int more = 0;
-            for (int support = 3; support <= MOST_SUPPORT && more <= more_supports && *n < MAX_TRIALS; support++) {
-                ib_choice *c = &trials[*n].choice;
-                ib_choice_predict(&task, support, ib_choice_padding(i), c);
-                if (c->grid_nx == grid)
-                    break; /* the grid of the padding before */
-                if (!ib_choice_reaches(&task, c))
-                    continue;
-                more++;
-                *n += c->support != trials[0].choice.support || c->grid_nx != trials[0].choice.grid_nx;
-            }
-            grid = more ? trials[*n - 1].choice.grid_nx : 0;
+    if (rc)
+        goto done;
+    open_cfg.support = open_cfg.oversampling = 0;
+    open_cfg.padding = 0;
+    const ib_imaging       task = ib_plan_imaging(&l.plan, &open_cfg, &o->info, &o->extent);
+    const ib_choice *const chosen = &l.plan.choice;
+    trials[(*n)++].choice = *chosen;
+    size_t grid = 0;
+    for (int i = 0; ib_choice_padding(i) > 0; i += step) {
+        const size_t before = grid;
+        int          more = 0;
+        for (int support = 3; support <= MOST_SUPPORT && more <= more_supports && *n < MAX_TRIALS; support++) {
+            ib_choice *c = &trials[*n].choice;
+            ib_choice_predict(&task, support, ib_choice_padding(i), c);
+            if (c->grid_nx == before)
+                break;
+            if (!ib_choice_reaches(&task, c))
+                continue;
+            grid = c->grid_nx;
+            more++;
+            *n += c->support != chosen->support || c->grid_nx != chosen->grid_nx;
         }
     }
-    finish_line(&l);
     for (size_t k = 0; k < *n; k++)
         trials[k].least[0] = trials[k].least[1] = INFINITY;
+done:
+    finish_line(&l);
     return rc;
 }
 
@@ -1196,32 +1181,28 @@ static ib_candidate candidate_of(const trial *t, const double *value, size_t str
     return out;
 }
 
-/* The fastest ones and the choice in turns. trials[0] is the choice, the others are sorted. */
-static ib_status run_final(trial *trials, size_t n, const ib_observation *o, const ib_pipeline_case *how,
-                           size_t n_repeat, ib_scan *out, ib_error *err)
+/* The fastest ones and the choice in turns, n_repeat times and at least for a second. trials[0] is the choice, the others
+   are sorted. */
+static ib_status run_final(trial *trials, size_t n, const ib_observation *o, ib_pipeline_case how, size_t n_repeat,
+                           ib_scan *out, ib_error *err)
 {
-    double    value[IB_MAX_REPEAT][FINALISTS][2];
-    size_t    best = 0;
-    ib_status rc = IB_OK;
+    double       value[IB_MAX_REPEAT][FINALISTS][2];
+    const size_t stride = sizeof value[0] / sizeof(double);
+    const double start = ib_now();
+    size_t       best = 0, done = 0;
+    ib_status    rc = IB_OK;
 
-    for (size_t k = 0; k < n && !rc; k++) {
-        const ib_pipeline_case of = case_of(&trials[k], how);
-        rc = start_trial(&trials[k], o, &of, err);
-        trials[k].least[0] = trials[k].least[1] = INFINITY;
-    }
-    for (size_t r = 0; r < n_repeat && !rc; r++)
+    for (; !rc && done < IB_MAX_REPEAT && (done < n_repeat || ib_now() - start < 1); done++)
         for (size_t k = 0; k < n && !rc; k++)
-            rc = repeat_trial(&trials[k], value[r][k], err);
-    for (size_t k = 0; k < n; k++)
-        stop_trial(&trials[k]);
+            rc = repeat_trial(&trials[k], o, how, value[done][k], NULL, err);
     if (rc)
         return rc;
     for (size_t k = 1; k < n; k++)
         if (total(trials[k].least) < total(trials[best].least))
             best = k;
     out->ratio = total(trials[0].least) / total(trials[best].least);
-    out->choice = candidate_of(&trials[0], value[0][0], sizeof value[0] / sizeof(double), n_repeat);
-    out->best = candidate_of(&trials[best], value[0][best], sizeof value[0] / sizeof(double), n_repeat);
+    out->choice = candidate_of(&trials[0], value[0][0], stride, done);
+    out->best = candidate_of(&trials[best], value[0][best], stride, done);
     return IB_OK;
 }
 
@@ -1236,6 +1217,7 @@ ib_status ib_measure_choice(const ib_observation *observation, double epsilon, i
 {
     ib_pipeline_case how = {.isa = isa, .precision = precision, .n_thread = 1, .epsilon = epsilon};
     double           seconds[2];
+    ib_verdict       verdict = {0};
     trial           *trials = NULL;
     ib_status        rc = check_repeat(n_repeat, err);
 
@@ -1246,30 +1228,22 @@ ib_status ib_measure_choice(const ib_observation *observation, double epsilon, i
         return err->status;
     rc = list_trials(trials, &out->n_candidate, observation, &how, step, err);
     for (size_t k = 0; k < out->n_candidate && !rc; k++) {
-        trial                 *t = &trials[k];
-        const ib_pipeline_case of = case_of(t, &how);
-        rc = start_trial(t, observation, &of, err);
         for (int r = 0; r < 2 && !rc; r++) /* the better of two */
-            rc = repeat_trial(t, seconds, err);
-        stop_trial(t);
+            rc = repeat_trial(&trials[k], observation, how, seconds, NULL, err);
         if (!rc)
-            add_to_fit(fit, &t->choice, precision, t->least);
+            add_to_fit(fit, &trials[k].choice, precision, trials[k].least);
     }
     if (rc)
         goto done;
     qsort(trials + 1, out->n_candidate - 1, sizeof *trials, by_time);
-    rc = run_final(trials, out->n_candidate < FINALISTS ? out->n_candidate : FINALISTS, observation, &how, n_repeat,
+    rc = run_final(trials, out->n_candidate < FINALISTS ? out->n_candidate : FINALISTS, observation, how, n_repeat,
                    out, err);
     if (rc)
         goto done;
     how.check = true;
-    rc = start_trial(trials, observation, &how, err);
-    if (!rc) {
-        const ib_verdict v = ib_imager_verdict(trials->imager);
-        out->promised = v.promised;
-        out->measured = v.measured;
-    }
-    stop_trial(trials);
+    rc = repeat_trial(trials, observation, how, seconds, &verdict, err);
+    out->promised = verdict.promised;
+    out->measured = verdict.measured;
 done:
     ib_free(trials);
     return rc;
