@@ -66,25 +66,29 @@ typedef struct places {
     const ib_geometry *geometry;
     double             scale_u, scale_v; /* cells per metre; rows grow with -v */
     uint32_t           side, group_u, group_v, groups_u, tiles_u, quarter;
-    uint32_t           groups; /* of a tile; there are fewer than 2^32 of all tiles: a grid has 2^37 cells at most */
+    uint32_t           groups; /* of a tile */
 } places;
 
 static places find_places(const ib_geometry *g, double freq)
 {
-    const uint32_t side = (uint32_t)g->tile, group_u = (uint32_t)g->patch.group_u,
-                   group_v = (uint32_t)g->patch.group_v;
+    const uint32_t side = (uint32_t)g->tile;
     const uint32_t tiles_u = (uint32_t)g->stride / side + 1, tiles_v = (uint32_t)g->height / side + 1;
+    places         p = {.geometry = g,
+                        .scale_u = freq / IB_LIGHT * g->cell[0] * (double)g->grid_nx,
+                        .scale_v = -freq / IB_LIGHT * g->cell[1] * (double)g->grid_ny,
+                        .side = side,
+                        .group_u = (uint32_t)g->patch.group_u,
+                        .group_v = (uint32_t)g->patch.group_v,
+                        .tiles_u = tiles_u,
+                        .quarter = (tiles_u / 2 + 1) * (tiles_v / 2 + 1)};
 
-    return (places){.geometry = g,
-                    .scale_u = freq / IB_LIGHT * g->cell[0] * (double)g->grid_nx,
-                    .scale_v = -freq / IB_LIGHT * g->cell[1] * (double)g->grid_ny,
-                    .side = side,
-                    .group_u = group_u,
-                    .group_v = group_v,
-                    .groups_u = side / group_u + 2,
-                    .tiles_u = tiles_u,
-                    .quarter = (tiles_u / 2 + 1) * (tiles_v / 2 + 1),
-                    .groups = (side / group_u + 2) * (side / group_v + 2)};
+    for (;;) { /* groups of grids of many GiB share keys, which costs them locality alone */
+        p.groups_u = side / p.group_u + 2;
+        p.groups = p.groups_u * (side / p.group_v + 2);
+        if ((uint64_t)IB_COLOURS * p.quarter * p.groups <= UINT32_MAX)
+            return p;
+        *(p.group_u < p.group_v ? &p.group_u : &p.group_v) *= 2;
+    }
 }
 
 /* Colour, tile, group: in this order of importance. */

@@ -293,7 +293,8 @@ void NAME(ib_patch_)(int support, int planes, ib_patch *patch)
     }
 }
 
-/* n rounded down to a multiple of d. Exact: n below 2^17 and a half is never closer to a multiple than the rounding. */
+/* n rounded down to a multiple of d. Exact for n below 2^22: (n + 1/2) / d is half a d-th from an integer, more than the
+   rounding. */
 INLINE int32_t floor_to(int32_t n, int d, float inverse)
 {
     return (int32_t)(((float)n + 0.5f) * inverse) * d;
