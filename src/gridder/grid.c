@@ -216,9 +216,10 @@ static void weigh_for_imaging(const ib_gridder *gridder, const ib_lane *lane, co
         if (gridder->plan->needs_density)
             w = ib_imaging_weight(&lane->weighting[p], lane->density[p], u, v, natural);
         tally->counts.outside += !(w > 0);
-        if (w > 0 && gridder->cfg->taper[0] > 0) {
-            w *= ib_taper(gridder->cfg->taper, u, v);
-            if (!(single ? (float)w > 0 : w > 0)) { /* tapered away */
+        if (w > 0) {
+            if (gridder->cfg->taper[0] > 0)
+                w *= ib_taper(gridder->cfg->taper, u, v);
+            if (!(single ? (float)w > 0 : w > 0)) { /* nothing is left of it */
                 tally->counts.weightless++;
                 w = 0;
             }
