@@ -198,7 +198,8 @@ ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config
     im->promise = cfg->check ? ib_convfn_promise(im->fn, half_x, half_y) : 0;
     im->rounding = cfg->check ? ib_convfn_rounding(im->fn, half_x, half_y, 1) : 0;
     choose_checked(im);
-    begin_check(plan, 0, &im->lane[0]->direct);
+    for (size_t i = 0; i < plan->n_lane; i++)
+        begin_check(plan, 0, &im->lane[i]->direct);
     im->gridder = (ib_gridder){plan, cfg, ib_isa_find(cfg->isa), im->fn};
     *out = im;
     return IB_OK;
@@ -663,7 +664,7 @@ static ib_status push_grid(ib_imager *im, size_t unit, ib_lane *lane, ib_error *
     return IB_OK;
 }
 
-/* Do a unit's tasks on the samples held. SHARE is done by the caller, in the order of the units. */
+/* Do a unit's tasks on the samples held. SHARE and SUM are done by the caller, in the order of the units. */
 static ib_status work_on(ib_imager *im, size_t unit, ib_range chans, int tasks, ib_lane *lane, ib_outcome *outcome,
                          ib_scratch *const *scratch, bench *b, int n_thread, ib_error *err)
 {
@@ -686,10 +687,6 @@ static ib_status work_on(ib_imager *im, size_t unit, ib_range chans, int tasks, 
     }
     if (tasks & (SUM | FINISH))
         memcpy(outcome->tally, lane->tally, sizeof lane->tally);
-    if (tasks & SUM) {
-        rc = push_grid(im, unit, lane, err);
-        ib_book(&b->timers, IB_PHASE_SUM, &start);
-    }
     if (tasks & FINISH)
         rc = finish_channel(im, unit, lane, outcome, b, n_thread, err);
     return rc;
@@ -770,6 +767,11 @@ static ib_status work_on_all(ib_imager *im, ib_range units, ib_range chans, int 
         for (size_t k = 0; k < units.n; k++)
             work_alone(im, &all, k, im->lane[own_lane ? (size_t)omp_get_thread_num() : k]);
     }
+    double start = ib_now();
+    for (size_t k = 0; k < units.n && tasks & SUM && !all.first.status; k++) /* all threads add */
+        push_grid(im, units.first + k, im->lane[k], &all.first);
+    if (tasks & SUM)
+        ib_book(&im->timers, IB_PHASE_SUM, &start);
     for (int t = 0; t < im->n_thread; t++)
         for (int phase = 0; phase < IB_N_PHASES; phase++)
             busy[phase] += im->bench[t].timers.s[phase];
@@ -878,8 +880,12 @@ ib_status ib_imager_mfs(ib_imager *im, ib_range units, ib_outcome *outcome, ib_e
 {
     ib_status rc = IB_OK;
 
-    for (size_t k = 0; !rc && k < units.n; k++)
-        rc = sweep(im, (ib_range){units.first + k, 1}, BEGIN, GRID, SUM, outcome + k, err);
+    for (size_t k = 0, n; !rc && k < units.n; k += n) {
+        n = next_window(im->plan, units, k);
+        rc = sweep(im, (ib_range){units.first + k, n}, BEGIN, GRID, SUM, outcome + k, err);
+    }
+    for (size_t i = 1; i < im->plan->n_lane; i++)
+        ib_direct_merge(&im->lane[0]->direct, &im->lane[i]->direct);
     return rc;
 }
 

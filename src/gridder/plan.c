@@ -484,7 +484,7 @@ static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis
                        (double)cfg->memory / 1048576, ceil((double)least / 1048576) + 1, /* base_bytes wobbles */
                        cfg->epsilon > 0 && plan->padding > 1.3 ? " or --padding" : "");
 
-    size_t n_lane = plan->mode == IB_MFS ? 1 : (size_t)n_thread < most.n + 1 ? (size_t)n_thread : most.n + 1;
+    size_t n_lane = (size_t)n_thread < most.n + 1 ? (size_t)n_thread : most.n + 1;
     while (n_lane > 1 && bytes_of(plan, info, n_lane, plan->fused ? n_lane * unit : 1) > cfg->memory)
         n_lane--;
 
