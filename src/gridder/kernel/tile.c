@@ -626,11 +626,26 @@ INLINE dvec widen(ivec a)
     return c;
 }
 
-/* Cells and table rows of a vector of samples. What does not fit the grid gets the column -1. */
-INLINE void place(const ib_locate_job *j, dvec u, dvec v, ivec *iu, ivec *iv, dvec *pu, dvec *pv)
+/* What places need of a job, with what is constant put together. */
+typedef struct ruler {
+    double scale_u, scale_v, edge_u, edge_v;            /* first cell of a support = floor(scale x + edge) + 1 */
+    double table, table_u, table_v, offset_u, offset_v; /* table row = table t - table_x x + offset */
+    double low_v, high_u, high_v;
+} ruler;
+
+INLINE ruler measure(const ib_locate_job *j)
 {
-    const dvec gu = u * j->scale_u, gv = v * j->scale_v;
-    const dvec eu = gu - j->half + j->origin_u, ev = gv - j->half + j->origin_v;
+    const double o = j->oversampling, rest = j->centre * o - j->first + j->nearest;
+
+    return (ruler){j->scale_u,     j->scale_v,     j->origin_u - j->half,  j->origin_v - j->half,  o,
+                   o * j->scale_u, o * j->scale_v, rest - o * j->origin_u, rest - o * j->origin_v, j->low_v,
+                   j->high_u,      j->high_v};
+}
+
+/* Cells and table rows of a vector of samples. What does not fit the grid gets the column -1. */
+INLINE void place(const ruler *j, dvec u, dvec v, ivec *iu, ivec *iv, dvec *pu, dvec *pv)
+{
+    const dvec eu = u * j->scale_u + j->edge_u, ev = v * j->scale_v + j->edge_v;
     /* NaN and what is far away fail here, before the conversions to integers. */
     const mask near = (eu >= 0) & (eu < j->high_u + 1) & (ev >= j->low_v - 1) & (ev < j->high_v + 1);
     const dvec xu = (dvec)((mask)eu & near), xv = (dvec)((mask)ev & near);
@@ -642,14 +657,15 @@ INLINE void place(const ib_locate_job *j, dvec u, dvec v, ivec *iu, ivec *iv, dv
 
     *iu = (cu & fit) | ~fit;
     *iv = cv;
-    *pu = (tu - j->origin_u + j->centre - gu) * j->oversampling - j->first + j->nearest;
-    *pv = (tv - j->origin_v + j->centre - gv) * j->oversampling - j->first + j->nearest;
+    *pu = tu * j->table + (j->offset_u - u * j->table_u);
+    *pv = tv * j->table + (j->offset_v - v * j->table_v);
 }
 
 INLINE void locate(ib_locate_job *job, const int single)
 {
     const ib_locate_job own = *job, *const j = &own; /* no store can change it */
-    ivec low_u = (ivec){0} + INT32_MAX, low_v = low_u, high_u = ~low_u, high_v = ~low_u;
+    const ruler r = measure(j);
+    ivec        low_u = (ivec){0} + INT32_MAX, low_v = low_u, high_u = ~low_u, high_v = ~low_u;
 
     for (size_t k = 0; k < j->n; k += PLACES) {
         const size_t left = j->n - k;
@@ -664,7 +680,7 @@ INLINE void locate(ib_locate_job *job, const int single)
                 u[i] = j->u[k + (i < left ? i : left - 1)];
                 v[i] = j->v[k + (i < left ? i : left - 1)];
             }
-        place(j, u, v, &iu, &iv, &pu, &pv);
+        place(&r, u, v, &iu, &iv, &pu, &pv);
         low_u = lesser(low_u, iu);
         low_v = lesser(low_v, iv);
         high_u = greater(high_u, iu);
