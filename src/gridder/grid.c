@@ -235,17 +235,15 @@ static void weigh_for_imaging(const ib_gridder *gridder, const ib_lane *lane, co
 void ib_lane_weigh(const ib_gridder *gridder, ib_lane *lane, const ib_view *view)
 {
     const double wavenumber = view->freq / IB_LIGHT;
-
-    ib_tally unused[IB_MAX_STOKES] = {{0}};
+    ib_tally     unused[IB_MAX_STOKES] = {{0}};
 
     weigh_planes(gridder, lane, view, 0, view->n_row, unused);
-    for (int p = 0; p < gridder->plan->n_stokes; p++) {
+    for (int p = 0; p < gridder->plan->n_stokes; p++)
         for (size_t r = 0; r < view->n_row; r++) {
             const double natural = get(lane->weight, gridder->fn->precision == IB_SINGLE, weight_at(lane, r, p));
             if (natural > 0)
                 ib_density_add(lane->density[p], view->uvw[r][0] * wavenumber, view->uvw[r][1] * wavenumber, natural);
         }
-    }
 }
 
 /* Weighted samples of all planes for a piece of the rows. Everything usable counts as gridded for now: what turns out to
@@ -354,7 +352,8 @@ static bool is_outside(const ib_scratch *s, const bounds *b, size_t i, int turne
            s->iv[i] > b->high_v[turned];
 }
 
-/* Keep the samples whose support lies on the grid and that have something to grid; the others are counted.
+/* Keep the samples whose support lies on the grid and that have something to grid; the others are counted, and lose their
+   weight.
    @return how many are left. */
 static size_t sift(const ib_gridder *gridder, const ib_lane *lane, const ib_order *order, size_t first, size_t n,
                    const bounds *b, ib_scratch *s, ib_tally *tally)
@@ -374,6 +373,7 @@ static size_t sift(const ib_gridder *gridder, const ib_lane *lane, const ib_orde
                 const double w = get(lane->weight, single, weight_at(lane, row, p));
                 tally[p].counts.outside += w > 0;
                 tally[p].outside += w;
+                scale(lane->weight, single, weight_at(lane, row, p), 0);
             }
             continue;
         }
@@ -541,6 +541,16 @@ static void prepare_all(const ib_gridder *gridder, ib_lane *lane, const ib_view 
         merge(lane, tally[k]);
 }
 
+static double sum_weights(const ib_gridder *gridder, const ib_lane *lane, size_t n_row, int p)
+{
+    const bool single = gridder->fn->precision == IB_SINGLE;
+    double     sum = 0;
+
+    for (size_t r = 0; r < n_row; r++)
+        sum += get(lane->weight, single, weight_at(lane, r, p));
+    return sum;
+}
+
 /* Seconds that the direct sum took, mean over threads. */
 static double end_direct(ib_lane *lane, ib_scratch *const *scratch, int n_thread)
 {
@@ -575,8 +585,11 @@ double ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view
         begin_direct(scratch[t], lane);
     }
 
-    prepare_all(gridder, lane, view, n_thread);
+    double   before[IB_MAX_STOKES];
     ib_tally outside[IB_MAX_STOKES] = {{0}};
+    for (int p = 0; p < IB_MAX_STOKES; p++)
+        before[p] = lane->tally[p].weight;
+    prepare_all(gridder, lane, view, n_thread);
     if (n_thread == 1) {
         for (size_t t = 0; t < order->colour_first[IB_COLOURS]; t++) {
             ib_tally tally[IB_MAX_STOKES];
@@ -602,7 +615,8 @@ double ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view
         tally->counts.outside += outside[p].counts.outside;
         tally->counts.gridded -= outside[p].counts.outside;
         tally->outside += outside[p].outside;
-        tally->weight = tally->counts.gridded ? tally->weight - outside[p].outside : 0;
+        if (outside[p].counts.outside) /* anew: a difference would lose light samples beside a heavy one */
+            tally->weight = before[p] + sum_weights(gridder, lane, view->n_row, p);
     }
     for (int t = 0; t < n_thread; t++)
         touch(&lane->touched, scratch[t]->touched.columns, scratch[t]->touched.row_first,

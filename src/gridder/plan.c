@@ -161,8 +161,8 @@ static double count_samples(const ib_vis_info *info)
     return samples;
 }
 
-/* Adding up grids costs about as much as gridding a sample for every four cells. So a share has at least as many samples;
-   there are enough of them for a node all the same. */
+/* Shares of an mfs image: their grids are summed, which costs about as much as gridding a sample for every four cells. So
+   a share has about as many samples; there are a few shares all the same, for ranks to divide. */
 size_t ib_shares(const ib_geometry *g, double samples, size_t n_part)
 {
     const double cells = (double)g->stride * (double)g->height;

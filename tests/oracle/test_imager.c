@@ -475,6 +475,27 @@ static void every_sample_has_a_fate(ib_test *t)
     ib_plan_clear(&plan, &data.info);
 }
 
+/* A sample outside has no part in the image, however heavy: beside 1e20 a sum of doubles forgets weights of 1. */
+static void heavy_samples_outside_weigh_nothing(ib_test *t)
+{
+    ib_config    cfg = settings();
+    ib_plan      plan;
+    ib_error     err;
+    const double edge = (36 - 7.0 / 2) / 72 / cfg.cell[0] * IB_LIGHT / 1.4e9;
+    double       weight[2];
+
+    for (int heavy = 0; heavy < 2; heavy++) {
+        make_data(&data, 1);
+        data.uvw[8][0] = edge + 400;
+        data.weight[8][0] = heavy ? 1e20f : 1;
+        IB_CHECK(t, image(&data, &cfg, 1, 1, &planes, outcome, &plan, NULL, &err) == IB_OK);
+        IB_CHECK(t, outcome[0].tally[0].counts.outside == 1);
+        weight[heavy] = outcome[0].tally[0].weight;
+        ib_plan_clear(&plan, &data.info);
+    }
+    IB_CHECK(t, weight[0] > 0 && weight[0] == weight[1]);
+}
+
 /* The edge rule of imaging-spec 3.6 along both axes and both directions: taps t0 .. t0 + W - 1 within -N/2 .. N/2 - 1. */
 static void the_edge_rule_is_exact(ib_test *t)
 {
@@ -613,4 +634,5 @@ IB_TEST_MAIN({IB_TEST(an_image_that_is_not_finite_is_refused),
               IB_TEST(an_mfs_image_agrees_with_the_direct_sum_of_all_channels),
               IB_TEST(a_bin_is_the_mean_of_its_channels), IB_TEST(the_psf_is_the_image_of_ones),
               IB_TEST(a_source_is_where_the_convention_says), IB_TEST(every_sample_has_a_fate),
-              IB_TEST(the_edge_rule_is_exact), IB_TEST(a_channel_without_samples_is_blank)})
+              IB_TEST(heavy_samples_outside_weigh_nothing), IB_TEST(the_edge_rule_is_exact),
+              IB_TEST(a_channel_without_samples_is_blank)})
