@@ -10,14 +10,15 @@
 enum {
     PIECE = 1 << 14, /* rows weighed at a time: fixed, because the order of additions depends on it */
     MOST_PIECES = IB_BLOCK_ROWS / PIECE,
-    WAIT = 2 * IB_BATCH, /* samples that may wait for the direct sum */
-    AHEAD = 24           /* samples fetched ahead: the latency of memory over the time of a sample */
+    WAIT = 2 * IB_BATCH,        /* samples that may wait for the direct sum */
+    AHEAD = 24,                 /* samples fetched ahead: the latency of memory over the time of a sample */
+    PLACES = IB_BATCH + IB_RANK /* what leaf loops may read */
 };
 
 struct ib_scratch {
-    int32_t    iu[IB_BATCH], iv[IB_BATCH];
-    double     pu[IB_BATCH], pv[IB_BATCH]; /* or floats, as the precision says */
-    void      *value;                      /* real [IB_BATCH][planes][2] */
+    int32_t    iu[PLACES], iv[PLACES];
+    double     pu[PLACES], pv[PLACES]; /* or floats, as the precision says */
+    void      *value;                  /* real [IB_BATCH][planes][2] */
     void      *leaf;
     ib_touched touched; /* by this thread */
 

@@ -320,10 +320,10 @@ static ib_status make_leaf(subject *s, ib_error *err)
     const double          scale_u = wavenumber * g->cell[0] * (double)g->grid_nx;
     const double          scale_v = -wavenumber * g->cell[1] * (double)g->grid_ny;
 
-    s->iu = ib_alloc(n, sizeof *s->iu, "samples", err);
-    s->iv = ib_alloc(n, sizeof *s->iv, "samples", err);
-    s->pu = ib_alloc(n, real, "samples", err);
-    s->pv = ib_alloc(n, real, "samples", err);
+    s->iu = ib_alloc_zero(n + IB_RANK, sizeof *s->iu, "samples", err);
+    s->iv = ib_alloc_zero(n + IB_RANK, sizeof *s->iv, "samples", err);
+    s->pu = ib_alloc_zero(n + IB_RANK, real, "samples", err);
+    s->pv = ib_alloc_zero(n + IB_RANK, real, "samples", err);
     s->value = ib_alloc_zero(n, 2 * (size_t)g->planes * real, "samples", err);
     if (!s->iu || !s->iv || !s->pu || !s->pv || !s->value)
         return err->status;

@@ -17,9 +17,9 @@ static double uniform(uint64_t *state)
 }
 
 struct fixture {
-    int32_t iu[N], iv[N];
-    double  pu[N], pv[N];
-    float   single[2][N]; /* the same, rounded */
+    int32_t iu[N + IB_RANK], iv[N + IB_RANK];
+    double  pu[N + IB_RANK], pv[N + IB_RANK];
+    float   single[2][N + IB_RANK]; /* the same, rounded */
     double  value[PLANES][N][2];
 };
 

@@ -72,7 +72,8 @@ typedef struct ib_patch {
     int vectors; /* of a patch, all planes */
 } ib_patch;
 
-/** Samples to grid, in grid order: neighbours in the list are neighbours in the grid. */
+/** Samples to grid, in grid order: neighbours in the list are neighbours in the grid. Places may be read up to IB_RANK
+ *  samples beyond the last one: what stands there does not matter. */
 typedef struct ib_tile_job {
     size_t          n;
     const int32_t  *iu, *iv; /* [n] first column, first row of the support */

@@ -300,18 +300,17 @@ INLINE int32_t floor_to(int32_t n, int d, float inverse)
     return (int32_t)(((float)n + 0.5f) * inverse) * d;
 }
 
-/* Samples first .. that are handled together, at most `most`: groups, as whole as possible. @return how many. */
-APART int begin(const ib_tile_job *job, size_t first, int most, batch *t)
+/* Groups and taps of IB_RANK samples, however many there are: whole vectors, and no ends to take care of. */
+INLINE void look_up(const ib_tile_job *job, size_t first, batch *restrict t)
 {
-    const int      group_u = job->patch->group_u, group_v = job->patch->group_v;
-    const float    inverse_u = 1 / (float)group_u, inverse_v = 1 / (float)group_v;
-    const int      n = job->n - first < (size_t)most ? (int)(job->n - first) : most;
-    const int32_t *iu = job->iu + first, *iv = job->iv + first, next = (int32_t)job->tap_stride;
-    const real    *pu = (const real *)job->pu + first, *pv = (const real *)job->pv + first;
-    const real     linear = job->linear ? 1 : 0;
-    int            k = 1;
+    const int   group_u = job->patch->group_u, group_v = job->patch->group_v;
+    const float inverse_u = 1 / (float)group_u, inverse_v = 1 / (float)group_v;
+    const int32_t *restrict iu = job->iu + first, *restrict iv = job->iv + first;
+    const int32_t next = (int32_t)job->tap_stride;
+    const real *restrict pu = (const real *)job->pu + first, *restrict pv = (const real *)job->pv + first;
+    const real linear = job->linear ? 1 : 0;
 
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < IB_RANK; i++) {
         const int32_t column = floor_to(iu[i], group_u, inverse_u), row = floor_to(iv[i], group_v, inverse_v);
         const int32_t ru = (int32_t)pu[i], rv = (int32_t)pv[i];
         t->column[i] = column;
@@ -321,14 +320,41 @@ APART int begin(const ib_tile_job *job, size_t first, int most, batch *t)
         t->part_u[i] = (pu[i] - (real)ru) * linear;
         t->part_v[i] = (pv[i] - (real)rv) * linear;
     }
-    t->start[0] = 0;
-    int32_t column = t->column[0], row = t->row[0]; /* of the sample before */
+}
+
+/* The first samples of groups among n, after sample 0. @return how many groups. */
+INLINE int split(batch *t, int n)
+{
+    int k = 1;
+
+#if IB_VECTOR_BYTES == 64 && defined __AVX512F__
+    const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    for (int i = 1; i < n; i += 16) {
+        const __mmask16 left = (__mmask16)(n - i < 16 ? (1 << (n - i)) - 1 : 0xffff);
+        const __m512i   u = _mm512_maskz_loadu_epi32(left, t->column + i),
+                      v = _mm512_maskz_loadu_epi32(left, t->row + i);
+        const __m512i   u0 = _mm512_loadu_si512(t->column + i - 1), v0 = _mm512_loadu_si512(t->row + i - 1);
+        const __mmask16 other = left & (_mm512_cmpneq_epi32_mask(u, u0) | _mm512_cmpneq_epi32_mask(v, v0));
+        _mm512_mask_compressstoreu_epi32(t->start + k, other, _mm512_add_epi32(lane, _mm512_set1_epi32(i)));
+        k += __builtin_popcount(other);
+    }
+#else
     for (int i = 1; i < n; i++) {
         t->start[k] = i;
-        k += ((t->column[i] ^ column) | (t->row[i] ^ row)) != 0;
-        column = t->column[i];
-        row = t->row[i];
+        k += ((t->column[i] ^ t->column[i - 1]) | (t->row[i] ^ t->row[i - 1])) != 0;
     }
+#endif
+    return k;
+}
+
+/* Samples first .. that are handled together, at most `most`: groups, as whole as possible. @return how many. */
+APART int begin(const ib_tile_job *job, size_t first, int most, batch *t)
+{
+    const int n = job->n - first < (size_t)most ? (int)(job->n - first) : most;
+
+    look_up(job, first, t);
+    t->start[0] = 0;
+    int k = split(t, n);
     if (first + (size_t)n < job->n && k > 1) /* the last one may go on: it is left to the next batch */
         k--;
     else
