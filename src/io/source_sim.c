@@ -20,32 +20,31 @@
 #define HOUR   (IB_PI / 12)
 #define START  (59215.0 * 86400) /* 2021-01-01: the first transit from then on is the middle of the observation */
 
-enum { MAX_SOURCES = 1000 };
+enum { MAX_SOURCES = 1000, MAX_POINTINGS = 2000 };
 
 /* ---- presets and keys --------------------------------------------------------------------------------------- */
 
 typedef struct preset {
     const char *name, *array, *telescope, *field;
     double      radius; /* m; 0: the array's own */
-    int64_t     times, baselines, channels, corr, imsize[2];
+    int64_t     times, baselines, channels, corr, pointings, imsize[2];
     double      fill, freq, width, cell, ra, dec, hours; /* first channel, Hz; rad; h of track */
     double      noise, rest;                             /* Jy per sample; Hz */
     int         circular, stokes;
 } preset;
 
-/* Sizes of aca-9eb to chiles as published for the CNGI prototype against CASA 6.2; all else is ours. The mosaics among
-   them, aca-9eb, aca-141 and alma-mos, are one pointing here. */
+/* Sizes of aca-9eb to chiles as published for the CNGI prototype against CASA 6.2; all else is ours. */
 /* clang-format off */
 static const preset presets[] = {
-    /* name            array       scope   field        R, m times  bl   chan corr  image         fill   first chan, width     cell         ra             dec         hours noise rest      circular planes */
-    {"point",          "vla-d",    "EVLA", "point",     0,   20,  351,     8, 2, { 256,  256}, 1.000, 1.40e9, 1e6,      8.00*ARCSEC, 12.0000*HOUR,  45.00*DEG, 6, 0.0, 0,            1, IB_PLANES_I},
-    {"chiles",         "vla-b",    "EVLA", "COSMOS",    0, 2072,  351, 30720, 2, {1000, 1000}, 1.000, 0.95e9, 15.6e3,   1.50*ARCSEC, 10.0233*HOUR,   2.35*DEG, 6, 0.1, 1420405751.77, 1, IB_PLANES_CORR},
-    {"aca-9eb",        "aca7",     "ALMA", "aca-9eb",   0, 2564,   53,  2048, 2, { 400,  500}, 0.738, 230e9,  0.98e6,   1.00*ARCSEC, 16.0000*HOUR, -40.00*DEG, 4, 0.1, 0,            0, IB_PLANES_CORR},
-    {"aca-141",        "aca7",     "ALMA", "aca-141",   0,  564,   55,  1025, 2, { 600, 1000}, 1.000, 230e9,  0.98e6,   1.00*ARCSEC, 16.0000*HOUR, -40.00*DEG, 4, 0.1, 0,            0, IB_PLANES_CORR},
-    {"alma-std",       "alma-ext", "ALMA", "alma-std",  138, 455, 745,  7635, 2, { 600,  600}, 0.932, 230e9,  0.122e6,  0.10*ARCSEC, 16.0000*HOUR, -40.00*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR},
-    {"alma-mos",       "alma-ext", "ALMA", "alma-mos",  130, 729, 1159, 3853, 2, {1000, 1000}, 0.765, 100e9,  0.244e6,  0.25*ARCSEC, 16.0000*HOUR, -40.00*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR},
-    {"ngc6334i",       "alma-ext", "ALMA", "NGC6334I",  230, 782, 903,  7680, 2, { 500,  500}, 1.000, 690e9,  0.244e6,  0.02*ARCSEC, 17.3482*HOUR, -35.78*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR},
-    {"ngc6334i-heavy", "alma-ext", "ALMA", "NGC6334I",  230, 782, 903,  7680, 2, { 500,  500}, 1.000, 690e9,  0.244e6,  0.02*ARCSEC, 17.3482*HOUR, -35.78*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR},
+    /* name            array       scope   field        R, m times  bl   chan corr point image         fill   first chan, width     cell         ra             dec         hours noise rest      circular planes */
+    {"point",          "vla-d",    "EVLA", "point",     0,   20,  351,     8, 2,   1, { 256,  256}, 1.000, 1.40e9, 1e6,      8.00*ARCSEC, 12.0000*HOUR,  45.00*DEG, 6, 0.0, 0,            1, IB_PLANES_I},
+    {"chiles",         "vla-b",    "EVLA", "COSMOS",    0, 2072,  351, 30720, 2,   1, {1000, 1000}, 1.000, 0.95e9, 15.6e3,   1.50*ARCSEC, 10.0233*HOUR,   2.35*DEG, 6, 0.1, 1420405751.77, 1, IB_PLANES_CORR},
+    {"aca-9eb",        "aca7",     "ALMA", "aca-9eb",   0, 2564,   53,  2048, 2,  20, { 400,  500}, 0.738, 230e9,  0.98e6,   1.00*ARCSEC, 16.0000*HOUR, -40.00*DEG, 4, 0.1, 0,            0, IB_PLANES_CORR},
+    {"aca-141",        "aca7",     "ALMA", "aca-141",   0,  564,   55,  1025, 2, 141, { 600, 1000}, 1.000, 230e9,  0.98e6,   1.00*ARCSEC, 16.0000*HOUR, -40.00*DEG, 4, 0.1, 0,            0, IB_PLANES_CORR},
+    {"alma-std",       "alma-ext", "ALMA", "alma-std",  138, 455, 745,  7635, 2,   1, { 600,  600}, 0.932, 230e9,  0.122e6,  0.10*ARCSEC, 16.0000*HOUR, -40.00*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR},
+    {"alma-mos",       "alma-ext", "ALMA", "alma-mos",  130, 729, 1159, 3853, 2,  30, {1000, 1000}, 0.765, 100e9,  0.244e6,  0.25*ARCSEC, 16.0000*HOUR, -40.00*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR},
+    {"ngc6334i",       "alma-ext", "ALMA", "NGC6334I",  230, 782, 903,  7680, 2,   1, { 500,  500}, 1.000, 690e9,  0.244e6,  0.02*ARCSEC, 17.3482*HOUR, -35.78*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR},
+    {"ngc6334i-heavy", "alma-ext", "ALMA", "NGC6334I",  230, 782, 903,  7680, 2,   1, { 500,  500}, 1.000, 690e9,  0.244e6,  0.02*ARCSEC, 17.3482*HOUR, -35.78*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR},
 };
 /* clang-format on */
 
@@ -57,11 +56,13 @@ typedef struct request {
     double        time, baseline, channel, image;        /* scale factors */
     double        times, baselines, channels, imsize[2]; /* 0: the preset's, scaled */
     double        corr, sources, seed, circular, descending, nan, polarised, w;
+    double        pointings, dwell, spacing;
     double        cell, ra, dec, freq, width, hours, fill, flux, index, noise;
+    double        line[3]; /* peak, Jy; centre, FWHM, Hz */
     double        flagged, flagged_rows, flagged_channels;
 } request;
 
-typedef enum kind { COUNT, REAL, ANGLE, HERTZ, PIXELS, YES_NO, FEED } kind;
+typedef enum kind { COUNT, REAL, ANGLE, HERTZ, PIXELS, LINE, YES_NO, FEED } kind;
 
 #define AT(field) offsetof(request, field)
 
@@ -85,6 +86,9 @@ static const struct key {
     {"cell",             ANGLE,  AT(cell),             1e-12,     0.2},
     {"ra",               ANGLE,  AT(ra),               -7,        7},
     {"dec",              ANGLE,  AT(dec),              -IB_PI / 2, IB_PI / 2},
+    {"pointings",        COUNT,  AT(pointings),        1,         MAX_POINTINGS},
+    {"spacing",          REAL,   AT(spacing),          0,         100},
+    {"dwell",            COUNT,  AT(dwell),            1,         1e6},
     {"freq",             HERTZ,  AT(freq),             1,         1e15},
     {"width",            HERTZ,  AT(width),            1e-3,      1e14},
     {"descending",       YES_NO, AT(descending),       0,         1},
@@ -93,6 +97,7 @@ static const struct key {
     {"sources",          COUNT,  AT(sources),          0,         MAX_SOURCES},
     {"flux",             REAL,   AT(flux),             -1e12,     1e12},
     {"index",            REAL,   AT(index),            -10,       10},
+    {"line",             LINE,   AT(line),             -1e12,     1e15},
     {"pol",              YES_NO, AT(polarised),        0,         1},
     {"w",                YES_NO, AT(w),                0,         1},
     {"noise",            REAL,   AT(noise),            0,         1e9},
@@ -168,10 +173,27 @@ static ib_status pixels(const char *text, double out[2], ib_error *err)
     return rc ? rc : whole(cross + 1, &out[1], err);
 }
 
+/* "PEAK:CENTRE:WIDTH", Jy and two frequencies. */
+static ib_status line(const char *text, double out[3], ib_error *err)
+{
+    char   copy[200];
+    char  *rest = NULL;
+    size_t n = 0;
+
+    snprintf(copy, sizeof copy, "%s", text);
+    for (char *part = strtok_r(copy, ":", &rest); part; part = strtok_r(NULL, ":", &rest), n++)
+        if (n < 3 && (n ? hertz(part, &out[n], err) : ib_text_to_real(part, &out[n], err)))
+            return err->status;
+    if (n != 3 || !(out[1] > 0 && out[2] > 0))
+        return ib_fail(err, IB_EUSAGE,
+                       "\"%s\" is not a spectral line PEAK:CENTRE:WIDTH, Jy and two positive frequencies", text);
+    return IB_OK;
+}
+
 static ib_status set_value(request *req, const struct key *key, const char *text, ib_error *err)
 {
-    const size_t n = key->kind == PIXELS ? 2 : 1;
-    double       value[2] = {0};
+    const size_t n = key->kind == LINE ? 3 : key->kind == PIXELS ? 2 : 1;
+    double       value[3] = {0};
     int          yes = 0;
     ib_status    rc = IB_OK;
 
@@ -190,6 +212,9 @@ static ib_status set_value(request *req, const struct key *key, const char *text
         break;
     case PIXELS:
         rc = pixels(text, value, err);
+        break;
+    case LINE:
+        rc = line(text, value, err);
         break;
     case YES_NO:
         rc = ib_text_to_bool(text, &yes, err);
@@ -249,6 +274,9 @@ static ib_status set_preset(request *req, const char *name, ib_error *err)
                              .corr = (double)p->corr,
                              .sources = 4,
                              .seed = 1,
+                             .pointings = (double)p->pointings,
+                             .dwell = 1,
+                             .spacing = 1,
                              .circular = p->circular,
                              .w = 1,
                              .cell = p->cell,
@@ -282,6 +310,9 @@ static ib_status complete(request *req, ib_error *err)
     req->channels = scaled(p->channels, req->channel, req->channels);
     for (int axis = 0; axis < 2; axis++)
         req->imsize[axis] = scaled(p->imsize[axis], req->image, req->imsize[axis]);
+
+    /* a pointing that no integration is left for is not there */
+    req->pointings = fmin(req->pointings, ceil(req->times / req->dwell));
 
     if (req->baselines > most * (most - 1) / 2)
         return ib_fail(err, IB_EUSAGE, "baselines: %.0f are more than the %.0f of the %.0f antennas of %s",
@@ -328,15 +359,15 @@ enum { NOISE, FLAGS, ROW_FLAGS, CHANNEL_FLAGS, HOLES, POSITIONS };
 
 typedef struct sim {
     request ask;
-    size_t  n_time, n_baseline, n_row, n_chan, n_corr, n_source;
+    size_t  n_time, n_baseline, n_row, n_chan, n_corr, n_source, n_field;
     double (*separation)[3]; /* [n_baseline] m */
     int32_t (*antenna)[2];   /* [n_baseline] */
     double (*axes)[3][3];    /* [n_time] directions of u, v, w */
-    uint32_t      *row;      /* [n_row] in the grid of times and baselines; NULL: there are no holes */
+    uint32_t      *row;      /* [n_row] in the grid of times and baselines; NULL: all of it */
     int           *chan;     /* [n_chan] selected channels */
     double        *freq;     /* [n_chan] Hz */
-    double        *spectrum; /* [n_chan] factor of all fluxes */
-    ib_sim_source *source;   /* [n_source] */
+    double        *spectrum; /* [n_chan] Jy of the first source; source k has 1/(k + 1) of it */
+    ib_sim_source *source;   /* [n_field][n_source] */
     int            corr[IB_MAX_CORR];
     float          polarised[IB_MAX_CORR][2]; /* response to source 0 beyond its Stokes I */
     bool           parallel[IB_MAX_CORR];     /* responds to Stokes I */
@@ -402,7 +433,66 @@ static ib_status make_baselines(sim *s, ib_vis_info *info, ib_error *err)
     return IB_OK;
 }
 
-/* Integrations spread evenly over the track, which is centred on a transit. */
+/* Field of an integration: they take turns. */
+static size_t field_of(const sim *s, size_t time)
+{
+    return time / (size_t)s->ask.dwell % s->n_field;
+}
+
+/* Diameter that the beam of a dish behaves as (specification 4.2). */
+static double effective(double dish)
+{
+    return dish == 12 ? 10.7 : dish == 7 ? 6.25 : dish;
+}
+
+/* Pointings on a hexagonal grid around the phase centre of the image, which is the first: half the width of the primary
+   beam at the first frequency apart, as Nyquist wants it. */
+static ib_status make_fields(sim *s, const ib_config *cfg, ib_vis_info *info, ib_error *err)
+{
+    const preset *p = s->ask.preset;
+    const size_t  n = s->n_field;
+    const double  lambda = IB_LIGHT / s->ask.freq, dish = ib_sim_array_find(p->array)->dish;
+    const double  spacing = s->ask.spacing * 0.51 * lambda / effective(dish);
+    double(*offset)[2] = ib_alloc(n, sizeof *offset, "pointings", err);
+    const char **name = ib_alloc(n, sizeof *name, "pointings", err);
+    uint8_t     *selected = ib_alloc_zero(n, 1, "pointings", err);
+    int         *id = ib_alloc(n, sizeof *id, "pointings", err);
+
+    info->field = ib_alloc_zero(n, sizeof *info->field, "fields", err);
+    if (!offset || !name || !selected || !id || !info->field)
+        goto done;
+    info->n_field = n;
+    ib_sim_pointings(n, offset);
+    for (size_t f = 0; f < n; f++) {
+        ib_field *field = &info->field[f];
+        double    l = spacing * offset[f][0], m = spacing * offset[f][1];
+
+        if (l * l + m * m >= 1) {
+            ib_fail(err, IB_EUSAGE,
+                    "%zu pointings %s apart reach beyond the horizon; use fewer, or a smaller spacing", n,
+                    ib_text_angle(spacing).s);
+            goto done;
+        }
+        field->id = id[f] = (int)f;
+        snprintf(field->name, sizeof field->name, n > 1 ? "%s-%zu" : "%s", p->field, f);
+        field->ra = s->ask.ra;
+        field->dec = s->ask.dec;
+        if (f) /* the first one is there to the last bit */
+            ib_sim_displace(s->ask.ra, s->ask.dec, l, m, &field->ra, &field->dec);
+        name[f] = field->name;
+    }
+    if (!ib_select(cfg->field, "field", n, name, id, selected, err))
+        for (size_t f = 0; f < n; f++)
+            info->field[f].selected = selected[f];
+done:
+    ib_free(offset);
+    ib_free(name);
+    ib_free(selected);
+    ib_free(id);
+    return err->status;
+}
+
+/* Integrations spread evenly over the track, which is centred on a transit; each with the axes of its field. */
 static ib_status make_times(sim *s, ib_vis_info *info, ib_error *err)
 {
     const double longitude = ib_sim_array_find(s->ask.preset->array)->longitude;
@@ -413,9 +503,10 @@ static ib_status make_times(sim *s, ib_vis_info *info, ib_error *err)
     if (!s->axes)
         return err->status;
     for (size_t t = 0; t < s->n_time; t++) {
-        const double time = transit + ((double)t + 0.5 - 0.5 * (double)s->n_time) * step;
+        const double    time = transit + ((double)t + 0.5 - 0.5 * (double)s->n_time) * step;
+        const ib_field *field = &info->field[field_of(s, t)];
 
-        ib_sim_axes(ib_sim_sidereal(time, longitude) - s->ask.ra, s->ask.dec, s->axes[t]);
+        ib_sim_axes(ib_sim_sidereal(time, longitude) - field->ra, field->dec, s->axes[t]);
         if (t == 0)
             info->time_first = time;
         info->time_last = time;
@@ -423,55 +514,70 @@ static ib_status make_times(sim *s, ib_vis_info *info, ib_error *err)
     return IB_OK;
 }
 
-/* Rows that are there. The first one always is: an observation without a row is none. */
-static ib_status make_rows(sim *s, ib_error *err)
+/* Rows that are there and of a selected field. The first one is never a hole: an observation without a row is none. */
+static ib_status make_rows(sim *s, const ib_vis_info *info, ib_error *err)
 {
     const size_t n = s->n_time * s->n_baseline;
+    bool         all = s->ask.fill >= 1;
 
+    for (size_t f = 0; f < s->n_field; f++)
+        all = all && info->field[f].selected;
     s->n_row = n;
-    if (s->ask.fill >= 1)
+    if (all)
         return IB_OK;
     s->row = ib_alloc(n, sizeof *s->row, "rows", err);
     if (!s->row)
         return err->status;
     s->n_row = 0;
-    for (size_t row = 0; row < n; row++)
-        if (row == 0 || hit(s, HOLES, (uint32_t)row, 0, s->ask.fill))
-            s->row[s->n_row++] = (uint32_t)row;
+    for (size_t t = 0; t < s->n_time; t++) {
+        const size_t first = t * s->n_baseline;
+
+        if (!info->field[field_of(s, t)].selected)
+            continue;
+        for (size_t row = first; row < first + s->n_baseline; row++)
+            if (row == 0 || s->ask.fill >= 1 || hit(s, HOLES, (uint32_t)row, 0, s->ask.fill))
+                s->row[s->n_row++] = (uint32_t)row;
+    }
+    return s->n_row ? IB_OK : ib_fail(err, IB_EDATA, "the selected fields have no rows; use more times or fill");
+}
+
+/* A source on a pixel centre of the image, as every field sees it. */
+static ib_status place_source(sim *s, const ib_field *field, size_t number, const int64_t pixel[2], ib_error *err)
+{
+    const int64_t nx = (int64_t)s->ask.imsize[0], ny = (int64_t)s->ask.imsize[1];
+    const double  l = -(double)(pixel[0] - nx / 2) * s->ask.cell, m = (double)(pixel[1] - ny / 2) * s->ask.cell;
+    double        ra, dec;
+
+    if (l * l + m * m >= 1)
+        return ib_fail(
+            err, IB_EUSAGE,
+            "an image of %lld x %lld pixels of %s reaches beyond the horizon; use a smaller cell or imsize",
+            (long long)nx, (long long)ny, ib_text_angle(s->ask.cell).s);
+    ib_sim_displace(s->ask.ra, s->ask.dec, l, m, &ra, &dec);
+    for (size_t f = 0; f < s->n_field; f++) {
+        ib_sim_source *source = &s->source[f * s->n_source + number];
+
+        *source = (ib_sim_source){.l = l, .m = m, .flux = 1 / (double)(number + 1)};
+        if (f) /* the first field is where the image is */
+            ib_sim_offset(field[f].ra, field[f].dec, ra, dec, &source->l, &source->m);
+        const double r2 = source->l * source->l + source->m * source->m;
+        source->n1 = s->ask.w != 0 ? -r2 / (1 + sqrt(fmax(0, 1 - r2))) : 0;
+    }
     return IB_OK;
 }
 
-static ib_status make_sources(sim *s, ib_error *err)
+static ib_status make_sources(sim *s, const ib_vis_info *info, ib_error *err)
 {
     const uint32_t key[2] = {(uint32_t)s->ask.seed, POSITIONS};
-    const size_t   nx = (size_t)s->ask.imsize[0], ny = (size_t)s->ask.imsize[1];
     int64_t(*pixel)[2] = ib_alloc(s->n_source, sizeof *pixel, "sources", err);
 
-    s->source = ib_alloc(s->n_source, sizeof *s->source, "sources", err);
-    if (!pixel || !s->source) {
-        ib_free(pixel);
-        return err->status;
-    }
-    ib_sim_source_pixels(key, s->n_source, nx, ny, pixel);
-    for (size_t i = 0; i < s->n_source; i++) {
-        const double l = -(double)(pixel[i][0] - (int64_t)(nx / 2)) * s->ask.cell;
-        const double m = (double)(pixel[i][1] - (int64_t)(ny / 2)) * s->ask.cell;
-        const double r2 = l * l + m * m;
-
-        if (r2 >= 1) {
-            ib_free(pixel);
-            return ib_fail(err, IB_EUSAGE,
-                           "an image of %zu x %zu pixels of %s reaches beyond the horizon; use a smaller "
-                           "cell or imsize",
-                           nx, ny, ib_text_angle(s->ask.cell).s);
-        }
-        s->source[i] = (ib_sim_source){.l = l,
-                                       .m = m,
-                                       .n1 = s->ask.w != 0 ? -r2 / (1 + sqrt(1 - r2)) : 0,
-                                       .flux = s->ask.flux / (double)(i + 1)};
-    }
+    s->source = ib_alloc(s->n_field * s->n_source, sizeof *s->source, "sources", err);
+    if (pixel && s->source)
+        ib_sim_source_pixels(key, s->n_source, (size_t)s->ask.imsize[0], (size_t)s->ask.imsize[1], pixel);
+    for (size_t i = 0; i < s->n_source && !err->status; i++)
+        place_source(s, info->field, i, pixel[i], err);
     ib_free(pixel);
-    return IB_OK;
+    return err->status;
 }
 
 /* Correlations of the feed, and what they make of a source with Stokes Q, U, V of these shares of its I. */
@@ -491,6 +597,14 @@ static void make_correlations(sim *s)
         for (int part = 0; part < 2; part++)
             s->polarised[c][part] = s->ask.circular != 0 ? in_circular[of_four][part] : in_linear[of_four][part];
     }
+}
+
+/* Jy of the first source: a power law and a Gaussian line. */
+static double brightness(const request *ask, double freq)
+{
+    const double from_line = ask->line[2] > 0 ? (freq - ask->line[1]) / ask->line[2] : 0;
+
+    return ask->flux * pow(freq / ask->freq, ask->index) + ask->line[0] * exp(-4 * log(2) * from_line * from_line);
 }
 
 /* Selected channels; the frequencies of the band descend on demand. */
@@ -520,7 +634,7 @@ static ib_status make_channels(sim *s, const ib_config *cfg, ib_spw *spw, ib_err
             continue;
         s->chan[at] = spw->chan[at] = (int)c;
         s->freq[at] = spw->freq[at] = s->ask.freq + (double)(s->ask.descending != 0 ? n - 1 - c : c) * s->ask.width;
-        s->spectrum[at] = pow(s->freq[at] / s->ask.freq, s->ask.index);
+        s->spectrum[at] = brightness(&s->ask, s->freq[at]);
         spw->width[at] = s->ask.width;
         at++;
     }
@@ -533,7 +647,6 @@ static ib_status describe(const sim *s, const ib_config *cfg, ib_vis_info *info,
 {
     const preset *p = s->ask.preset;
     ib_spw       *spw = info->spw;
-    ib_field     *field = info->field;
     uint8_t       selected = 0;
 
     snprintf(spw->name, sizeof spw->name, "%s", p->name);
@@ -542,13 +655,8 @@ static ib_status describe(const sim *s, const ib_config *cfg, ib_vis_info *info,
     spw->n_corr = s->n_corr;
     memcpy(spw->corr, s->corr, sizeof spw->corr);
 
-    snprintf(field->name, sizeof field->name, "%s", p->field);
-    field->ra = s->ask.ra;
-    field->dec = s->ask.dec;
-    if (ib_select(cfg->field, "field", 1, (const char *const[]){field->name}, NULL, &selected, err) ||
-        ib_select(cfg->spw, "spectral window", 1, (const char *const[]){spw->name}, NULL, &selected, err))
+    if (ib_select(cfg->spw, "spectral window", 1, (const char *const[]){spw->name}, NULL, &selected, err))
         return err->status;
-    field->selected = true;
 
     snprintf(info->telescope, sizeof info->telescope, "%s", p->telescope);
     snprintf(info->object, sizeof info->object, "%s", p->field);
@@ -583,18 +691,19 @@ static ib_status sim_open(void **self, const char *path, const ib_config *cfg, i
                        cfg->column);
     s = ib_alloc_zero(1, sizeof *s, "simulation", err);
     info->spw = ib_alloc_zero(1, sizeof *info->spw, "spectral windows", err);
-    info->field = ib_alloc_zero(1, sizeof *info->field, "fields", err);
-    if (!s || !info->spw || !info->field)
+    if (!s || !info->spw)
         goto failed;
-    info->n_spw = info->n_field = 1;
+    info->n_spw = 1;
     s->ask = ask;
     s->n_time = (size_t)ask.times;
     s->n_baseline = (size_t)ask.baselines;
     s->n_corr = (size_t)ask.corr;
     s->n_source = (size_t)ask.sources;
+    s->n_field = (size_t)ask.pointings;
     make_correlations(s);
-    if (make_baselines(s, info, err) || make_times(s, info, err) || make_rows(s, err) || make_sources(s, err) ||
-        make_channels(s, cfg, info->spw, err) || describe(s, cfg, info, err))
+    if (make_baselines(s, info, err) || make_fields(s, cfg, info, err) || make_times(s, info, err) ||
+        make_rows(s, info, err) || make_sources(s, info, err) || make_channels(s, cfg, info->spw, err) ||
+        describe(s, cfg, info, err))
         goto failed;
     *self = s;
     return IB_OK;
@@ -631,31 +740,39 @@ static ib_status sim_rows(void *self, size_t spw, ib_range rows, const ib_rows *
         if (into->antenna)
             memcpy(into->antenna[i], s->antenna[row % s->n_baseline], sizeof into->antenna[i]);
         if (into->field)
-            into->field[i] = 0;
+            into->field[i] = (int32_t)field_of(s, row / s->n_baseline);
         for (size_t c = 0; into->weight && c < s->n_corr; c++)
             into->weight[i * s->n_corr + c] = weight;
     }
     return IB_OK;
 }
 
-/* A tile of rows and what one channel of it is made from. */
+/* A tile of rows of one field and what one channel of it is made from. */
 typedef struct work {
     ib_sim_tile rows;
+    size_t      field;
     bool        row_flag[IB_SIM_TILE];
     float       sky[2][IB_SIM_TILE], first[2][IB_SIM_TILE], noise[2][IB_SIM_TILE]; /* all sources, source 0 */
 } work;
 
+/* As many of n rows as are of the field of the first. */
 static void begin_rows(const sim *s, size_t first, size_t n, work *w)
 {
-    w->rows.n = n;
+    w->rows.n = 0;
     for (size_t i = 0; i < n; i++) {
-        double uvw[3];
+        double         uvw[3];
+        const uint32_t row = locate(s, first + i, uvw);
+        const size_t   field = field_of(s, row / s->n_baseline);
 
-        w->rows.row[i] = locate(s, first + i, uvw);
+        if (i && field != w->field)
+            return;
+        w->field = field;
+        w->rows.row[i] = row;
         w->rows.u[i] = uvw[0];
         w->rows.v[i] = uvw[1];
         w->rows.w[i] = uvw[2];
-        w->row_flag[i] = hit(s, ROW_FLAGS, w->rows.row[i], 0, s->ask.flagged_rows);
+        w->row_flag[i] = hit(s, ROW_FLAGS, row, 0, s->ask.flagged_rows);
+        w->rows.n++;
     }
 }
 
@@ -665,7 +782,7 @@ static void predict(const sim *s, size_t chan, work *w)
     memset(w->sky, 0, sizeof w->sky);
     memset(w->first, 0, sizeof w->first);
     for (size_t i = 0; i < s->n_source; i++) {
-        ib_sim_source source = s->source[i];
+        ib_sim_source source = s->source[w->field * s->n_source + i];
 
         source.flux *= s->spectrum[chan];
         ib_sim_add_source(&w->rows, &source, s->freq[chan], w->sky[0], w->sky[1]);
@@ -750,7 +867,7 @@ static ib_status sim_read(void *self, size_t spw, ib_range chans, ib_range rows,
 const ib_source_ops ib_source_sim = {
     .name = "sim",
     .help = "sim:PRESET[,key=value...]: visibilities made as they are read; presets point, chiles, aca-9eb, aca-141, "
-            "alma-std, alma-mos, ngc6334i and ngc6334i-heavy, one pointing each; keys scale and change them "
+            "alma-std, alma-mos, ngc6334i and ngc6334i-heavy; keys scale and change them "
             "(sim:chiles,channel=0.01,noise=0)",
     .probe = sim_probe,
     .open = sim_open,

@@ -92,6 +92,40 @@ double ib_sim_transit(double time, double longitude, double ra)
     return time + (turns - floor(turns)) * 86400 / TURNS_PER_DAY;
 }
 
+/* ---- directions -------------------------------------------------------------------------------------------- */
+
+void ib_sim_offset(double centre_ra, double centre_dec, double ra, double dec, double *l, double *m)
+{
+    *l = cos(dec) * sin(ra - centre_ra);
+    *m = sin(dec) * cos(centre_dec) - cos(dec) * sin(centre_dec) * cos(ra - centre_ra);
+}
+
+void ib_sim_displace(double centre_ra, double centre_dec, double l, double m, double *ra, double *dec)
+{
+    const double n = sqrt(1 - l * l - m * m), z = m * cos(centre_dec) + n * sin(centre_dec);
+    const double x = n * cos(centre_dec) - m * sin(centre_dec);
+
+    *ra = centre_ra + atan2(l, x);
+    *dec = atan2(z, hypot(l, x));
+}
+
+void ib_sim_pointings(size_t n, double (*point)[2])
+{
+    size_t at = 0;
+
+    /* lattice vectors (1, 0) and (1/2, sqrt(3)/2): the square of a distance is the whole number a^2 + a b + b^2 */
+    for (int square = 0, reach = 0; at < n; square++) {
+        while (3 * reach * reach < 4 * square) /* |a|, |b| <= sqrt(4/3 square) */
+            reach++;
+        for (int b = -reach; b <= reach; b++)
+            for (int a = -reach; a <= reach && at < n; a++)
+                if (a * a + a * b + b * b == square) {
+                    point[at][0] = a + 0.5 * b;
+                    point[at++][1] = sqrt(0.75) * b;
+                }
+    }
+}
+
 /* ---- random numbers --------------------------------------------------------------------------------------- */
 
 static inline uint32_t rotate(uint32_t x, int by)

@@ -48,6 +48,17 @@ double ib_sim_sidereal(double time, double longitude);
 /** The first transit (s, MJD x 86400) of a right ascension at or after a time. */
 double ib_sim_transit(double time, double longitude, double ra);
 
+/* ---- directions -------------------------------------------------------------------------------------------- */
+
+/** Offset (l, m) of a direction from a centre, rad: l to the east, m to the north, orthographic (SIN) projection. */
+void ib_sim_offset(double centre_ra, double centre_dec, double ra, double dec, double *l, double *m);
+
+/** The direction at an offset from a centre; the other way round. l^2 + m^2 <= 1. */
+void ib_sim_displace(double centre_ra, double centre_dec, double l, double m, double *ra, double *dec);
+
+/** The n points of a hexagonal lattice of spacing 1 that are nearest to the origin, which is the first: shell by shell. */
+void ib_sim_pointings(size_t n, double (*point)[2]);
+
 /* ---- random numbers --------------------------------------------------------------------------------------- */
 
 /** 64 random bits for rows at one sample position:  Threefry-2x32 with 13 rounds (Salmon, Moraes,

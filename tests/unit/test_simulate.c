@@ -115,6 +115,52 @@ static void at_transit_the_sidereal_time_is_the_right_ascension(ib_test *t)
     IB_NEAR(t, ib_sim_sidereal(51544.5 * 86400, 0) / (2 * PI) * 86400, 18 * 3600 + 41 * 60 + 50.548, 1);
 }
 
+/* From offset to direction and back. Errors of 2^-53 in the direction, seen over a few roundings. */
+static void directions_and_offsets_are_inverse(ib_test *t)
+{
+    static const double dec[4] = {-1.2, 0, 0.7, 1.5707};
+
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < 12; k++) {
+            const double l = 0.3 * cos(k), m = 0.2 * sin(k) + 0.1;
+            double       ra1, dec1, back_l, back_m;
+
+            ib_sim_displace(2, dec[i], l, m, &ra1, &dec1);
+            ib_sim_offset(2, dec[i], ra1, dec1, &back_l, &back_m);
+            IB_NEAR(t, back_l, l, 8 * DBL_EPSILON);
+            IB_NEAR(t, back_m, m, 8 * DBL_EPSILON);
+        }
+    /* RA---SIN: one degree east on the equator */
+    double l, m;
+    ib_sim_offset(0, 0, 1 * DEG, 0, &l, &m);
+    IB_NEAR(t, l, sin(1 * DEG), DBL_EPSILON);
+    IB_NEAR(t, m, 0, 0);
+}
+
+static void pointings_are_the_nearest_of_a_hexagonal_grid(ib_test *t)
+{
+    enum { N = 151 };
+    static double p[N][2], fewer[20][2];
+
+    ib_sim_pointings(N, p);
+    ib_sim_pointings(20, fewer);
+    IB_CHECK(t, !memcmp(p, fewer, sizeof fewer));
+    IB_CHECK(t, p[0][0] == 0 && p[0][1] == 0);
+    for (int i = 1; i < N; i++) {
+        double nearest = DBL_MAX;
+
+        for (int k = 0; k < N; k++)
+            if (k != i)
+                nearest = fmin(nearest, hypot(p[k][0] - p[i][0], p[k][1] - p[i][1]));
+        IB_NEAR(t, nearest, 1, 8 * DBL_EPSILON);
+        IB_CHECK(t, hypot(p[i][0], p[i][1]) >= hypot(p[i - 1][0], p[i - 1][1]) - 1e-9);
+    }
+    /* six neighbours, and 151 points within 6.5: what a lattice of density 2/sqrt 3 has within that radius +- its edge */
+    IB_NEAR(t, hypot(p[6][0], p[6][1]), 1, 8 * DBL_EPSILON);
+    IB_NEAR(t, hypot(p[7][0], p[7][1]), sqrt(3), 8 * DBL_EPSILON);
+    IB_NEAR(t, hypot(p[N - 1][0], p[N - 1][1]), 6.5, 0.5);
+}
+
 /* ---- random numbers ----------------------------------------------------------------------------------------- */
 
 /* Known answers of Threefry-2x32-13, published with the generator. */
@@ -235,13 +281,12 @@ static ib_config config(const char *channels)
     return (ib_config){.input = "", .column = "", .field = "", .spw = "", .channels = channels};
 }
 
-static data observe_channels(ib_test *t, const char *text, const char *channels)
+static data observe_selected(ib_test *t, const char *text, const ib_config *cfg)
 {
-    const ib_config cfg = config(channels);
-    ib_error        err = {0};
-    data            d = {0};
+    ib_error err = {0};
+    data     d = {0};
 
-    if (ib_source_sim.open(&d.source, text, &cfg, &d.info, &err)) {
+    if (ib_source_sim.open(&d.source, text, cfg, &d.info, &err)) {
         printf("# %s\n", err.text);
         IB_CHECK(t, !"the simulation opens");
         exit(1);
@@ -257,6 +302,13 @@ static data observe_channels(ib_test *t, const char *text, const char *channels)
     ib_source_sim.rows(d.source, 0, (ib_range){0, d.spw->n_row}, &d.rows, &err);
     ib_source_sim.read(d.source, 0, (ib_range){0, d.spw->n_chan}, (ib_range){0, d.spw->n_row}, &d.samples, &err);
     return d;
+}
+
+static data observe_channels(ib_test *t, const char *text, const char *channels)
+{
+    const ib_config cfg = config(channels);
+
+    return observe_selected(t, text, &cfg);
 }
 
 static data observe(ib_test *t, const char *text)
@@ -284,9 +336,14 @@ static double complex at(const data *d, size_t chan, size_t row, size_t corr)
 
 #define SMALL "sim:chiles,times=3,baselines=120,channels=7,image=0.1"
 
-static void a_sample_has_the_same_bits_in_every_range(ib_test *t)
+static void check_ranges(ib_test *t, const char *preset)
 {
-    data         d = observe(t, SMALL ",corr=4,pol=yes,flagged=0.2,flagged_rows=0.1,nan=yes,index=-0.7");
+    static const char keys[] = ",times=3,baselines=120,channels=7,image=0.1,fill=1,corr=4,pol=yes,flagged=0.2,"
+                               "flagged_rows=0.1,nan=yes,index=-0.7";
+    char              text[300];
+
+    snprintf(text, sizeof text, "%s%s", preset, keys);
+    data         d = observe(t, text);
     const size_t n_row = d.spw->n_row, n_corr = d.spw->n_corr;
     ib_error     err = {0};
 
@@ -310,6 +367,12 @@ static void a_sample_has_the_same_bits_in_every_range(ib_test *t)
             }
         }
     forget(&d);
+}
+
+static void a_sample_has_the_same_bits_in_every_range(ib_test *t)
+{
+    check_ranges(t, "sim:chiles");
+    check_ranges(t, "sim:alma-mos");
 }
 
 static void selected_channels_and_rows_keep_their_samples(ib_test *t)
@@ -484,6 +547,93 @@ static void the_spectrum_is_a_power_law(ib_test *t)
     forget(&d);
 }
 
+/* 0.95 GHz x (0, 1, 2): the line of 3 Jy, 400 MHz wide, at its centre, at half of its width, and beyond. Only the flux is
+   rounded to float. */
+static void a_spectral_line_is_gaussian(ib_test *t)
+{
+    data d = observe(t, SMALL ",sources=2,noise=0,flux=0,line=3:0.95GHz:400MHz,width=200MHz,image=0.001");
+
+    for (size_t row = 0; row < d.spw->n_row;
+         row += 100) { /* the image is one pixel: both sources are at the centre */
+        IB_NEAR(t, creal(at(&d, 0, row, 0)), 4.5, 4.5 * 2 * FLT_EPSILON);
+        IB_NEAR(t, creal(at(&d, 1, row, 0)), 2.25, 2.25 * 2 * FLT_EPSILON);
+        IB_NEAR(t, creal(at(&d, 2, row, 0)), 4.5 / 16, 4.5 / 16 * 2 * FLT_EPSILON);
+    }
+    forget(&d);
+}
+
+/* What a field's rows must be, from the antennas and directions in the frame of the Earth: delays are differences of
+   projections of the baseline on directions, whatever the axes. */
+static void every_pointing_has_its_own_phase_centre(ib_test *t)
+{
+    data           d = observe(t, "sim:aca-9eb,times=50,channels=3,pointings=9,dwell=2,sources=3,noise=0,fill=1");
+    const double   lst0 = ib_sim_sidereal(d.info.time_first, -67.7548 * DEG);
+    const double   turn = (d.info.time_last - d.info.time_first) / 49 * 1.00273781191135448 / 86400 * 2 * PI;
+    const uint32_t key[2] = {1, 5};
+    int64_t        pixel[3][2];
+    double         xyz[11][3], worst_uvw = 0, worst = 0;
+
+    IB_CHECK(t, d.info.n_field == 9 && d.spw->n_row == 50 * 53);
+    ib_sim_antennas(ib_sim_array_find("aca7"), 0, 11, xyz);
+    ib_sim_source_pixels(key, 3, 400, 500, pixel);
+    for (size_t row = 0; row < d.spw->n_row; row++) {
+        const size_t    time = row / 53;
+        const ib_field *field = &d.info.field[d.rows.field[row]];
+        const double   *a = xyz[d.rows.antenna[row][0]], *b = xyz[d.rows.antenna[row][1]];
+        const double    lst = lst0 + (double)time * turn, *uvw = d.rows.uvw[row];
+        double          axes[3][3], want[3];
+        double complex  sum = 0;
+
+        IB_CHECK(t, d.rows.field[row] == (int)(time / 2 % 9));
+        ib_sim_axes(lst - field->ra, field->dec, axes);
+        ib_sim_uvw((const double(*)[3])axes, (double[]){a[0] - b[0], a[1] - b[1], a[2] - b[2]}, want);
+        for (int k = 0; k < 3; k++)
+            worst_uvw = fmax(worst_uvw, fabs(want[k] - uvw[k]));
+        for (int i = 0; i < 3; i++) {
+            const double l = -(double)(pixel[i][0] - 200) * d.info.cell[0],
+                         m = (double)(pixel[i][1] - 250) * d.info.cell[0];
+            double ra, dec, path = 0;
+
+            ib_sim_displace(d.info.field[0].ra, d.info.field[0].dec, l, m, &ra, &dec);
+            const double h = lst - ra, g = lst - field->ra;
+            const double source[3] = {cos(dec) * cos(h), -cos(dec) * sin(h), sin(dec)};
+            const double centre[3] = {cos(field->dec) * cos(g), -cos(field->dec) * sin(g), sin(field->dec)};
+            for (int k = 0; k < 3; k++)
+                path += (a[k] - b[k]) * (source[k] - centre[k]);
+            sum += cexp(2 * PI * I * path * d.spw->freq[2] / IB_LIGHT) / (i + 1);
+        }
+        worst = fmax(worst, cabs(sum - at(&d, 2, row, 0)));
+    }
+    /* Times near 5e9 s hold 1e-6 s, 7e-11 rad of hour angle on 34 m; then every sine is good to 3e-7 of its flux
+       (a_source_is_its_fourier_sum), and sums below 2 round by 1.2e-7 each. */
+    IB_NEAR(t, worst_uvw, 0, 34 * 3e-10);
+    IB_NEAR(t, worst, 0, (1 + 1.0 / 2 + 1.0 / 3) * 3e-7 + 3 * 1.2e-7 * sqrt(2));
+    forget(&d);
+}
+
+static void selected_pointings_keep_their_samples(ib_test *t)
+{
+    static const char text[] = "sim:aca-141,times=30,channels=2,pointings=7,fill=0.7";
+    ib_config         cfg = config("");
+    data              all = observe(t, text), some;
+    size_t            found = 0;
+
+    cfg.field = "2,aca-141-5";
+    some = observe_selected(t, text, &cfg);
+    for (size_t f = 0; f < 7; f++)
+        IB_CHECK(t, some.info.field[f].selected == (f == 2 || f == 5) && all.info.field[f].selected);
+    for (size_t row = 0, full = 0; row < some.spw->n_row; row++, full++, found++) {
+        while (full < all.spw->n_row && all.rows.field[full] != 2 && all.rows.field[full] != 5)
+            full++;
+        IB_CHECK(t, full < all.spw->n_row && all.rows.field[full] == some.rows.field[row]);
+        IB_CHECK(t, !memcmp(some.rows.uvw[row], all.rows.uvw[full], sizeof *all.rows.uvw));
+        IB_CHECK(t, at(&some, 1, row, 1) == at(&all, 1, full, 1));
+    }
+    IB_CHECK(t, found > 0);
+    forget(&all);
+    forget(&some);
+}
+
 /* The smallest padded grid for support 51 must hold every sample of the default input: |u| cell < 1/2 - (51/2 + 1)/120
    for 100 pixels padded by 1.2 (specification 3.6). */
 static void the_default_input_fits_its_image(ib_test *t)
@@ -534,6 +684,9 @@ static void mistakes_are_named(ib_test *t)
     refuse(t, "sim:point,noise=nan", "\"nan\" is not a number");
     refuse(t, "sim:point,imsize=0", "imsize: 0 is not between");
     refuse(t, "sim:point,imsize=20x", "is not a whole number");
+    refuse(t, "sim:point,line=1:2GHz", "not a spectral line PEAK:CENTRE:WIDTH");
+    refuse(t, "sim:point,line=1:2GHz:-1kHz", "not a spectral line PEAK:CENTRE:WIDTH");
+    refuse(t, "sim:alma-mos,spacing=100,freq=1GHz,pointings=400", "beyond the horizon");
     refuse(t, "sim:point,cell=3deg,imsize=4096", "beyond the horizon");
     IB_CHECK(t, ib_mem_held() == held);
 }
@@ -543,6 +696,8 @@ IB_TEST_MAIN({IB_TEST(uvw_is_the_golden_vector),
               IB_TEST(a_smaller_array_keeps_its_resolution),
               IB_TEST(the_earth_turns_baselines_without_stretching_them),
               IB_TEST(at_transit_the_sidereal_time_is_the_right_ascension),
+              IB_TEST(directions_and_offsets_are_inverse),
+              IB_TEST(pointings_are_the_nearest_of_a_hexagonal_grid),
               IB_TEST(random_bits_are_those_of_threefry),
               IB_TEST(noise_is_normal_and_independent),
               IB_TEST(a_source_is_its_fourier_sum),
@@ -556,5 +711,8 @@ IB_TEST_MAIN({IB_TEST(uvw_is_the_golden_vector),
               IB_TEST(flags_have_their_share_and_hide_what_is_beneath),
               IB_TEST(a_descending_band_is_the_same_band),
               IB_TEST(the_spectrum_is_a_power_law),
+              IB_TEST(a_spectral_line_is_gaussian),
+              IB_TEST(every_pointing_has_its_own_phase_centre),
+              IB_TEST(selected_pointings_keep_their_samples),
               IB_TEST(the_default_input_fits_its_image),
               IB_TEST(mistakes_are_named)})
