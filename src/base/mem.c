@@ -15,7 +15,8 @@ enum { ALIGN = 64, HUGE = 2 << 20 };
 /* Stands in front of every block, one cache line, so that freeing needs no size. */
 typedef struct header {
     void  *base;
-    size_t bytes;
+    size_t bytes, total;
+    int    mapped; /* straight from the system */
 } header;
 
 static atomic_size_t held, peak, calls;
@@ -34,7 +35,27 @@ static int must_fail(void)
     return n >= 0 && (long)atomic_fetch_add(&calls, 1) == n;
 }
 
-void *ib_alloc(size_t n, size_t size, const char *what, ib_error *err)
+/* Large blocks come from the system, whole huge pages and all zero: whoever first writes to a page has it near, and pages
+   of several threads are made side by side. Sanitizers see the allocator's blocks only. */
+static void *map(size_t total)
+{
+#ifdef __SANITIZE_ADDRESS__
+    return NULL;
+#else
+    char *const wide = mmap(NULL, total + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (wide == MAP_FAILED)
+        return NULL;
+    const size_t before = (HUGE - (uintptr_t)wide % HUGE) % HUGE;
+    if (before)
+        munmap(wide, before);
+    if (HUGE - before)
+        munmap(wide + before + total, HUGE - before);
+    madvise(wide + before, total, MADV_HUGEPAGE); /* advice only: a refusal costs speed, not correctness */
+    return wide + before;
+#endif
+}
+
+static void *alloc(size_t n, size_t size, const char *what, int zero, ib_error *err)
 {
     size_t bytes;
 
@@ -43,20 +64,24 @@ void *ib_alloc(size_t n, size_t size, const char *what, ib_error *err)
         return NULL;
     }
     const size_t align = bytes >= HUGE ? HUGE : ALIGN;
-    const size_t total = (bytes + align + ALIGN + align - 1) / align * align;
-    char        *base = must_fail() ? NULL : aligned_alloc(align, total);
+    const size_t total = (bytes + ALIGN + align - 1) / align * align;
+    const int    fails = must_fail();
+    char        *base = !fails && align == HUGE ? map(total) : NULL;
+    const int    mapped = base != NULL;
+
+    if (!fails && !mapped)
+        base = aligned_alloc(align, total);
     if (!base) {
         ib_fail(err, IB_ENOMEM, "%s: the system refused %zu bytes; use a smaller --memory or fewer ranks per node",
                 what, bytes);
         return NULL;
     }
-    if (align == HUGE)
-        madvise(base, total, MADV_HUGEPAGE); /* advice only: a refusal costs speed, not correctness */
 
     char   *block = base + ALIGN;
     header *head = (header *)(void *)(block - sizeof(header));
-    head->base = base;
-    head->bytes = bytes;
+    *head = (header){base, bytes, total, mapped};
+    if (zero && !mapped)
+        memset(block, 0, bytes);
 
     const size_t now = atomic_fetch_add(&held, bytes) + bytes;
     size_t       top = atomic_load(&peak);
@@ -65,22 +90,26 @@ void *ib_alloc(size_t n, size_t size, const char *what, ib_error *err)
     return block;
 }
 
+void *ib_alloc(size_t n, size_t size, const char *what, ib_error *err)
+{
+    return alloc(n, size, what, 0, err);
+}
+
 void *ib_alloc_zero(size_t n, size_t size, const char *what, ib_error *err)
 {
-    void *memory = ib_alloc(n, size, what, err);
-
-    if (memory)
-        memset(memory, 0, n * size);
-    return memory;
+    return alloc(n, size, what, 1, err);
 }
 
 void ib_free(void *memory)
 {
     if (!memory)
         return;
-    const header *head = (const header *)(const void *)((char *)memory - sizeof(header));
-    atomic_fetch_sub(&held, head->bytes);
-    free(head->base);
+    const header head = *(const header *)(const void *)((char *)memory - sizeof(header));
+    atomic_fetch_sub(&held, head.bytes);
+    if (head.mapped)
+        munmap(head.base, head.total);
+    else
+        free(head.base);
 }
 
 size_t ib_mem_held(void)

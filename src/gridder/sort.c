@@ -10,7 +10,8 @@ enum {
     DIGIT = 11,
     BUCKETS = 1 << DIGIT,
     MOST_THREADS = 64,
-    ENOUGH = 1 << 14 /* rows that are worth a thread */
+    ENOUGH = 1 << 14, /* rows that are worth a thread */
+    AHEAD = 24        /* rows fetched ahead: in grid order they lie anywhere */
 };
 
 /* What a row is sorted by, in the upper half, and the row with its mark. */
@@ -61,47 +62,69 @@ static inline uint32_t first_cell(double cells, double half, double origin, doub
     return lowest > 0 ? (uint32_t)(lowest < limit - 1 ? lowest : limit - 1) : 0;
 }
 
+/* Division by a number that is known beforehand: a multiplication. With 2^32 = inverse d - e, e < d, the product is
+   n (2^32 + e) / d, and n e / (d 2^32) < 1 / d keeps it below the next integer: exact for n < 2^32 / d. */
+typedef struct divisor {
+    uint32_t d;
+    uint64_t inverse;
+} divisor;
+
+static divisor make_divisor(uint32_t d)
+{
+    return (divisor){d, (((uint64_t)1 << 32) + d - 1) / d};
+}
+
+static inline uint32_t divide(uint32_t n, divisor by)
+{
+    return (uint32_t)(n * by.inverse >> 32);
+}
+
 /* Where samples are, as far as their order goes. */
 typedef struct places {
-    const ib_geometry *geometry;
-    double             scale_u, scale_v; /* cells per metre; rows grow with -v */
-    uint32_t           side, group_u, group_v, groups_u, tiles_u, quarter;
-    uint32_t           groups; /* of a tile */
+    double   scale_u, scale_v; /* cells per metre; rows grow with -v */
+    double   half, origin_u, origin_v, limit_u, limit_v;
+    divisor  side, group_u, group_v;
+    uint32_t groups_u, tiles_u, quarter;
+    uint32_t groups; /* of a tile */
 } places;
 
 static places find_places(const ib_geometry *g, double freq)
 {
     const uint32_t side = (uint32_t)g->tile;
     const uint32_t tiles_u = (uint32_t)g->stride / side + 1, tiles_v = (uint32_t)g->height / side + 1;
-    places         p = {.geometry = g,
-                        .scale_u = freq / IB_LIGHT * g->cell[0] * (double)g->grid_nx,
+    uint32_t       group_u = (uint32_t)g->patch.group_u, group_v = (uint32_t)g->patch.group_v;
+    places         p = {.scale_u = freq / IB_LIGHT * g->cell[0] * (double)g->grid_nx,
                         .scale_v = -freq / IB_LIGHT * g->cell[1] * (double)g->grid_ny,
-                        .side = side,
-                        .group_u = (uint32_t)g->patch.group_u,
-                        .group_v = (uint32_t)g->patch.group_v,
+                        .half = 0.5 * g->support,
+                        .origin_u = (double)g->margin,
+                        .origin_v = (double)(g->grid_ny / 2),
+                        .limit_u = (double)g->stride,
+                        .limit_v = (double)g->height,
+                        .side = make_divisor(side),
                         .tiles_u = tiles_u,
                         .quarter = (tiles_u / 2 + 1) * (tiles_v / 2 + 1)};
 
     for (;;) { /* groups of grids of many GiB share keys, which costs them locality alone */
-        p.groups_u = side / p.group_u + 2;
-        p.groups = p.groups_u * (side / p.group_v + 2);
+        p.groups_u = side / group_u + 2;
+        p.groups = p.groups_u * (side / group_v + 2);
         if ((uint64_t)IB_COLOURS * p.quarter * p.groups <= UINT32_MAX)
-            return p;
-        *(p.group_u < p.group_v ? &p.group_u : &p.group_v) *= 2;
+            break;
+        *(group_u < group_v ? &group_u : &group_v) *= 2;
     }
+    p.group_u = make_divisor(group_u);
+    p.group_v = make_divisor(group_v);
+    return p;
 }
 
 /* Colour, tile, group: in this order of importance. */
 static inline uint32_t find_key(const places *p, double u, double v)
 {
-    const ib_geometry *g = p->geometry;
-    const double       half = 0.5 * g->support;
-    const uint32_t     column = first_cell(u * p->scale_u, half, (double)g->margin, (double)g->stride);
-    const uint32_t     line = first_cell(v * p->scale_v, half, (double)(g->grid_ny / 2), (double)g->height);
-    const uint32_t     tu = column / p->side, tv = line / p->side, colour = tu % 2 + tv % 2 * 2;
-    const uint32_t     gu = column / p->group_u - tu * p->side / p->group_u;
-    const uint32_t     gv = line / p->group_v - tv * p->side / p->group_v;
-    const uint32_t     tile = colour * p->quarter + tv / 2 * (p->tiles_u / 2 + 1) + tu / 2;
+    const uint32_t column = first_cell(u * p->scale_u, p->half, p->origin_u, p->limit_u);
+    const uint32_t line = first_cell(v * p->scale_v, p->half, p->origin_v, p->limit_v);
+    const uint32_t tu = divide(column, p->side), tv = divide(line, p->side), colour = tu % 2 + tv % 2 * 2;
+    const uint32_t gu = divide(column, p->group_u) - divide(tu * p->side.d, p->group_u);
+    const uint32_t gv = divide(line, p->group_v) - divide(tv * p->side.d, p->group_v);
+    const uint32_t tile = colour * p->quarter + tv / 2 * (p->tiles_u / 2 + 1) + tu / 2;
 
     return tile * p->groups + gv * p->groups_u + gu;
 }
@@ -239,6 +262,7 @@ ib_status ib_order_rows(ib_order *o, const ib_geometry *g, size_t n_row, const d
         for (size_t i = mine.first; i < mine.first + mine.n; i++) {
             const uint32_t mark = (uint32_t)a[i], r = mark & IB_ROW_MASK;
             const double   sign = mark & IB_CONJUGATED ? -1 : 1;
+            __builtin_prefetch(uvw[(uint32_t)a[i + AHEAD < n ? i + AHEAD : i] & IB_ROW_MASK]);
             o->row[i] = mark;
             o->u[i] = sign * uvw[r][0];
             o->v[i] = sign * uvw[r][1];
