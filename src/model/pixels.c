@@ -93,6 +93,31 @@ static void count(uint32_t (*bin)[IB_COUNTERS], const float *pixel, size_t n, do
     }
 }
 
+/* Single precision is good to 1e-7 of f, and twice as fast; sums are not in it. */
+static void radial(double *out, size_t n, const float (*cubic)[4], double weight, double scale, double end, double l,
+                   double step, double m)
+{
+    const float *const c = cubic[0];
+    const float        limit = (float)end, mm = (float)(m * scale * (m * scale));
+    float              f[PIECE];
+
+    for (size_t first = 0; first < n; first += PIECE) {
+        const size_t left = n - first;
+        const int    count_here = left < PIECE ? (int)left : PIECE;
+        const double from = (l + (double)first * step) * scale, by = step * scale;
+
+        for (int i = 0; i < PIECE; i++) {
+            const float   x = (float)(from + by * i), r = sqrtf(x * x + mm);
+            const int32_t k = r < limit ? (int32_t)r : 0;
+            const float   t = r - (float)k;
+            const float   y = c[4 * k] + t * (c[4 * k + 1] + t * (c[4 * k + 2] + t * c[4 * k + 3]));
+            f[i] = r < limit ? y : 0;
+        }
+        for (int i = 0; i < count_here; i++)
+            out[first + (size_t)i] += weight * (double)f[i];
+    }
+}
+
 static void hash_begin(void *state)
 {
     XXH3_128bits_reset(state);
@@ -113,4 +138,4 @@ static void hash_end(const void *state, uint64_t hash[2])
 #define NAME_(isa) ib_pixel_loops_##isa
 #define NAME(isa)  NAME_(isa)
 extern const ib_pixel_loops NAME(IB_ISA);
-const ib_pixel_loops        NAME(IB_ISA) = {add, halve, count, sizeof(XXH3_state_t), hash_begin, hash_add, hash_end};
+const ib_pixel_loops NAME(IB_ISA) = {add, halve, count, radial, sizeof(XXH3_state_t), hash_begin, hash_add, hash_end};

@@ -20,6 +20,11 @@ typedef struct ib_pixel_loops {
     void (*count)(uint32_t (*bin)[IB_COUNTERS], const float *pixel, size_t n, double min, double bins_per_unit,
                   double last);
 
+    /** out[i] += weight f(x), x = scale |(l + i step, m)|: f is a cubic of x - k between k and k + 1, of coefficients
+     *  cubic[k], lowest first; 0 from `end` on. */
+    void (*radial)(double *out, size_t n, const float (*cubic)[4], double weight, double scale, double end, double l,
+                   double step, double m);
+
     /** XXH3-128 of pieces, one after the other; 0 of them begins anew, and the digest does not end it. */
     size_t hash_bytes; /* of its state, 64-byte aligned */
     void (*hash_begin)(void *state);
