@@ -9,11 +9,14 @@
 #define DECLARE(isa)                                                              \
     void ib_grid_##isa##_f32(const ib_tile_job *), ib_grid_##isa##_f64(const ib_tile_job *);  \
     void ib_patch_##isa##_f32(int, int, ib_patch *), ib_patch_##isa##_f64(int, int, ib_patch *);        \
+    void ib_mosaic_##isa##_f32(const ib_mosaic_job *), ib_mosaic_##isa##_f64(const ib_mosaic_job *);    \
+    void ib_mosaic_patch_##isa##_f32(int, int, ib_patch *), ib_mosaic_patch_##isa##_f64(int, int, ib_patch *); \
     void ib_weigh_##isa##_f32(ib_weigh_job *), ib_weigh_##isa##_f64(ib_weigh_job *);          \
     void ib_locate_##isa(ib_locate_job *);
 #define ROW(isa, name, help)                                                      \
     {name, help, usable_##isa, {ib_weigh_##isa##_f32, ib_weigh_##isa##_f64}, ib_locate_##isa, \
-     {ib_grid_##isa##_f32, ib_grid_##isa##_f64}, {ib_patch_##isa##_f32, ib_patch_##isa##_f64}}
+     {ib_grid_##isa##_f32, ib_grid_##isa##_f64}, {ib_patch_##isa##_f32, ib_patch_##isa##_f64}, \
+     {ib_mosaic_##isa##_f32, ib_mosaic_##isa##_f64}, {ib_mosaic_patch_##isa##_f32, ib_mosaic_patch_##isa##_f64}}
 /* clang-format on */
 
 DECLARE(reference)

@@ -92,6 +92,38 @@ typedef struct ib_tile_job {
 
 enum { IB_SCRATCH_BYTES = 48 << 10 }; /* the taps of a group and the rows of a patch share the first-level cache */
 
+/** Taps of the mosaic gridder: for every baseline type ("pair") and every offset within a cell the taps of a support.
+ *  Position p (0 .. oversampling) along an axis lies between offsets floor(p) and floor(p) + 1; those beyond either end by
+ *  rounding are taken from the end. */
+typedef struct ib_mosaic_table {
+    const void *taps; /* real [pair][offset_v][offset_u][tap_v][row]: IB_MOSAIC_LEAD zeros, the taps along u, zeros */
+    size_t      row, offset_u, offset_v, pair; /* reals from one to the next */
+    int         support, oversampling;
+} ib_mosaic_table;
+
+enum { IB_MOSAIC_LEAD = 16 };
+
+/** Samples to grid with the mosaic kernel: neighbours in the list are neighbours in the grid, and those of one group of cells
+ *  that share a pointing follow each other. cell += value A exp(2 pi i t.l_p). */
+typedef struct ib_mosaic_job {
+    size_t          n;
+    const int32_t  *iu, *iv;  /* [n] first column, first row of the support */
+    const void     *pu, *pv;  /* real [n] position within the table */
+    const int32_t  *pair;     /* [n] baseline type */
+    const int32_t  *pointing; /* [n] */
+    int             planes;   /* 1, 2, 4 or 8 */
+    const void     *value;    /* real [n][planes][2] weighted visibility, phased to its pointing */
+    void           *grid;     /* real [row][stride][planes][2]; 64-byte aligned, and so are its rows */
+    size_t          stride;   /* cells between grid rows */
+    const ib_patch *patch;    /* by mosaic_patch of this instruction set, for this support and these planes */
+    ib_mosaic_table table;
+    const void
+        *phase_u; /* real [pointing][2: re, im][phase_columns]: of the columns of the grid, by ib_aproj_phase */
+    const void *phase_v;                   /* real [pointing][2: re, im][phase_rows]: likewise of the rows */
+    size_t      phase_columns, phase_rows; /* at least the columns and rows that patches reach */
+    void       *scratch;                   /* IB_SCRATCH_BYTES, 64-byte aligned */
+} ib_mosaic_job;
+
 /** What the variant with 128-bit vectors is called, which every machine of an architecture has. */
 #ifdef __aarch64__
 #define IB_BASE "neon"
@@ -107,6 +139,8 @@ typedef struct ib_isa {
     void (*locate)(ib_locate_job *job);
     void (*grid[2])(const ib_tile_job *job); /* likewise */
     void (*patch[2])(int support, int planes, ib_patch *patch);
+    void (*mosaic[2])(const ib_mosaic_job *job);
+    void (*mosaic_patch[2])(int support, int planes, ib_patch *patch);
 } ib_isa;
 
 /** Rows of the table, best last; NULL beyond. */

@@ -35,6 +35,52 @@
             }                                                                                                        \
     }                                                                                                                \
                                                                                                                      \
+    void ib_mosaic_patch_reference_##precision(int support, int planes, ib_patch *patch);                            \
+    void ib_mosaic_patch_reference_##precision(int support, int planes, ib_patch *patch)                             \
+    {                                                                                                                \
+        ib_patch_reference_##precision(support, planes, patch);                                                      \
+    }                                                                                                                \
+                                                                                                                     \
+    /* Row of the table below a position, and the part of the way to the next one. */                                \
+    static size_t below_##precision(const ib_mosaic_table *t, real position, real *part)                             \
+    {                                                                                                                \
+        int row = (int)position;                                                                                     \
+        row = row < 0 ? 0 : row >= t->oversampling ? t->oversampling - 1 : row;                                      \
+        *part = position - (real)row;                                                                                \
+        return (size_t)row;                                                                                          \
+    }                                                                                                                \
+                                                                                                                     \
+    void ib_mosaic_reference_##precision(const ib_mosaic_job *job);                                                  \
+    void ib_mosaic_reference_##precision(const ib_mosaic_job *job)                                                   \
+    {                                                                                                                \
+        const ib_mosaic_table *t = &job->table;                                                                      \
+        const size_t           planes = (size_t)job->planes;                                                         \
+        for (size_t k = 0; k < job->n; k++) {                                                                        \
+            const size_t column = (size_t)job->iu[k], row = (size_t)job->iv[k], at = 2 * (size_t)job->pointing[k];   \
+            const real  *value = (const real *)job->value + 2 * planes * k;                                          \
+            const real  *pu = (const real *)job->phase_u + at * job->phase_columns + column;                         \
+            const real  *pv = (const real *)job->phase_v + at * job->phase_rows + row;                               \
+            real         x, y;                                                                                       \
+            const size_t ru = below_##precision(t, ((const real *)job->pu)[k], &x);                                  \
+            const size_t rv = below_##precision(t, ((const real *)job->pv)[k], &y);                                  \
+            const real  *taps = (const real *)t->taps + (size_t)job->pair[k] * t->pair + rv * t->offset_v +          \
+                               ru * t->offset_u + IB_MOSAIC_LEAD;                                                    \
+            for (size_t j = 0; j < (size_t)t->support; j++)                                                          \
+                for (size_t i = 0; i < (size_t)t->support; i++) {                                                    \
+                    const real *a = taps + j * t->row + i, *b = a + t->offset_v;                                     \
+                    const real  low = a[0] + x * (a[t->offset_u] - a[0]);                                            \
+                    const real  tap = low + y * (b[0] + x * (b[t->offset_u] - b[0]) - low);                          \
+                    const real  re = pu[i] * pv[j] - pu[job->phase_columns + i] * pv[job->phase_rows + j];           \
+                    const real  im = pu[i] * pv[job->phase_rows + j] + pu[job->phase_columns + i] * pv[j];           \
+                    real       *g = (real *)job->grid + 2 * planes * ((row + j) * job->stride + column + i);         \
+                    for (size_t q = 0; q < 2 * planes; q += 2) {                                                     \
+                        g[q] += tap * (re * value[q] - im * value[q + 1]);                                           \
+                        g[q + 1] += tap * (re * value[q + 1] + im * value[q]);                                       \
+                    }                                                                                                \
+                }                                                                                                    \
+        }                                                                                                            \
+    }                                                                                                                \
+                                                                                                                     \
     static void weigh_one_##precision(ib_weigh_job *job, size_t r, int side)                                         \
     {                                                                                                                \
         real *const value = (real *)job->value + r * job->value_step + 2 * side;                                     \

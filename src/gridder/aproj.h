@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/**
+ * uv kernels of the mosaic gridder (A-projection): tables of the transforms of primary beams.
+ *
+ *     A(s) = sum over the padded field of E(l, m) exp(2 pi i s.l) / (grid_nx grid_ny)        s in cells, A real and even
+ *
+ * A sample at g, pointed at l_p, adds  V A(t - g) exp(2 pi i t.l_p)  to every cell t of its support, with t in wavelengths in
+ * the exponent and V as it was measured, its phase centre at its pointing: what the move to the common tangent point and the
+ * phase gradient of the kernel do to the sample's own phase cancels. (Data phased elsewhere than at l_p carry that phase in V.)
+ * The factor depends on the cell and on the pointing only, not on the frequency.  The transform of such a grid is the
+ * numerator sum of W E Re(V exp(-2 pi i u.l)): nothing has to be divided out but the lookup.
+ *
+ * The first tap of a sample is t0 = floor(g - support/2) + 1 as for the standard kernel; tables hold A at `oversampling`
+ * offsets per cell and axis and are interpolated linearly along both.
+ *
+ * Channels share a table within a frequency group. Read only once created; every function is thread-safe.
+ */
+#ifndef IB_GRIDDER_APROJ_H
+#define IB_GRIDDER_APROJ_H
+
+#include "gridder/kernel/kernel.h"
+#include "model/primary.h"
+
+/** What tables depend on, beside the beams. */
+typedef struct ib_aproj_field {
+    size_t grid[2];         /* cells of the padded grid along l, m; even */
+    double cell[2];         /* pixel, rad */
+    double lowest, highest; /* Hz: first and last channel's */
+    size_t n_chan;
+    double tolerance;    /* largest change of frequency within a group, relative */
+    int    support;      /* taps per axis; 0: as many as are needed */
+    int    oversampling; /* 0: enough that the lookup is below 1e-4 */
+    int    precision;
+} ib_aproj_field;
+
+typedef struct ib_aproj {
+    int             support, oversampling, precision;
+    double          half, centre, first; /* as ib_locate_job wants them */
+    size_t          n_group;
+    double         *freq;  /* [n_group] Hz, what the tables of a group were made for */
+    ib_mosaic_table table; /* of group 0: what leaf loops need */
+    size_t          group_bytes;
+    void           *taps; /* owned */
+} ib_aproj;
+
+/** Taps per axis that the beams need on this grid (imaging-spec 4.8): 2 H + 1, with H cells to the largest reach at the
+ *  highest frequency, rounded up, and one more. Fewer cut the beams: one cell less of H costs little, three cost 6 %. */
+int ib_aproj_support(const ib_primary *primary, const ib_aproj_field *field);
+
+/** Table samples per cell: the fewest, even, whose lookup is below 1e-4 of the peak everywhere (ib_aproj_lookup). */
+int ib_aproj_oversampling(const ib_primary *primary, const ib_aproj_field *field);
+
+/** Frequency groups (imaging-spec 4.3). */
+size_t ib_aproj_groups(const ib_aproj_field *field);
+
+/** Bytes that ib_aproj_create holds, and while it works. Support and oversampling 0 stand for what it would take. */
+int64_t ib_aproj_bytes(const ib_primary *primary, const ib_aproj_field *field);
+
+/** @return IB_EUSAGE: fewer than 3 taps; IB_ENOMEM. A support that is too small is executed: refusing is the caller's. */
+ib_status ib_aproj_create(ib_aproj **out, const ib_primary *primary, const ib_aproj_field *field, ib_error *err);
+
+/** Accepts NULL. */
+void ib_aproj_destroy(ib_aproj *aproj);
+
+/** The tables for a frequency: those of the nearest group. */
+ib_mosaic_table ib_aproj_table(const ib_aproj *aproj, double freq);
+
+/** What a pixel of the transform is to be divided by, per axis: that of linear interpolation, sinc^2.
+ *  @param x  pixels from the centre over the padded size, |x| <= 1/2 */
+double ib_aproj_transform(const ib_aproj *aproj, double x);
+
+/** Largest error of the lookup over the field, rms over samples, relative to E(0): 1.47 (x/O)^2 E(x) per axis. */
+double ib_aproj_lookup(const ib_primary *primary, const ib_aproj_field *field, int oversampling);
+
+/** Largest error of the numerator that may be expected where the mosaic's primary beam is above 0.2, relative to the largest
+ *  |numerator|: cutting the kernel off, lookup, frequency groups. 2e-3 for smooth beams cut where they end, 2e-2 for the casa
+ *  beam and for truncated ones, and more for fewer taps than ib_aproj_support. */
+double ib_aproj_promise(const ib_primary *primary, const ib_aproj_field *field);
+
+/** Factors exp(2 pi i t.l_p) of one pointing along one axis, the first cell being `first` cells from the grid's zero:
+ *  re[k] + i im[k] at cell first + k, k < n.
+ *  @param turns  cycles per cell: along u  l_p / (cell grid), along v (whose rows grow with -v)  -m_p / (cell grid)
+ *  @param re, im  real [n] as the precision says */
+void ib_aproj_phase(double turns, int64_t first, size_t n, int precision, void *re, void *im);
+
+#endif
