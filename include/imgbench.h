@@ -47,6 +47,7 @@ typedef struct ib_error {
 /* The values of the options that are a choice, in the order of their range in src/options.def. */
 enum { IB_CUBE, IB_MFS };
 enum { IB_PLANES_AUTO, IB_PLANES_CORR, IB_PLANES_I, IB_PLANES_IQ, IB_PLANES_IV, IB_PLANES_IQUV };
+enum { IB_STANDARD, IB_MOSAIC };
 enum { IB_KERNEL_KB, IB_KERNEL_PSWF };
 enum { IB_LINEAR, IB_NEAREST };
 enum { IB_SINGLE, IB_DOUBLE };
@@ -69,13 +70,15 @@ typedef struct ib_config {
     const char *spw;
     const char *channels;
     /* image */
-    double  cell[2];   /* rad along l, m; 0: from the longest baseline */
-    int64_t imsize[2]; /* pixels along l, m; 0: from the primary beam */
-    int     mode;      /* IB_CUBE, IB_MFS */
-    int     stokes;    /* IB_PLANES_... */
-    int64_t bin;       /* input channels per image channel */
-    int     psf;       /* image the point spread function too */
+    double      cell[2];     /* rad along l, m; 0: from the longest baseline */
+    int64_t     imsize[2];   /* pixels along l, m; 0: from the primary beam */
+    const char *phasecenter; /* direction, or field by number or name; "": from the fields */
+    int         mode;        /* IB_CUBE, IB_MFS */
+    int         stokes;      /* IB_PLANES_... */
+    int64_t     bin;         /* input channels per image channel */
+    int         psf;         /* image the point spread function too */
     /* gridding */
+    int         gridder;      /* IB_STANDARD, IB_MOSAIC */
     int         kernel;       /* IB_KERNEL_... */
     double      epsilon;      /* rms error wanted (docs/conventions.md); 0: as the following give */
     int64_t     support;      /* taps per axis; here and below with an epsilon, 0: to be chosen */
@@ -166,7 +169,7 @@ typedef struct ib_result {
     int64_t   bytes_read, bytes_written;
     double    beam[3]; /* rad: FWHM major, minor, position angle of the middle channel; 0: none */
     char      input[256], column[32], stokes[32];
-    char      output[4][512]; /* files that now exist under their final name; "" beyond */
+    char      output[8][512]; /* files that now exist under their final name; "" beyond */
 } ib_result;
 
 /** The defaults of src/options.def. */

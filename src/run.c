@@ -87,17 +87,24 @@ static ib_status port_read(void *self, size_t spw, ib_range chans, ib_range rows
 static ib_status measure_rows(job *j, ib_error *err)
 {
     enum { BLOCK = 1 << 18 };
+    ib_centre centre = {0};
+    int32_t  *field = ib_alloc(BLOCK, sizeof *field, "rows", err);
     double(*uvw)[3] = ib_alloc(BLOCK, sizeof *uvw, "rows", err);
     int32_t(*antenna)[2] = ib_alloc(BLOCK, sizeof *antenna, "rows", err);
-    ib_status rc = uvw && antenna ? IB_OK : err->status;
+    ib_status rc = uvw && antenna && field ? IB_OK : err->status;
 
+    if (!rc)
+        rc = ib_centre_make(&centre, j->cfg, &j->info, err);
+    const bool moved = !rc && centre.motion != IB_AS_IS;
     for (size_t s = 0; !rc && s < j->info.n_spw; s++)
         for (size_t row = 0; !rc && row < j->info.spw[s].n_row; row += BLOCK) {
             const size_t  left = j->info.spw[s].n_row - row, n = left < BLOCK ? left : BLOCK;
-            const ib_rows into = {.uvw = uvw, .antenna = antenna};
+            const ib_rows into = {.uvw = uvw, .antenna = antenna, .field = moved ? field : NULL};
             ib_extent    *e = &j->extent[s];
 
             rc = ib_source_rows(j->source, s, (ib_range){row, n}, &into, err);
+            if (!rc && moved)
+                ib_centre_move(&centre, n, field, uvw, NULL);
             for (size_t r = 0; !rc && r < n; r++) {
                 const double u = uvw[r][0], v = uvw[r][1], w = uvw[r][2];
                 if (antenna[r][0] == antenna[r][1] || !isfinite(u) || !isfinite(v) || !isfinite(w))
@@ -108,6 +115,8 @@ static ib_status measure_rows(job *j, ib_error *err)
                 e->uv = fmax(e->uv, hypot(u, v));
             }
         }
+    ib_centre_clear(&centre);
+    ib_free(field);
     ib_free(uvw);
     ib_free(antenna);
     return rc;
@@ -279,8 +288,8 @@ static void describe_cubes(job *j)
             .n_chan = j->plan.n_chan,
             .n_stokes = (size_t)j->plan.n_stokes,
             .cell = {g->cell[0], g->cell[1]},
-            .ra = field->ra,
-            .dec = field->dec,
+            .ra = j->plan.centre.ra,
+            .dec = j->plan.centre.dec,
             .freq = j->plan.freq,
             .width = j->plan.width,
             .even = j->plan.even,
@@ -396,7 +405,7 @@ static ib_status check_fields(const ib_vis_info *info, const ib_geometry *g, ib_
         if (hypot(dec, ra * cos(first->dec)) > 0.01 * cell || ra * fabs(sin(first->dec)) * half > 0.1)
             return ib_fail(
                 err, IB_EUNSUPPORTED,
-                "fields %d (%s) and %d (%s) have different phase centres, and mosaics are not imaged; choose one of the %zu fields with --field",
+                "fields %d (%s) and %d (%s) have different phase centres; choose one of the %zu fields with --field, or one centre for all with --phasecenter",
                 first->id, first->name, field->id, field->name, info->n_field);
     }
     return IB_OK;
@@ -487,7 +496,7 @@ static ib_status make_plan(job *j, char fft_plan[80], char **wisdom, ib_error *e
 
     MPI_Allreduce(&base, &largest, 1, MPI_INT64_T, MPI_MAX, j->comm);
     ib_status rc = ib_plan_make(&j->plan, &j->chosen, &j->info, j->extent, j->n_rank, j->n_thread, largest, err);
-    if (!rc)
+    if (!rc && j->plan.centre.motion == IB_AS_IS)
         rc = check_fields(&j->info, &j->plan.geometry, err);
     if (!rc)
         rc = name_outputs(j, err);

@@ -101,6 +101,77 @@ ib_status ib_text_to_angle(const char *text, double *out, ib_error *err)
     return ib_fail(err, IB_EUSAGE, "\"%s\" has the unknown unit %s; use %s", text, rest, known);
 }
 
+/* Sexagesimal: 12h01m53.6s, -18d52m10s, 12:01:53.6. The last parts may be missing; only the last one has a fraction. */
+static bool sexagesimal(const char *text, char mark, double *out)
+{
+    const char  end[3] = {mark, 'm', 's'};
+    const char *at = text + (*text == '-' || *text == '+');
+    const bool  colons = strchr(text, ':') != NULL;
+    double      sum = 0, size = 1;
+
+    for (int part = 0; part < 3; part++, size /= 60) {
+        const size_t digits = strspn(at, part == 2 ? "0123456789." : "0123456789");
+        const char  *rest;
+        double       value;
+
+        if (!digits || !leading_number(at, &value, &rest) || rest != at + digits || (part && !(value < 60)))
+            return false;
+        sum += value * size;
+        at += digits;
+        if (*at == (colons && part < 2 ? ':' : end[part]) || (colons && part == 2 && !*at)) {
+            at += *at != 0;
+            if (!*at && (!colons || part == 2))
+                break;
+        } else
+            return false;
+    }
+    *out = *text == '-' ? -sum : sum;
+    return !*at;
+}
+
+ib_status ib_text_to_direction(const char *text, double *ra, double *dec, ib_error *err)
+{
+    static const char *const frames[] = {"J2000", "ICRS"};
+    const char              *at = text;
+    char                     part[2][40];
+    double                   x, y;
+    ib_error                 unused;
+
+    at += strspn(at, " ");
+    for (int i = 0; i < 2; i++)
+        if (!strncasecmp(at, frames[i], strlen(frames[i])) && at[strlen(frames[i])] == ' ')
+            at += strlen(frames[i]);
+    bool ok = true;
+    for (int i = 0; i < 2 && ok; i++) {
+        at += strspn(at, " ");
+        const size_t n = strcspn(at, " ,");
+        ok = n > 0 && n < sizeof part[i];
+        if (ok)
+            snprintf(part[i], sizeof part[i], "%.*s", (int)n, at);
+        at += n;
+        at += strspn(at, " ");
+        at += i == 0 && *at == ',';
+    }
+    ok = ok && !*at;
+    if (ok && sexagesimal(part[0], 'h', &x))
+        x *= PI / 12;
+    else
+        ok = ok && !ib_text_to_angle(part[0], &x, &unused);
+    if (ok && sexagesimal(part[1], 'd', &y))
+        y *= PI / 180;
+    else
+        ok = ok && !ib_text_to_angle(part[1], &y, &unused);
+    if (!ok)
+        return ib_fail(err, IB_EUSAGE,
+                       "\"%s\" is not a direction; write \"12h01m53.6s -18d52m10s\" or \"180.47deg -18.87deg\"",
+                       text);
+    if (!(fabs(x) <= 2 * PI && fabs(y) <= PI / 2))
+        return ib_fail(err, IB_EUSAGE, "\"%s\": right ascensions end at 24h, declinations at 90deg", text);
+    *ra = x < 0 ? x + 2 * PI : x;
+    *dec = y;
+    return IB_OK;
+}
+
 ib_status ib_text_to_bytes(const char *text, int64_t *out, ib_error *err)
 {
     const char *rest;

@@ -18,6 +18,10 @@ ib_status ib_text_to_real(const char *text, double *out, ib_error *err);
 /** An angle with its unit, deg, arcmin, arcsec, mas, uas or rad: "0.4arcsec", "2 deg". Only 0 needs none. In rad. */
 ib_status ib_text_to_angle(const char *text, double *out, ib_error *err);
 
+/** A direction, right ascension and declination with a space or a comma between: "12h01m53.6s -18d52m10s", "12:01:53.6
+ *  -18:52:10" (hours, degrees), "180.47deg -18.87deg"; "J2000" or "ICRS" may stand before. In rad: ra in [0, 2 pi). */
+ib_status ib_text_to_direction(const char *text, double *ra, double *dec, ib_error *err);
+
 /** A size: "2GiB", "1.5 GB", "4096". KiB, MiB, GiB, TiB, PiB are powers of 1024; kB, MB, GB, TB, PB of 1000. */
 ib_status ib_text_to_bytes(const char *text, int64_t *out, ib_error *err);
 

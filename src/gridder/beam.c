@@ -51,10 +51,10 @@ static ptrdiff_t summit(const float *row, size_t nx, interval below)
 
 /* The lobe's upper half, every step-th pixel of every step-th row; a PSF is its own mirror image, so that the lower
    half repeats it. The centre itself tells nothing. @return how many; 0 when this is no lobe. */
-static size_t walk(const float *psf, size_t nx, size_t ny, double level, size_t step, sample *out)
+static size_t walk(const float *psf, size_t nx, size_t ny, const size_t at[2], double level, size_t step, sample *out)
 {
-    const ptrdiff_t centre = (ptrdiff_t)(nx / 2), last = (ptrdiff_t)nx - 1;
-    const float    *row = psf + ny / 2 * nx;
+    const ptrdiff_t centre = (ptrdiff_t)at[0], last = (ptrdiff_t)nx - 1;
+    const float    *row = psf + at[1] * nx;
     const float     peak = row[centre];
     const bounds    limit = {(float)level * peak, 0.02f * peak};
     ptrdiff_t       top = centre;
@@ -64,7 +64,7 @@ static size_t walk(const float *psf, size_t nx, size_t ny, double level, size_t 
     for (size_t j = 0; row[top] >= limit.least && row[top] <= lowest + limit.slack; j++, row += nx) {
         const interval here = {descend(row, top, 0, -1, limit), descend(row, top, last, 1, limit)};
 
-        if (ny / 2 + j + 1 >= ny || here.low == 0 || here.high == last)
+        if (at[1] + j + 1 >= ny || here.low == 0 || here.high == last)
             return 0;
         for (ptrdiff_t i = j ? here.low : centre + 1; i <= here.high; i++) {
             if (row[i] > peak + limit.slack)
@@ -186,21 +186,21 @@ static void describe(const double q[3], const double cell[2], double beam[3])
         beam[2] += PI;
 }
 
-bool ib_beam_fit(const float *psf, size_t nx, size_t ny, const double cell[2], double beam[3])
+bool ib_beam_fit(const float *psf, size_t nx, size_t ny, const size_t at[2], const double cell[2], double beam[3])
 {
     static const double levels[] = {0.35, 0.2};
     sample              samples[MOST_SAMPLES];
     double              q[3];
 
     for (int i = 0; i < 2; i++) {
-        const size_t whole = nx && ny && psf[ny / 2 * nx + nx / 2] > 0 ? walk(psf, nx, ny, levels[i], 1, NULL) : 0;
+        const size_t whole = nx && ny && psf[at[1] * nx + at[0]] > 0 ? walk(psf, nx, ny, at, levels[i], 1, NULL) : 0;
         size_t       step = 1, n = whole;
 
         while (n > MOST_SAMPLES)
-            n = walk(psf, nx, ny, levels[i], ++step, NULL);
+            n = walk(psf, nx, ny, at, levels[i], ++step, NULL);
         if (n < 3)
             continue;
-        walk(psf, nx, ny, levels[i], step, samples);
+        walk(psf, nx, ny, at, levels[i], step, samples);
         if (!fit(samples, n, q))
             continue;
         describe(q, cell, beam);

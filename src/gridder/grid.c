@@ -2,6 +2,7 @@
 #include "gridder/grid.h"
 #include "base/mem.h"
 #include "base/trace.h"
+#include "gridder/phasor.h"
 
 #include <math.h>
 #include <omp.h>
@@ -116,6 +117,14 @@ void ib_lane_begin(ib_lane *lane)
 static double get(const void *reals, bool single, size_t i)
 {
     return single ? (double)((const float *)reals)[i] : ((const double *)reals)[i];
+}
+
+static void put(void *reals, bool single, size_t i, double x)
+{
+    if (single)
+        ((float *)reals)[i] = (float)x;
+    else
+        ((double *)reals)[i] = x;
 }
 
 static void scale(void *reals, bool single, size_t i, double by)
@@ -247,6 +256,29 @@ void ib_lane_weigh(const ib_gridder *gridder, ib_lane *lane, const ib_view *view
         }
 }
 
+/* Move the samples to the centre of the image (imaging-spec 1.6). */
+static void turn(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, size_t first, size_t n)
+{
+    enum { SOME = 256 };
+    const bool   single = gridder->fn->precision == IB_SINGLE;
+    const size_t step = 2 * (size_t)gridder->plan->geometry.planes;
+    double       turns[SOME], phase[SOME][2];
+
+    for (size_t r = first, m; r < first + n; r += m) {
+        m = first + n - r < SOME ? first + n - r : SOME;
+        for (size_t k = 0; k < m; k++)
+            turns[k] = view->use[r + k] ? -view->path[r + k] * view->freq / IB_LIGHT : 0;
+        ib_phasors(m, turns, phase);
+        for (size_t k = 0; k < m; k++)
+            for (int p = 0; p < gridder->plan->n_stokes; p++) {
+                const size_t at = (r + k) * step + 2 * (size_t)p;
+                const double re = get(lane->value, single, at), im = get(lane->value, single, at + 1);
+                put(lane->value, single, at, re * phase[k][0] - im * phase[k][1]);
+                put(lane->value, single, at + 1, re * phase[k][1] + im * phase[k][0]);
+            }
+    }
+}
+
 /* Weighted samples of all planes for a piece of the rows. Everything usable counts as gridded for now: what turns out to
    lie outside is taken away again. */
 static void prepare(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, size_t first, size_t n,
@@ -256,6 +288,8 @@ static void prepare(const ib_gridder *gridder, const ib_lane *lane, const ib_vie
     if (gridder->plan->needs_density || gridder->cfg->taper[0] > 0)
         for (int p = 0; p < gridder->plan->n_stokes; p++)
             weigh_for_imaging(gridder, lane, view, p, first, n, &tally[p]);
+    if (view->path)
+        turn(gridder, lane, view, first, n);
 }
 
 /* ---- a batch, in grid order ---------------------------------------------------------------------------------------- */

@@ -51,6 +51,7 @@ typedef struct ib_view {
     const uint8_t         *flag;   /* [row][corr] */
     const ib_plane_recipe *recipe; /* [n_stokes]; n_in 0: this window has no such plane */
     const double (*uvw)[3];        /* [row] m */
+    const double  *path;           /* [row] m: samples turn by -path freq / c; NULL: they do not */
     const uint8_t *use;            /* [row] 0: an autocorrelation, or uvw not finite: not in any order */
     bool           all;            /* every row is used */
     size_t         n_row, n_auto;  /* rows, autocorrelations among them */

@@ -53,7 +53,9 @@ struct ib_imager {
     double (*uvw)[3];
     int32_t (*antenna)[2];
     float   *row_weight;
-    uint8_t *use; /* [row] 0: gridded in no channel */
+    uint8_t *use;   /* [row] 0: gridded in no channel */
+    int32_t *field; /* [row], with a centre that is not the fields' own; and */
+    double  *path;  /* [row], where they are rotated to it */
 
     /* the samples held: channels x rows of that block */
     ib_samples samples;
@@ -65,6 +67,7 @@ struct ib_imager {
 
     ib_tree   grids, densities;
     uint8_t  *checked;           /* [n_chan] plane to check, plus one; 0: not checked */
+    size_t    peak[2];           /* pixel of a PSF's peak */
     double    promise, rounding; /* accuracy of the convolution function; amplification of rounding */
     ib_timers timers;
     bool      shared_density;
@@ -147,6 +150,12 @@ static ib_status make_row_buffers(ib_imager *im, ib_error *err)
     im->antenna = ib_alloc(rows, sizeof *im->antenna, "rows", err);
     im->row_weight = ib_alloc(rows * IB_MAX_CORR, sizeof *im->row_weight, "rows", err);
     im->use = ib_alloc(rows, sizeof *im->use, "rows", err);
+    if (im->plan->centre.motion != IB_AS_IS) {
+        im->field = ib_alloc(rows, sizeof *im->field, "rows", err);
+        im->path = ib_alloc(rows, sizeof *im->path, "rows", err);
+        if (!im->field || !im->path)
+            return err->status;
+    }
     return im->uvw && im->antenna && im->row_weight && im->use ? IB_OK : err->status;
 }
 
@@ -197,6 +206,8 @@ ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config
     const double half_x = 0.5 * (double)g->nx / (double)g->grid_nx, half_y = 0.5 * (double)g->ny / (double)g->grid_ny;
     im->promise = cfg->check ? ib_convfn_promise(im->fn, half_x, half_y) : 0;
     im->rounding = cfg->check ? ib_convfn_rounding(im->fn, half_x, half_y, 1) : 0;
+    im->peak[0] = g->nx / 2;
+    im->peak[1] = g->ny / 2;
     choose_checked(im);
     for (size_t i = 0; i < plan->n_lane; i++)
         begin_check(plan, 0, &im->lane[i]->direct);
@@ -237,6 +248,8 @@ void ib_imager_destroy(ib_imager *im)
     ib_free(im->antenna);
     ib_free(im->row_weight);
     ib_free(im->use);
+    ib_free(im->field);
+    ib_free(im->path);
     ib_free(im->samples.vis);
     ib_free(im->samples.weight);
     ib_free(im->samples.flag);
@@ -252,8 +265,9 @@ static ib_status hold_rows(ib_imager *im, size_t spw, size_t row0, size_t n_row,
     if (im->has_rows && im->spw == spw && im->row0 == row0)
         return IB_OK;
     im->has_rows = false;
-    const ib_rows into = {.uvw = im->uvw, .antenna = im->antenna, .weight = im->row_weight};
-    ib_status     rc = im->port->rows(im->port->self, spw, (ib_range){row0, n_row}, &into, err);
+    const ib_centre *centre = &im->plan->centre;
+    const ib_rows    into = {.uvw = im->uvw, .antenna = im->antenna, .field = im->field, .weight = im->row_weight};
+    ib_status        rc = im->port->rows(im->port->self, spw, (ib_range){row0, n_row}, &into, err);
     if (rc)
         return rc;
     im->spw = spw;
@@ -261,6 +275,8 @@ static ib_status hold_rows(ib_imager *im, size_t spw, size_t row0, size_t n_row,
     im->n_row = n_row;
     im->has_rows = true;
     im->n_auto = im->n_unused = 0;
+    if (centre->motion != IB_AS_IS)
+        ib_centre_move(centre, n_row, im->field, im->uvw, im->path);
     for (size_t r = 0; r < n_row; r++) {
         const bool self = im->antenna[r][0] == im->antenna[r][1];
         im->n_auto += self;
@@ -373,7 +389,7 @@ static ib_status hold_orders(ib_imager *im, ib_range chans, ib_error *err)
         if (!s->wanted || s->valid)
             continue;
         s->valid = !ib_order_rows(&s->order, &im->plan->geometry, im->n_row, (const double(*)[3])im->uvw,
-                                  (const int32_t(*)[2])im->antenna, im->plan->bin_freq[s->spw][s->bin],
+                                  (const int32_t(*)[2])im->antenna, NULL, 1, im->plan->bin_freq[s->spw][s->bin],
                                   many ? 1 : im->n_thread, &mine);
         if (!s->valid) {
 #pragma omp critical(ib_sort_error)
@@ -443,6 +459,7 @@ static double add_unit(ib_imager *im, size_t unit, ib_range chans, task what, ib
             .flag = im->samples.flag + at,
             .recipe = im->recipe[im->spw],
             .uvw = (const double(*)[3])im->uvw,
+            .path = im->plan->centre.motion == IB_ROTATED ? im->path : NULL,
             .use = im->use,
             .all = im->n_unused == 0,
             .n_row = im->n_row,
@@ -516,11 +533,10 @@ static ib_status check_numbers(const ib_imager *im, int product, const ib_plane 
         return ib_fail(err, IB_ECHECK,
                        "channel %zu is not finite: weights times visibilities leave the range of its grid%s",
                        plane->chan, im->cfg->precision == IB_SINGLE ? "; use --precision double" : "");
-    const double centre = (double)plane->pixel[g->ny / 2 * g->nx + g->nx / 2];
-    if (product == IB_PSF && im->cfg->check &&
-        !(fabs(centre - 1) <= IB_GATE * (im->promise + im->rounding * 0x1p-20)))
+    const double peak = (double)plane->pixel[im->peak[1] * g->nx + im->peak[0]];
+    if (product == IB_PSF && im->cfg->check && !(fabs(peak - 1) <= IB_GATE * (im->promise + im->rounding * 0x1p-20)))
         return ib_fail(err, IB_ECHECK, "the PSF of channel %zu is %.6g at its centre, not 1; no file was kept",
-                       plane->chan, centre);
+                       plane->chan, peak);
     return IB_OK;
 }
 
@@ -593,7 +609,7 @@ static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_ou
                 return rc;
             ib_book(&b->timers, IB_PHASE_FFT, &start);
             if (product == IB_PSF && !empty) {
-                if (!ib_beam_fit(plane.pixel, g->nx, g->ny, g->cell, beam))
+                if (!ib_beam_fit(plane.pixel, g->nx, g->ny, im->peak, g->cell, beam))
                     beam[0] = beam[1] = beam[2] = 0;
                 ib_book(&b->timers, IB_PHASE_BEAM, &start);
             }

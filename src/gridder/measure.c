@@ -359,7 +359,7 @@ static ib_status prepare_engine(subject *s, ib_error *err)
 
     if (!rc)
         rc = ib_order_rows(&s->order, &s->plan.geometry, o->n_row, (const double(*)[3])o->uvw,
-                           (const int32_t(*)[2])o->antenna, o->info.spw->freq[0], 1, err);
+                           (const int32_t(*)[2])o->antenna, NULL, 1, o->info.spw->freq[0], 1, err);
     if (rc)
         return rc;
     s->gridder = (ib_gridder){&s->plan, &s->cfg, ib_isa_find(s->how.isa), s->fn};

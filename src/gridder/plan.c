@@ -442,7 +442,8 @@ static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, in
     const size_t thread = pixels * sizeof(float) + ib_summary_bytes(g->nx, g->ny, ib_histogram_bins(g->nx, g->ny)) +
                           ib_transform_work(g, cfg->precision) + IB_SCRATCH_BYTES +
                           (size_t)g->planes * IB_BATCH * 2 * real + IB_BATCH * 72;
-    const size_t row = sizeof(double[3]) + sizeof(int32_t[2]) + IB_MAX_CORR * sizeof(float) + 1;
+    const size_t row = sizeof(double[3]) + sizeof(int32_t[2]) + IB_MAX_CORR * sizeof(float) + 1 +
+                       (plan->centre.motion == IB_AS_IS ? 0 : sizeof(int32_t) + sizeof(double));
 
     plan->base_bytes = base_bytes;
     plan->lane_bytes = (int64_t)(grids + density +
@@ -534,7 +535,12 @@ ib_status ib_plan_make(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, c
         return ib_fail(err, known ? IB_EUNSUPPORTED : IB_EUSAGE, "--isa %s: %s; use auto", cfg->isa,
                        known ? "this machine does not have it" : "this program knows no such instruction set");
     }
-    ib_status rc = ib_planes_choose(info, cfg->stokes, plan->stokes, &n_stokes, err);
+    if (cfg->gridder == IB_MOSAIC)
+        return ib_fail(err, IB_EUNSUPPORTED,
+                       "--gridder mosaic: in preparation; image fields one by one with --field");
+    ib_status rc = ib_centre_make(&plan->centre, cfg, info, err);
+    if (!rc)
+        rc = ib_planes_choose(info, cfg->stokes, plan->stokes, &n_stokes, err);
     plan->mode = cfg->mode;
     plan->n_stokes = (int)n_stokes;
     plan->psf = cfg->psf;
@@ -591,5 +597,6 @@ void ib_plan_clear(ib_plan *plan, const ib_vis_info *info)
     ib_free(plan->part_first);
     ib_free(plan->part);
     ib_free(plan->share_first);
+    ib_centre_clear(&plan->centre);
     memset(plan, 0, sizeof *plan);
 }

@@ -3,6 +3,7 @@
 #ifndef IB_GRIDDER_PLAN_H
 #define IB_GRIDDER_PLAN_H
 
+#include "gridder/centre.h"
 #include "gridder/choice.h"
 #include "model/image.h"
 
@@ -42,6 +43,7 @@ typedef struct ib_plan {
     ib_geometry geometry;
     double      padding; /* really used: the smaller one of the two axes */
     ib_choice   choice;  /* with --epsilon */
+    ib_centre   centre;
     int         mode, n_stokes, stokes[IB_MAX_STOKES];
     bool        psf, density_all, needs_density;
     int         n_grid; /* planes gridded together for one image channel: Stokes planes and their PSFs */

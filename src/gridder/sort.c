@@ -85,10 +85,11 @@ typedef struct places {
     double   half, origin_u, origin_v, limit_u, limit_v;
     divisor  side, group_u, group_v;
     uint32_t groups_u, tiles_u, quarter;
-    uint32_t groups; /* of a tile */
+    uint32_t groups; /* of a tile, each as often as there are kinds */
+    uint32_t kinds;  /* of a group */
 } places;
 
-static places find_places(const ib_geometry *g, double freq)
+static places find_places(const ib_geometry *g, double freq, uint32_t n_kind)
 {
     const uint32_t side = (uint32_t)g->tile;
     const uint32_t tiles_u = (uint32_t)g->stride / side + 1, tiles_v = (uint32_t)g->height / side + 1;
@@ -102,22 +103,27 @@ static places find_places(const ib_geometry *g, double freq)
                         .limit_v = (double)g->height,
                         .side = make_divisor(side),
                         .tiles_u = tiles_u,
+                        .kinds = n_kind,
                         .quarter = (tiles_u / 2 + 1) * (tiles_v / 2 + 1)};
 
     for (;;) { /* groups of grids of many GiB share keys, which costs them locality alone */
         p.groups_u = side / group_u + 2;
         p.groups = p.groups_u * (side / group_v + 2);
-        if ((uint64_t)IB_COLOURS * p.quarter * p.groups <= UINT32_MAX)
+        if ((double)IB_COLOURS * p.quarter * p.groups * p.kinds <= UINT32_MAX)
             break;
-        *(group_u < group_v ? &group_u : &group_v) *= 2;
+        if (group_u > side && group_v > side) /* as few as there can be */
+            p.kinds = 1;
+        else
+            *(group_u < group_v ? &group_u : &group_v) *= 2;
     }
+    p.groups *= p.kinds;
     p.group_u = make_divisor(group_u);
     p.group_v = make_divisor(group_v);
     return p;
 }
 
-/* Colour, tile, group: in this order of importance. */
-static inline uint32_t find_key(const places *p, double u, double v)
+/* Colour, tile, group, kind: in this order of importance. */
+static inline uint32_t find_key(const places *p, double u, double v, uint32_t kind)
 {
     const uint32_t column = first_cell(u * p->scale_u, p->half, p->origin_u, p->limit_u);
     const uint32_t line = first_cell(v * p->scale_v, p->half, p->origin_v, p->limit_v);
@@ -126,7 +132,7 @@ static inline uint32_t find_key(const places *p, double u, double v)
     const uint32_t gv = divide(line, p->group_v) - divide(tv * p->side.d, p->group_v);
     const uint32_t tile = colour * p->quarter + tv / 2 * (p->tiles_u / 2 + 1) + tu / 2;
 
-    return tile * p->groups + gv * p->groups_u + gu;
+    return tile * p->groups + (gv * p->groups_u + gu) * p->kinds + (p->kinds > 1 ? kind : 0);
 }
 
 /* Rows of thread t out of n: contiguous, so that threads together do what one does. */
@@ -198,13 +204,14 @@ static ib_status list_tiles(ib_order *o, const item *list, const places *p, ib_e
 }
 
 ib_status ib_order_rows(ib_order *o, const ib_geometry *g, size_t n_row, const double (*uvw)[3],
-                        const int32_t (*antenna)[2], double freq, int n_thread, ib_error *err)
+                        const int32_t (*antenna)[2], const uint32_t *kind, uint32_t n_kind, double freq, int n_thread,
+                        ib_error *err)
 {
     ib_status rc = ib_order_reserve(o, n_row, err);
     if (rc)
         return rc;
 
-    const places p = find_places(g, freq);
+    const places p = find_places(g, freq, kind ? n_kind : 1);
     const size_t worthwhile = n_row / ENOUGH + 1;
     item        *list[2] = {o->list[0], o->list[1]}, *from = list[0];
     size_t       end[MOST_THREADS + 1] = {0}; /* of what each thread has */
@@ -217,7 +224,7 @@ ib_status ib_order_rows(ib_order *o, const ib_geometry *g, size_t n_row, const d
         return err->status;
 
 #pragma omp parallel num_threads(n_thread) default(none)                                                             \
-    shared(o, n_row, uvw, antenna, p, list, from, end, largest, count)
+    shared(o, n_row, uvw, antenna, kind, p, list, from, end, largest, count)
     {
         const int      t = omp_get_thread_num(), n_team = omp_get_num_threads();
         const ib_range rows = part_of(n_row, t, n_team);
@@ -230,7 +237,8 @@ ib_status ib_order_rows(ib_order *o, const ib_geometry *g, size_t n_row, const d
                 !isfinite(uvw[r][2]))
                 continue;
             const bool     turn = uvw[r][0] < 0;
-            const uint32_t key = turn ? find_key(&p, -uvw[r][0], -uvw[r][1]) : find_key(&p, uvw[r][0], uvw[r][1]);
+            const double   sign = turn ? -1 : 1;
+            const uint32_t key = find_key(&p, sign * uvw[r][0], sign * uvw[r][1], kind ? kind[r] : 0);
             a[m++] = make_item(key, (uint32_t)r | (turn ? IB_CONJUGATED : 0));
             most = key > most ? key : most;
         }

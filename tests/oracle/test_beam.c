@@ -42,7 +42,8 @@ static void a_gaussian_is_found_exactly(ib_test *t)
         double       beam[3] = {0};
 
         draw(cases[c].nx, cases[c].ny, cases[c].cell, major, minor, cases[c].angle);
-        IB_CHECK(t, ib_beam_fit(psf, cases[c].nx, cases[c].ny, cases[c].cell, beam));
+        IB_CHECK(t, ib_beam_fit(psf, cases[c].nx, cases[c].ny, (const size_t[]){cases[c].nx / 2, cases[c].ny / 2},
+                                cases[c].cell, beam));
         IB_NEAR(t, beam[0] / major, 1, 1e-6);
         IB_NEAR(t, beam[1] / minor, 1, 1e-6);
         if (major > minor)
@@ -69,7 +70,7 @@ static void a_real_lobe_is_fitted_by_least_squares(ib_test *t)
             for (int i = 0; i < SIDE; i++)
                 psf[j * SIDE + i] += (float)(cos(2 * PI * (u * (SIDE / 2 - i) + v * (j - SIDE / 2))) / 60);
     }
-    IB_CHECK(t, ib_beam_fit(psf, SIDE, SIDE, cell, beam));
+    IB_CHECK(t, ib_beam_fit(psf, SIDE, SIDE, (const size_t[]){SIDE / 2, SIDE / 2}, cell, beam));
     IB_NEAR(t, beam[0], 5.705956808, 1e-5);
     IB_NEAR(t, beam[1], 3.022261473, 1e-5);
     IB_NEAR(t, beam[2], 2.735846993, 1e-5);
@@ -81,10 +82,10 @@ static void the_height_of_the_peak_does_not_matter(ib_test *t)
     double       beam[3], scaled[3];
 
     draw(64, 64, cell, 6, 4, 0.5);
-    IB_CHECK(t, ib_beam_fit(psf, 64, 64, cell, beam));
+    IB_CHECK(t, ib_beam_fit(psf, 64, 64, (const size_t[]){64 / 2, 64 / 2}, cell, beam));
     for (int i = 0; i < 64 * 64; i++)
         psf[i] *= 0.25f;
-    IB_CHECK(t, ib_beam_fit(psf, 64, 64, cell, scaled));
+    IB_CHECK(t, ib_beam_fit(psf, 64, 64, (const size_t[]){64 / 2, 64 / 2}, cell, scaled));
     IB_CHECK(t, !memcmp(beam, scaled, sizeof beam));
 }
 
@@ -102,7 +103,7 @@ static void sidelobes_are_left_out(ib_test *t)
             psf[j * 64 + i] = (float)(exp(-k * (l * l + m * m)) + 0.8 * exp(-k * ((l - 8) * (l - 8) + m * m)) +
                                       0.8 * exp(-k * ((l + 8) * (l + 8) + m * m)));
         }
-    IB_CHECK(t, ib_beam_fit(psf, 64, 64, cell, beam));
+    IB_CHECK(t, ib_beam_fit(psf, 64, 64, (const size_t[]){64 / 2, 64 / 2}, cell, beam));
     IB_NEAR(t, beam[0], 8, 2);
     IB_NEAR(t, beam[1], 6, 0.5);
 }
@@ -113,23 +114,23 @@ static void no_beam_is_made_up(ib_test *t)
     double       beam[3] = {1, 2, 3};
 
     draw(64, 64, cell, 1.2, 0.8, 0); /* nothing but the peak itself */
-    IB_CHECK(t, !ib_beam_fit(psf, 64, 64, cell, beam));
+    IB_CHECK(t, !ib_beam_fit(psf, 64, 64, (const size_t[]){64 / 2, 64 / 2}, cell, beam));
     IB_CHECK(t, beam[0] == 0 && beam[1] == 0 && beam[2] == 0);
     draw(64, 64, cell, 20, 0.7, 0); /* a line: its width is not seen */
-    IB_CHECK(t, !ib_beam_fit(psf, 64, 64, cell, beam));
+    IB_CHECK(t, !ib_beam_fit(psf, 64, 64, (const size_t[]){64 / 2, 64 / 2}, cell, beam));
     draw(64, 64, cell, 90, 80, 0); /* reaches the edge */
-    IB_CHECK(t, !ib_beam_fit(psf, 64, 64, cell, beam));
+    IB_CHECK(t, !ib_beam_fit(psf, 64, 64, (const size_t[]){64 / 2, 64 / 2}, cell, beam));
     draw(64, 64, cell, 8, 5, 1);
     psf[33 * 64 + 32] = 1.5f; /* higher beside the centre */
-    IB_CHECK(t, !ib_beam_fit(psf, 64, 64, cell, beam));
+    IB_CHECK(t, !ib_beam_fit(psf, 64, 64, (const size_t[]){64 / 2, 64 / 2}, cell, beam));
     memset(psf, 0, sizeof psf);
-    IB_CHECK(t, !ib_beam_fit(psf, 64, 64, cell, beam));
+    IB_CHECK(t, !ib_beam_fit(psf, 64, 64, (const size_t[]){64 / 2, 64 / 2}, cell, beam));
     for (int i = 0; i < 64 * 64; i++)
         psf[i] = NAN;
-    IB_CHECK(t, !ib_beam_fit(psf, 64, 64, cell, beam));
+    IB_CHECK(t, !ib_beam_fit(psf, 64, 64, (const size_t[]){64 / 2, 64 / 2}, cell, beam));
     for (size_t n = 1; n < 4; n++) {
         draw(n, n, cell, 3, 3, 0);
-        IB_CHECK(t, !ib_beam_fit(psf, n, n, cell, beam));
+        IB_CHECK(t, !ib_beam_fit(psf, n, n, (const size_t[]){n / 2, n / 2}, cell, beam));
     }
 }
 

@@ -68,7 +68,8 @@ static void check_order(ib_test *t, const ib_geometry *g, const ib_order *o)
 }
 
 /* The order is what it should be, and the same by any number of threads. */
-static void check_grid(ib_test *t, const char *isa, size_t side, double padding, int planes, int support)
+static void check_grid(ib_test *t, const char *isa, size_t side, double padding, int planes, int support,
+                       const uint32_t *kind, uint32_t n_kind)
 {
     ib_geometry g = {.nx = side, .ny = side, .cell = {1e-6, 1.5e-6}};
     ib_order    one = {0}, many = {0};
@@ -76,12 +77,13 @@ static void check_grid(ib_test *t, const char *isa, size_t side, double padding,
 
     ib_lay_out(&g, ib_isa_find(isa), IB_SINGLE, planes, support, padding);
     const size_t n = scatter_rows(&g);
-    IB_CHECK(t, !ib_order_rows(&one, &g, N_ROW, (const double(*)[3])uvw, (const int32_t(*)[2])antenna, 1e9, 1, &err));
+    IB_CHECK(t, !ib_order_rows(&one, &g, N_ROW, (const double(*)[3])uvw, (const int32_t(*)[2])antenna, kind, n_kind,
+                               1e9, 1, &err));
     IB_NEAR(t, (double)one.n, (double)n, 0);
     check_order(t, &g, &one);
     for (int n_thread = 2; n_thread <= 3; n_thread++) {
-        IB_CHECK(t, !ib_order_rows(&many, &g, N_ROW, (const double(*)[3])uvw, (const int32_t(*)[2])antenna, 1e9,
-                                   n_thread, &err));
+        IB_CHECK(t, !ib_order_rows(&many, &g, N_ROW, (const double(*)[3])uvw, (const int32_t(*)[2])antenna, kind,
+                                   n_kind, 1e9, n_thread, &err));
         IB_CHECK(t, many.n == one.n && !memcmp(many.row, one.row, n * sizeof *one.row) &&
                         !memcmp(many.u, one.u, n * sizeof *one.u) && !memcmp(many.v, one.v, n * sizeof *one.v));
     }
@@ -91,11 +93,57 @@ static void check_grid(ib_test *t, const char *isa, size_t side, double padding,
 
 static void tiles_keep_their_colours_on_grids_of_any_size(ib_test *t)
 {
-    check_grid(t, "auto", 8, 1.2, 1, 3);
-    check_grid(t, "auto", 33, 3, 8, 51);
-    check_grid(t, "auto", 1000, 1.2, 4, 7);
-    check_grid(t, IB_BASE, 65536, 2, 1, 4); /* the most groups that are likely */
-    check_grid(t, IB_BASE, 65536, 8, 8, 3); /* the largest grid that may be asked for */
+    check_grid(t, "auto", 8, 1.2, 1, 3, NULL, 1);
+    check_grid(t, "auto", 33, 3, 8, 51, NULL, 1);
+    check_grid(t, "auto", 1000, 1.2, 4, 7, NULL, 1);
+    check_grid(t, IB_BASE, 65536, 2, 1, 4, NULL, 1); /* the most groups that are likely */
+    check_grid(t, IB_BASE, 65536, 8, 8, 3, NULL, 1); /* the largest grid that may be asked for */
 }
 
-IB_TEST_MAIN({IB_TEST(tiles_keep_their_colours_on_grids_of_any_size)})
+/* Samples of a group of cells are sorted by kind, so that as many as can be share what belongs to a kind; and within a
+   kind by row. */
+static void kinds_are_together_within_a_group_of_cells(ib_test *t)
+{
+    enum { KINDS = 23 };
+    static uint32_t kind[N_ROW];
+    ib_geometry     g = {.nx = 64, .ny = 64, .cell = {1e-6, 1.5e-6}};
+    ib_order        o = {0};
+    ib_error        err;
+    size_t          wrong = 0, same = 0;
+
+    for (size_t r = 0; r < N_ROW; r++)
+        kind[r] = (uint32_t)(r * 7 % KINDS);
+    check_grid(t, "auto", 64, 1.2, 1, 7, kind, KINDS);
+    check_grid(t, IB_BASE, 65536, 8, 8, 3, kind, 60000); /* more than keys have room for: the tiles are right */
+
+    ib_lay_out(&g, ib_isa_find("auto"), IB_SINGLE, 1, 7, 1.2);
+    scatter_rows(&g);
+    IB_CHECK(t, !ib_order_rows(&o, &g, N_ROW, (const double(*)[3])uvw, (const int32_t(*)[2])antenna, kind, KINDS, 1e9,
+                               1, &err));
+    for (size_t k = 0; k < o.colour_first[IB_COLOURS]; k++)
+        for (size_t i = o.tile[k].first + 1; i < o.tile[k].first + o.tile[k].n; i++) {
+            const double su = 1e9 / IB_LIGHT * g.cell[0] * (double)g.grid_nx;
+            const double sv = -1e9 / IB_LIGHT * g.cell[1] * (double)g.grid_ny;
+            const size_t a = o.row[i - 1] & IB_ROW_MASK, b = o.row[i] & IB_ROW_MASK;
+            const double group[2] = {g.patch.group_u, g.patch.group_v},
+                         origin[2] = {(double)g.margin, (double)(g.grid_ny / 2)};
+            bool together = true;
+            for (int axis = 0; axis < 2; axis++) {
+                const double *x = axis ? o.v : o.u, scale = axis ? sv : su;
+                const double  limit = axis ? (double)g.height : (double)g.stride;
+                double        place[2];
+                for (size_t s = 0; s < 2; s++)
+                    place[s] = floor(fmin(fmax(floor(x[i - 1 + s] * scale - 3.5) + 1 + origin[axis], 0), limit - 1) /
+                                     group[axis]);
+                together = together && place[0] == place[1];
+            }
+            same += together;
+            wrong += together && (kind[a] > kind[b] || (kind[a] == kind[b] && a >= b));
+        }
+    IB_CHECK(t, same > N_ROW / 100);
+    IB_NEAR(t, (double)wrong, 0, 0);
+    ib_order_clear(&o);
+}
+
+IB_TEST_MAIN({IB_TEST(tiles_keep_their_colours_on_grids_of_any_size),
+              IB_TEST(kinds_are_together_within_a_group_of_cells)})

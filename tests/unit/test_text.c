@@ -126,6 +126,38 @@ static void exact_texts_read_back_as_the_same_number(ib_test *t)
     }
 }
 
-IB_TEST_MAIN({IB_TEST(whole_numbers_are_read_strictly), IB_TEST(reals_are_finite_and_whole_texts),
-              IB_TEST(angles_carry_their_unit), IB_TEST(sizes_know_both_kinds_of_kilo),
-              IB_TEST(numbers_print_with_three_digits), IB_TEST(exact_texts_read_back_as_the_same_number)})
+static void directions_are_read_as_astronomers_write_them(ib_test *t)
+{
+    const double degree = acos(-1.0) / 180;
+    static const struct {
+        const char *text;
+        double      ra, dec;
+    } good[] = {{"12h30m00s -18d30m36s", 187.5, -18.51},
+                {"12:30:00.0 -18:30:36", 187.5, -18.51},
+                {"J2000 12h30m00s -18d30m36s", 187.5, -18.51},
+                {"187.5deg, -18.51deg", 187.5, -18.51},
+                {"-180deg -0d30m", 180, -0.5},
+                {"0h 90d", 0, 90}};
+    static const char *const bad[] = {"",       "12h30m00s",      "12h30m60s -18d", "12h-30m -18d", "25h 0d",
+                                      "0h 91d", "12h30m00s x",    "12h 18d 0",      "187.5 -18.5",  "12:30 -18:30:00",
+                                      "M51",    "12h30m1.s.0 1d", "12d 18d"};
+    double                   ra = 0, dec = 0;
+    ib_error                 err;
+
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        IB_CHECK(t, !ib_text_to_direction(good[i].text, &ra, &dec, &err));
+        IB_NEAR(t, ra, good[i].ra * degree, 4 * DBL_EPSILON * 2 * acos(-1.0));
+        IB_NEAR(t, dec, good[i].dec * degree, 4 * DBL_EPSILON * 2 * acos(-1.0));
+    }
+    ra = dec = 7;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        if (!ib_text_to_direction(bad[i], &ra, &dec, &err))
+            printf("# accepted: %s\n", bad[i]);
+        IB_CHECK(t, ra == 7 && dec == 7 && err.status == IB_EUSAGE);
+    }
+}
+
+IB_TEST_MAIN({IB_TEST(directions_are_read_as_astronomers_write_them), IB_TEST(whole_numbers_are_read_strictly),
+              IB_TEST(reals_are_finite_and_whole_texts), IB_TEST(angles_carry_their_unit),
+              IB_TEST(sizes_know_both_kinds_of_kilo), IB_TEST(numbers_print_with_three_digits),
+              IB_TEST(exact_texts_read_back_as_the_same_number)})
