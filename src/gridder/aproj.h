@@ -21,16 +21,17 @@
 #include "gridder/kernel/kernel.h"
 #include "model/primary.h"
 
-/** What tables depend on, beside the beams. */
+/** What tables depend on, beside the beams. Borrows freq. */
 typedef struct ib_aproj_field {
-    size_t grid[2];         /* cells of the padded grid along l, m; even */
-    double cell[2];         /* pixel, rad */
-    double lowest, highest; /* Hz: first and last channel's */
-    size_t n_chan;
-    double tolerance;    /* largest change of frequency within a group, relative */
-    int    support;      /* taps per axis; 0: as many as are needed */
-    int    oversampling; /* 0: enough that the lookup is below 1e-4 */
-    int    precision;
+    size_t grid[2]; /* cells of the padded grid along l, m; even */
+    double cell[2]; /* pixel, rad */
+    double span[2]; /* rad: the largest |l - l_p|, |m - m_p| of any pixel and pointing; 0: half of the padded field */
+    size_t n_chan;  /* input channels */
+    const double *freq;         /* [n_chan] Hz, in any order */
+    double        tolerance;    /* largest difference of frequencies that share a table, relative */
+    int           support;      /* taps per axis; 0: as many as are needed */
+    int           oversampling; /* 0: enough that the lookup is below 1e-4 */
+    int           precision;
 } ib_aproj_field;
 
 typedef struct ib_aproj {
@@ -50,7 +51,8 @@ int ib_aproj_support(const ib_primary *primary, const ib_aproj_field *field);
 /** Table samples per cell: the fewest, even, whose lookup is below 1e-4 of the peak everywhere (ib_aproj_lookup). */
 int ib_aproj_oversampling(const ib_primary *primary, const ib_aproj_field *field);
 
-/** Frequency groups (imaging-spec 4.3). */
+/** Frequency groups: the fewest runs of channels, by frequency, each no wider than tolerance x its lowest one. A channel that
+ *  is alone has its own table. */
 size_t ib_aproj_groups(const ib_aproj_field *field);
 
 /** Bytes that ib_aproj_create holds, and while it works. Support and oversampling 0 stand for what it would take. */
@@ -73,9 +75,10 @@ double ib_aproj_transform(const ib_aproj *aproj, double x);
 double ib_aproj_lookup(const ib_primary *primary, const ib_aproj_field *field, int oversampling);
 
 /** Largest error of the numerator that may be expected where the mosaic's primary beam is above 0.2, relative to the largest
- *  |numerator|: cutting the kernel off, lookup, frequency groups. 2e-3 for smooth beams cut where they end, 2e-2 for the casa
- *  beam and for truncated ones, and more for fewer taps than ib_aproj_support. */
-double ib_aproj_promise(const ib_primary *primary, const ib_aproj_field *field);
+ *  |numerator|: cutting the kernel off, the beam beyond the padded field that is folded back (span), lookup, frequency groups.
+ *  Computed, not tabulated: with ib_aproj_support and a field of 4 beams below 2e-3 for smooth beams and 2e-2 for the casa beam
+ *  and truncated ones (imaging-spec 12). @return IB_ENOMEM. */
+ib_status ib_aproj_promise(double *out, const ib_primary *primary, const ib_aproj_field *field, ib_error *err);
 
 /** Factors exp(2 pi i t.l_p) of one pointing along one axis, the first cell being `first` cells from the grid's zero:
  *  re[k] + i im[k] at cell first + k, k < n.

@@ -263,6 +263,15 @@ double ib_primary_reach(const ib_primary *p, int pair)
     return (da + db) / 2;
 }
 
+bool ib_primary_smooth(const ib_primary *p)
+{
+    bool smooth = p->model != CASA && p->model != TABLE;
+
+    for (int i = 0; i < p->n_dish; i++)
+        smooth = smooth && p->dish[i].limit >= INFINITY;
+    return smooth;
+}
+
 /* ---- making ---------------------------------------------------------------------------------------------------- */
 
 static bool has_name(const char *const *list, int n, const char *name)

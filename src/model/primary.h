@@ -89,6 +89,9 @@ double ib_primary_radius(const ib_primary *primary, int pair, double freq);
  *  apertures, and what casa and tables are cut at. */
 double ib_primary_reach(const ib_primary *primary, int pair);
 
+/** The transform of E ends at the reach: not so for casa, truncated beams, and tables. */
+bool ib_primary_smooth(const ib_primary *primary);
+
 /** Add weight E^2 for a row of pixels: out[i] at (l + i step, m) from the pointing, all in rad, step of either sign. To 1e-7
  *  of E(0)^2; nothing beyond the radius. Vectors; the bits do not depend on the instruction set. */
 void ib_primary_add_squares(const ib_primary *primary, int pair, double freq, double weight, double l, double step,

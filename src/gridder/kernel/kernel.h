@@ -96,12 +96,14 @@ enum { IB_SCRATCH_BYTES = 48 << 10 }; /* the taps of a group and the rows of a p
  *  Position p (0 .. oversampling) along an axis lies between offsets floor(p) and floor(p) + 1; those beyond either end by
  *  rounding are taken from the end. */
 typedef struct ib_mosaic_table {
-    const void *taps; /* real [pair][offset_v][offset_u][tap_v][row]: IB_MOSAIC_LEAD zeros, the taps along u, zeros */
-    size_t      row, offset_u, offset_v, pair; /* reals from one to the next */
-    int         support, oversampling;
+    const void
+        *taps; /* real [pair][offset_v][offset_u][tap_v][row]: IB_MOSAIC_LEAD zeros, the taps along u, zeros. Rows of
+                         zeros stand before the first tap_v and after the last one: IB_MOSAIC_GAP */
+    size_t row, offset_u, offset_v, pair; /* reals from one to the next */
+    int    support, oversampling;
 } ib_mosaic_table;
 
-enum { IB_MOSAIC_LEAD = 16 };
+enum { IB_MOSAIC_LEAD = 16, IB_MOSAIC_GAP = 4 };
 
 /** Samples to grid with the mosaic kernel: neighbours in the list are neighbours in the grid, and those of one group of cells
  *  that share a pointing follow each other. cell += value A exp(2 pi i t.l_p). */
