@@ -34,6 +34,7 @@ typedef enum ib_status {
     IB_EUNSUPPORTED, /* a valid request this build or machine cannot serve */
     IB_ECHECK,       /* the image disagrees with the direct Fourier sum */
     IB_EINTERRUPTED, /* stopped by a signal; start again */
+    IB_ELAUNCH,      /* another process of ours, a launch or a job, failed */
     IB_EINTERNAL     /* a broken invariant: a defect in imgbench */
 } ib_status;
 

@@ -13,6 +13,7 @@
 #include "bench/calibrate.h"
 #include "bench/help.h"
 #include "bench/record.h"
+#include "bench/sweep.h"
 #include "bench/view.h"
 #include "io/io.h"
 
@@ -52,6 +53,7 @@ static ib_status simulate(const invocation *in, ib_error *err);
 static ib_status view(const invocation *in, ib_error *err);
 static ib_status bench(const invocation *in, ib_error *err);
 static ib_status calibrate(const invocation *in, ib_error *err);
+static ib_status sweep(const invocation *in, ib_error *err);
 static ib_status help(const invocation *in, ib_error *err);
 
 /* clang-format off */
@@ -61,6 +63,7 @@ static const subcommand subcommands[] = { /* the first is meant where none is na
     {{"view",     "CUBE.hdf5 [--plane CHANNEL[,STOKES]] [-o FILE.png]", "draw one plane of a cube, counted from 0; the middle channel without --plane", NULL}, NULL, NULL, view},
     {{"bench",    "PART [OPTIONS]", "measure a part of the engine in memory (kernel, fft, pipeline, shapes, choice, overhead or all), beside a baseline and the machine's limits", ib_bench_options}, NULL, NULL, bench},
     {{"calibrate","[OPTIONS]",                       "measure the limits of this machine (arithmetic, caches, memory, disk) and record them", ib_calibrate_options}, NULL, NULL, calibrate},
+    {{"sweep",    "[INPUT] [--ranks LIST] [--OPTION LIST...]", "launch every combination of the values given, in random order through mpirun, as often as --launches says; the same command goes on where it was stopped. INPUT as of run, or the name of a simulation (chiles). Every option of run takes a list: --threads 1,2 --support 7,17", ib_sweep_options}, NULL, NULL, sweep},
     {{"help",     "[TOPIC]",                         "explain a command, a group of options, an option or a topic", NULL}, NULL, NULL, help},
 };
 /* clang-format on */
@@ -344,6 +347,13 @@ static ib_status calibrate(const invocation *in, ib_error *err)
     if (asks_for_help(in))
         return help(&(invocation){.argc = 1, .argv = (char *[]){"calibrate"}}, err);
     return ib_calibrate(in->argc, in->argv, in->all_argc, in->all_argv, stdout, err);
+}
+
+static ib_status sweep(const invocation *in, ib_error *err)
+{
+    if (asks_for_help(in))
+        return help(&(invocation){.argc = 1, .argv = (char *[]){"sweep"}}, err);
+    return ib_sweep(in->argc, in->argv, stdout, err);
 }
 
 /* ---- help ------------------------------------------------------------------------------------------------ */

@@ -17,6 +17,7 @@ static const struct {
     {IB_EINTERNAL, "internal error", 1, "a defect in imgbench, or a failure without a class of its own"},
     {IB_EUSAGE, "usage", 2, "an option or argument is wrong, or contradicts another"},
     {IB_ECHECK, "check failed", 5, "the image disagrees with the direct Fourier sum; no file was left"},
+    {IB_ELAUNCH, "launch failed", 8, "a launch of a sweep failed, or a job could not be submitted"},
     {IB_EDATA, "bad data", 65, "the input is missing, malformed, contradictory or has no usable sample"},
     {IB_EUNSUPPORTED, "unsupported", 69, "a valid request that this build cannot serve"},
     {IB_ENOMEM, "out of memory", 71, "the memory limit is too small, or the allocator refused"},

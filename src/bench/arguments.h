@@ -5,7 +5,7 @@
 
 #include "bench/help.h"
 
-enum { IB_MAX_ARGUMENTS = 16 };
+enum { IB_MAX_ARGUMENTS = 96 };
 
 /** Parse --name value, --name=value, --flag and one word without dashes.
  *  @param option   the table; ends with a NULL name

@@ -4,20 +4,16 @@
 #include "base/mem.h"
 #include "base/trace.h"
 #include "bench/json.h"
+#include "bench/process.h"
 #include "bench/record.h"
 #include "model/image.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { MAX_REPEAT = 64, SPANS = 10000 };
-
-extern char **environ;
 
 static ib_status make_folder(char *path, size_t size, ib_error *err)
 {
@@ -29,52 +25,18 @@ static ib_status make_folder(char *path, size_t size, ib_error *err)
 
 /* ---- launches -------------------------------------------------------------------------------------------- */
 
-/* Start a program, wait for it; both of its streams go to files. @return its status as waitpid tells it, -1: none. */
-static int run_program(char *const *argv, FILE *out, FILE *complaint)
-{
-    posix_spawn_file_actions_t actions;
-    pid_t                      child;
-    int                        status = -1;
-
-    if (posix_spawn_file_actions_init(&actions))
-        return -1;
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&actions, fileno(out), STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, fileno(complaint), STDERR_FILENO);
-    errno = posix_spawnp(&child, argv[0], &actions, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (errno)
-        return -1;
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            return -1;
-    return status;
-}
-
-/* The first line that says something. */
-static void first_words(FILE *complaint, char *line, int size)
-{
-    rewind(complaint);
-    *line = 0;
-    while (fgets(line, size, complaint) && strspn(line, " -\t\n") == strlen(line))
-        ;
-    line[strcspn(line, "\n")] = 0;
-}
-
 /* One launch in `n_chunk` chunks; its wall time as its summary tells it. */
 static ib_status launch(int n_rank, size_t n_chan, size_t n_chunk, const char *output, double *wall_s, ib_error *err)
 {
-    char       input[100], ranks[12], chunks[24], program[1024], words[200] = "";
-    FILE      *out = tmpfile(), *complaint = tmpfile();
-    json_t    *summary = NULL;
-    ib_status  rc = IB_OK;
-    const long n = readlink("/proc/self/exe", program, sizeof program - 1);
+    char      input[100], ranks[12], chunks[24], program[1024], words[200] = "";
+    FILE     *out = tmpfile(), *complaint = tmpfile();
+    json_t   *summary = NULL;
+    ib_status rc = IB_OK;
 
-    if (!out || !complaint || n < 0) {
+    if (!out || !complaint || !ib_process_self(program, sizeof program)) {
         rc = ib_fail(err, IB_EIO, "start this program again: %s", strerror(errno));
         goto done;
     }
-    program[n] = 0;
     snprintf(input, sizeof input, "sim:point,channels=%zu,times=1,baselines=3,imsize=32,cell=1arcsec", n_chan);
     snprintf(ranks, sizeof ranks, "%d", n_rank);
     snprintf(chunks, sizeof chunks, "%zu", n_chunk);
@@ -97,16 +59,16 @@ static ib_status launch(int n_rank, size_t n_chan, size_t n_chunk, const char *o
                           "--record=",
                           "--format=json",
                           NULL};
-    const int   status = run_program(argv + (n_rank > 1 ? 0 : 3), out, complaint);
+    const int   code = ib_process_run(argv + (n_rank > 1 ? 0 : 3), out, complaint);
 
     rewind(out);
     summary = json_loadf(out, JSON_DISABLE_EOF_CHECK, NULL);
     *wall_s = json_number_value(json_object_get(summary, "wall_s"));
-    if (status || !(*wall_s > 0)) {
-        if (status == -1)
+    if (code || !(*wall_s > 0)) {
+        if (code == -1)
             snprintf(words, sizeof words, "%s", strerror(errno));
         else
-            first_words(complaint, words, sizeof words);
+            ib_process_words(complaint, words, sizeof words);
         rc = ib_fail(err, IB_EUNSUPPORTED, "%s on %d %s: %s", n_rank > 1 ? "mpirun imgbench" : "imgbench", n_rank,
                      n_rank > 1 ? "ranks" : "rank", *words ? words : "it told no result");
     }

@@ -245,6 +245,27 @@ static json_t *environment(void)
     return facts;
 }
 
+/* What a campaign of launches tells each of them: IMGBENCH_CAMPAIGN="intent=sweep;campaign_id=...;launch=2;...", whole
+   numbers as numbers. */
+static void add_campaign(json_t *fields)
+{
+    const char *at = getenv("IMGBENCH_CAMPAIGN");
+    char        word[300];
+    ib_error    ignored;
+    int64_t     number;
+
+    for (size_t n; at && *at; at += n + (at[n] == ';')) {
+        n = strcspn(at, ";");
+        snprintf(word, sizeof word, "%.*s", (int)n, at);
+        char *value = strchr(word, '=');
+        if (!value || n >= sizeof word)
+            continue;
+        *value++ = 0;
+        json_object_set_new(fields, word,
+                            ib_text_to_int(value, &number, &ignored) ? ib_json_text(value) : json_integer(number));
+    }
+}
+
 /* ---- lines ----------------------------------------------------------------------------------------------- */
 
 /* Write one line; takes the reference. */
@@ -298,6 +319,8 @@ static ib_status write_run_line(ib_record *record, const char *intent, int argc,
     for (int i = 0; i < argc; i++)
         json_array_append_new(words, without_folders(argv[i]));
     json_t *fields = json_pack("{s:s, s:s, s:o}", "started", started, "intent", intent, "argv", words);
+    if (!strcmp(intent, "run"))
+        add_campaign(fields);
     if (json_object_update(fields, more)) { /* a part could not be made: neither can the line */
         json_decref(fields);
         fields = NULL;

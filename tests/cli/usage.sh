@@ -33,6 +33,11 @@ refused 'bench --supports: 2 is outside 3..129' bench kernel --supports 7,2
 refused 'is none of single|double' bench fft --precisions half
 refused 'is none of table|json|md' calibrate --format xml
 refused 'calibrate takes no input' calibrate now
+refused 'did you mean --support' sweep point --suport 7
+refused '--support: 2 is outside 3..129' sweep point --support 2,7
+refused '7 is given twice' sweep point --support 7,7
+refused 'is not H:MM:SS' sweep point --time soon
+refused 'no simulation preset' sweep nowhere
 refused 'view has no option --plan' view --plan 3 x.hdf5
 
 mkdir folder.hdf5

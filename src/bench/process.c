@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static volatile sig_atomic_t running; /* process that is waited for; 0 none */
+static volatile sig_atomic_t stopped;
+
+static void pass_on(int number)
+{
+    (void)number;
+    stopped = 1;
+    if (running > 0)
+        kill((pid_t)running, SIGUSR1);
+}
+
+void ib_process_catch(void)
+{
+    static const int       stop[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+    const struct sigaction action = {.sa_handler = pass_on, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction       before;
+
+    for (size_t i = 0; i < sizeof stop / sizeof *stop; i++)
+        if (!sigaction(stop[i], NULL, &before) && before.sa_handler != SIG_IGN)
+            sigaction(stop[i], &action, NULL);
+}
+
+bool ib_process_stopped(void)
+{
+    return stopped;
+}
+
+/* Start it with the two streams in a group of its own. @return 0 or an errno */
+static int start(char *const *argv, FILE *out, FILE *complaint, pid_t *child)
+{
+    posix_spawn_file_actions_t actions;
+    posix_spawnattr_t          attributes;
+    int                        failed;
+
+    if ((failed = posix_spawn_file_actions_init(&actions)))
+        return failed;
+    if (!(failed = posix_spawnattr_init(&attributes))) {
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+        posix_spawn_file_actions_adddup2(&actions, fileno(out), STDOUT_FILENO);
+        posix_spawn_file_actions_adddup2(&actions, fileno(complaint), STDERR_FILENO);
+        failed = posix_spawnp(child, argv[0], &actions, &attributes, argv, environ);
+        posix_spawnattr_destroy(&attributes);
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    return failed;
+}
+
+int ib_process_run(char *const *argv, FILE *out, FILE *complaint)
+{
+    const bool already = stopped;
+    pid_t      child;
+    int        status;
+
+    errno = start(argv, out, complaint, &child);
+    if (errno)
+        return -1;
+    running = (sig_atomic_t)child;
+    if (stopped && !already) /* the request came before the name of whom to pass it on to */
+        kill(child, SIGUSR1);
+    while (waitpid(child, &status, 0) < 0)
+        if (errno != EINTR) {
+            running = 0;
+            return -1;
+        }
+    running = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+void ib_process_words(FILE *complaint, char *line, int size)
+{
+    rewind(complaint);
+    *line = 0;
+    while (fgets(line, size, complaint) && strspn(line, " -\t\n") == strlen(line))
+        ;
+    line[strcspn(line, "\n")] = 0;
+}
+
+bool ib_process_self(char *path, size_t size)
+{
+    const long n = readlink("/proc/self/exe", path, size - 1);
+
+    if (n < 0)
+        return false;
+    path[n] = 0;
+    return true;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** Other programs, started and waited for. Main thread only. */
+#ifndef IB_BENCH_PROCESS_H
+#define IB_BENCH_PROCESS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/** Start a program, found on PATH, wait for it. It reads nothing and stands in a process group of its own, so that a key
+ *  of the terminal does not reach it.
+ *  @param argv  ends with NULL
+ *  @return its exit code; 128 + n when signal n ended it; -1 when it could not be started, and errno says why. */
+int ib_process_run(char *const *argv, FILE *out, FILE *complaint);
+
+/** The first line that says something; "" none. */
+void ib_process_words(FILE *complaint, char *line, int size);
+
+/** From now on requests to stop (INT, TERM, HUP, USR1) are passed on to the running program as USR1, which a launch obeys
+ *  by ending cleanly; a second one ends this process. */
+void ib_process_catch(void);
+
+/** Has a request been made since? */
+bool ib_process_stopped(void);
+
+/** The name of this very program. @return false when the system does not tell. */
+bool ib_process_self(char *path, size_t size);
+
+#endif

@@ -1,0 +1,67 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# processors: 2
+# timeout: 240
+# A sweep launches every point as often as it says, records who is who, leaves no cube, and goes on where it was stopped.
+. "${IMGBENCH_SOURCE:?}/tests/common.sh"
+[ "$(command -v mpirun)" ] || skip "no mpirun"
+sweep() {
+    timeout -k 5 "$limit" "$IMGBENCH" sweep "$@"
+}
+tiny=point,channels=4,times=1,image=0.2
+
+sweep $tiny --ranks 1,2,8 --launches 2 --oversubscribe --plan --format json >plan.json 2>err.txt || fail "$(cat err.txt)"
+[ ! -e results ] || fail "a plan left records"
+sweep $tiny --ranks 1,2,8 --launches 2 --oversubscribe --format json >first.json 2>err.txt || fail "$(cat err.txt)"
+[ "$(find . -name '*.jsonl' | wc -l)" = 6 ] || fail "not 6 records: $(cat err.txt)"
+grep -q 'without ranks=8 threads=1: 8 ranks for 4 image channels' err.txt || fail "$(cat err.txt)"
+[ -z "$(find . -name '*.hdf5')" ] || fail "cubes were left: $(ls)"
+
+# The same again makes nothing; one more launch or value makes what is missing, with its warm-up.
+sweep $tiny --ranks 1,2 --launches 2 --oversubscribe >/dev/null 2>err.txt || fail "$(cat err.txt)"
+grep -q '4 recorded, 0 to make' err.txt || fail "$(cat err.txt)"
+sweep $tiny --ranks 1,2,4 --launches 2 --oversubscribe >/dev/null 2>err.txt || fail "$(cat err.txt)"
+grep -q '4 recorded, 3 to make' err.txt || fail "$(cat err.txt)"
+
+# Stopped, it says how to go on, leaves no half record or cube; the same command makes the rest.
+rc=0
+"$IMGBENCH" sweep $tiny --ranks 1,2 --launches 4 --oversubscribe --seed 2 >/dev/null 2>err.txt &
+sweeper=$!
+for i in $(seq 100); do
+    [ "$(grep -c ' to go' err.txt)" -ge 3 ] && break
+    sleep 0.1
+done
+kill -TERM $sweeper
+wait $sweeper || rc=$?
+[ "$rc" = 75 ] || fail "a stopped sweep ended with $rc: $(cat err.txt)"
+grep -q 'the same command goes on' err.txt || fail "$(cat err.txt)"
+[ -z "$(find . -name '*.part' -o -name '*.hdf5')" ] || fail "left behind: $(find .)"
+sweep $tiny --ranks 1,2 --launches 4 --oversubscribe --seed 2 >/dev/null 2>err.txt || fail "$(cat err.txt)"
+grep -q ' 0 recorded' err.txt && fail "it started anew: $(cat err.txt)"
+
+# What does not fit into the time is not begun; failures are told.
+rc=0
+sweep $tiny --seed 3 --launches 1000 --time 2 >/dev/null 2>err.txt || rc=$?
+[ "$rc" = 75 ] && grep -q 'the time is up' err.txt || fail "--time: $rc, $(cat err.txt)"
+rc=0
+sweep $tiny --seed 4 --launches 2 --mpirun --no-such-option >failed.txt 2>err.txt || rc=$?
+[ "$rc" = 8 ] && grep -q 'this point is left out' err.txt || fail "a failing mpirun: $rc, $(cat err.txt)"
+
+sweep $tiny --weak --ranks 1,2 --launches 1 --oversubscribe --warmup 0 --campaign grow >/dev/null 2>err.txt || fail "$(cat err.txt)"
+"$PYTHON" - <<'P'
+import collections, glob, json
+plan, first = json.load(open("plan.json")), json.load(open("first.json"))
+assert [p["missing"] for p in plan["points"]] == [2, 2, 0], plan
+assert [p["excluded"] for p in plan["points"]] == ["", "", "8 ranks for 4 image channels"], plan
+assert [p["launches"] for p in first["points"]] == [2, 2], first
+assert first["points"][0]["efficiency"] == 1 and first["points"][1]["efficiency"] > 0
+runs = [json.loads(open(f).readline()) for f in glob.glob("results/*/*/*.jsonl")]
+assert all(r["intent"] == "sweep" and r["seed"] in (1, 2, 3, 4) and r["launch"] == r["block"] for r in runs)
+made = collections.Counter((r["campaign_id"], r["point"], r["launch"]) for r in runs if r["launch"] > 0)
+assert max(made.values()) == 1, made
+assert sum(r["seed"] == 2 and r["launch"] > 0 for r in runs) == 8
+for r in runs:
+    assert r["point"] == f"ranks={r['shape']['ranks']} threads=1", r["point"]
+grown = {r["shape"]["ranks"]: r["workload"]["inputs"][0]["name"] for r in runs if r["campaign_id"] == "grow"}
+assert grown[1].endswith(",channels=4") and grown[2].endswith(",channels=8"), grown
+P
