@@ -60,7 +60,7 @@ static ib_status help(const invocation *in, ib_error *err);
 static const subcommand subcommands[] = { /* the first is meant where none is named */
     {{"run",      "[OPTIONS] [INPUT]",               "image INPUT, measure, check, record; the word run may be left out", NULL}, NULL, run, NULL},
     {{"simulate", "sim:PRESET[,key=value...] -o FILE.h5", "write simulated visibilities to a file; takes --overwrite, --memory and --quiet, too", NULL}, "output overwrite memory quiet", simulate, NULL},
-    {{"view",     "CUBE.hdf5 [--plane CHANNEL[,STOKES]] [-o FILE.png]", "draw one plane of a cube, counted from 0; the middle channel without --plane", NULL}, NULL, NULL, view},
+    {{"view",     "CUBE [OPTIONS]", "draw a plane of a cube (HDF5 or FITS) with its beam, the contours of its primary beam and its point spread function, as a PNG file", ib_view_options}, NULL, NULL, view},
     {{"bench",    "PART [OPTIONS]", "measure a part of the engine in memory (kernel, fft, pipeline, shapes, choice, overhead or all), beside a baseline and the machine's limits", ib_bench_options}, NULL, NULL, bench},
     {{"calibrate","[OPTIONS]",                       "measure the limits of this machine (arithmetic, caches, memory, disk) and record them", ib_calibrate_options}, NULL, NULL, calibrate},
     {{"sweep",    "[INPUT] [--ranks LIST] [--OPTION LIST...]", "launch every combination of the values given, in random order through mpirun, as often as --launches says; the same command goes on where it was stopped. INPUT as of run, or the name of a simulation (chiles). Every option of run takes a list: --threads 1,2 --support 7,17", ib_sweep_options}, NULL, NULL, sweep},
@@ -233,107 +233,14 @@ static bool asks_for_help(const invocation *in)
     return false;
 }
 
-/* ---- view ------------------------------------------------------------------------------------------------ */
-
-/* The value of an option of view at argv[*at], NULL when it is another one; *at moves to its last argument. */
-static const char *view_option(const invocation *in, int *at, const char *name, const char *brief)
-{
-    const char  *text = in->argv[*at];
-    const size_t n = strlen(name);
-
-    if (!strncmp(text, name, n) && text[n] == '=')
-        return text + n + 1;
-    if (strcmp(text, name) != 0 && strcmp(text, brief) != 0)
-        return NULL;
-    return *at + 1 < in->argc ? in->argv[++*at] : "";
-}
-
-static ib_status parse_plane(const char *text, int64_t plane[2], ib_error *err)
-{
-    const char *comma = strchr(text, ',');
-    char        chan[24];
-    ib_status   rc;
-
-    snprintf(chan, sizeof chan, "%.*s", comma ? (int)(comma - text) : 23, text);
-    rc = ib_text_to_int(chan, &plane[0], err);
-    if (!rc && comma)
-        rc = ib_text_to_int(comma + 1, &plane[1], err);
-    if (!rc && (plane[0] < 0 || plane[1] < 0))
-        rc = ib_fail(err, IB_EUSAGE, "%s is negative; planes are counted from 0", text);
-    return rc ? ib_within(err, "--plane: ") : IB_OK;
-}
-
-/* "x.hdf5" -> "x.png", in the folder of the cube. */
-static void name_picture(const char *cube, char *out, size_t size)
-{
-    const char *dot = strrchr(cube, '.');
-    const int   n = dot && !strchr(dot, '/') ? (int)(dot - cube) : (int)strlen(cube);
-
-    snprintf(out, size, "%.*s.png", n, cube);
-}
-
-static ib_status draw(const char *cube, const int64_t plane[2], const char *output, ib_error *err)
-{
-    ib_picture picture = {0};
-    char       title[300], name[1024];
-    size_t     chan = plane[0] < 0 ? 0 : (size_t)plane[0];
-
-    ib_status rc = ib_picture_read(cube, chan, (size_t)plane[1], &picture, err);
-    if (!rc && plane[0] < 0 && picture.n_chan > 1) {
-        chan = picture.n_chan / 2;
-        ib_free(picture.pixel);
-        picture = (ib_picture){0};
-        rc = ib_picture_read(cube, chan, (size_t)plane[1], &picture, err);
-    }
-    if (rc)
-        goto done;
-    snprintf(title, sizeof title, "%s%schannel %zu of %zu, %s, %s", picture.object, *picture.object ? ", " : "", chan,
-             picture.n_chan, ib_text_hertz(picture.freq).s, picture.stokes);
-    if (*output)
-        snprintf(name, sizeof name, "%s", output);
-    else
-        name_picture(cube, name, sizeof name);
-    const ib_drawing drawing = {.nx = picture.nx,
-                                .ny = picture.ny,
-                                .cell = {picture.cell[0], picture.cell[1]},
-                                .pixel = picture.pixel,
-                                .beam = {picture.beam[0], picture.beam[1], picture.beam[2]},
-                                .title = title,
-                                .unit = picture.unit};
-    rc = ib_view_draw(&drawing, name, err);
-    if (!rc)
-        printf("%s\n", name);
-done:
-    ib_free(picture.pixel);
-    return rc;
-}
+/* ---- view, bench, calibrate ------------------------------------------------------------------------------------ */
 
 static ib_status view(const invocation *in, ib_error *err)
 {
-    const char *cube = NULL, *output = "", *value;
-    int64_t     plane[2] = {-1, 0};
-    ib_status   rc = IB_OK;
-
     if (asks_for_help(in))
         return help(&(invocation){.argc = 1, .argv = (char *[]){"view"}}, err);
-    for (int at = 0; at < in->argc && !rc; at++) {
-        if ((value = view_option(in, &at, "--plane", "-p")))
-            rc = parse_plane(value, plane, err);
-        else if ((value = view_option(in, &at, "--output", "-o")))
-            output = value;
-        else if (in->argv[at][0] == '-' && in->argv[at][1])
-            rc = ib_fail(err, IB_EUSAGE, "view has no option %s; it takes --plane and --output", in->argv[at]);
-        else if (cube)
-            rc = ib_fail(err, IB_EUSAGE, "two cubes, %s and %s; give one", cube, in->argv[at]);
-        else
-            cube = in->argv[at];
-    }
-    if (!rc && !cube)
-        rc = ib_fail(err, IB_EUSAGE, "view needs a cube: imgbench view CUBE.hdf5");
-    return rc ? rc : draw(cube, plane, output, err);
+    return ib_view(in->argc, in->argv, stdout, err);
 }
-
-/* ---- bench, calibrate ------------------------------------------------------------------------------------ */
 
 static ib_status bench(const invocation *in, ib_error *err)
 {

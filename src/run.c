@@ -204,11 +204,11 @@ static bool is_input(const job *j, const char *path)
 
 static bool is_cube(const char *path)
 {
-    ib_picture picture = {0};
-    ib_error   err;
-    const bool yes = !ib_picture_read(path, 0, 0, &picture, &err);
+    ib_picture *picture;
+    ib_error    err;
+    const bool  yes = !ib_picture_open(&picture, path, &err);
 
-    ib_free(picture.pixel);
+    ib_picture_close(picture);
     return yes;
 }
 

@@ -172,6 +172,22 @@ ib_status ib_text_to_direction(const char *text, double *ra, double *dec, ib_err
     return IB_OK;
 }
 
+ib_status ib_text_to_hertz(const char *text, double *out, ib_error *err)
+{
+    static const struct unit units[] = {{"", 1}, {"Hz", 1}, {"kHz", 1e3}, {"MHz", 1e6}, {"GHz", 1e9}, {"THz", 1e12}};
+    const char              *rest;
+    double                   value;
+
+    if (!leading_number(text, &value, &rest))
+        return ib_fail(err, IB_EUSAGE, "\"%s\" is not a frequency; write a number, with GHz, MHz, kHz or Hz", text);
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (!strcmp(rest, units[i].name)) {
+            *out = value * units[i].size;
+            return IB_OK;
+        }
+    return ib_fail(err, IB_EUSAGE, "\"%s\" has the unknown unit %s; use GHz, MHz, kHz or Hz", text, rest);
+}
+
 ib_status ib_text_to_bytes(const char *text, int64_t *out, ib_error *err)
 {
     const char *rest;

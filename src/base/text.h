@@ -22,6 +22,9 @@ ib_status ib_text_to_angle(const char *text, double *out, ib_error *err);
  *  -18:52:10" (hours, degrees), "180.47deg -18.87deg"; "J2000" or "ICRS" may stand before. In rad: ra in [0, 2 pi). */
 ib_status ib_text_to_direction(const char *text, double *ra, double *dec, ib_error *err);
 
+/** A frequency in hertz: "1.4GHz", "300 kHz", "15600". THz, GHz, MHz, kHz, Hz; none is Hz. */
+ib_status ib_text_to_hertz(const char *text, double *out, ib_error *err);
+
 /** A size: "2GiB", "1.5 GB", "4096". KiB, MiB, GiB, TiB, PiB are powers of 1024; kB, MB, GB, TB, PB of 1000. */
 ib_status ib_text_to_bytes(const char *text, int64_t *out, ib_error *err);
 

@@ -4,6 +4,7 @@
 #include "base/nearest.h"
 #include "base/text.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 static ib_status unknown(const char *command, const ib_help_option *option, const char *name, ib_error *err)
@@ -19,6 +20,19 @@ static ib_status unknown(const char *command, const ib_help_option *option, cons
     return ib_fail(err, IB_EUSAGE, "%s has no option --%s; imgbench help %s lists them", command, name, command);
 }
 
+/* "-o" stands for the first option of that initial. */
+static bool spell_out(const ib_help_option *option, const char *word, char *full, size_t size)
+{
+    if (word[0] != '-' || !word[1] || word[1] == '-' || word[2])
+        return false;
+    for (; option->name; option++)
+        if (option->name[0] == word[1]) {
+            snprintf(full, size, "--%s", option->name);
+            return true;
+        }
+    return false;
+}
+
 ib_status ib_arguments_parse(const char *command, const ib_help_option *option, int argc, char *const *argv,
                              const char *value[IB_MAX_ARGUMENTS], const char **operand, ib_error *err)
 {
@@ -27,6 +41,9 @@ ib_status ib_arguments_parse(const char *command, const ib_help_option *option, 
         value[i] = option[i].initial;
     for (int at = 0; at < argc; at++) {
         const char *word = argv[at];
+        char        full[32];
+        if (spell_out(option, word, full, sizeof full))
+            word = full;
         if (strncmp(word, "--", 2) != 0) {
             if (*operand)
                 return ib_fail(err, IB_EUSAGE, "%s: two words, %s and %s; give one", command, *operand, word);

@@ -7,7 +7,7 @@
 
 enum { IB_MAX_ARGUMENTS = 96 };
 
-/** Parse --name value, --name=value, --flag and one word without dashes.
+/** Parse --name value, --name=value, --flag, -n value for the first option of that initial, and one word without dashes.
  *  @param option   the table; ends with a NULL name
  *  @param value    receives the value of every row: as given, "yes" for a flag, or its default
  *  @param operand  receives the word, NULL when there is none

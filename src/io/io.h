@@ -42,15 +42,34 @@ ib_status ib_vis_fill(const ib_layout *layout, ib_source *source, const ib_vis_i
                       int64_t memory, bool (*stop)(void), ib_error *err);
 ib_status ib_vis_commit(const ib_layout *layout, ib_error *err);
 
-/** Read one plane [ny][nx] of a cube written by the hdf5 sink (chan, stokes 0-based) with its header basics.
- *  *pixel is from ib_alloc, the caller's. For pictures. */
+/** An image cube, HDF5 in the IDIA schema or FITS, opened to look at planes. */
 typedef struct ib_picture {
-    size_t nx, ny, n_chan, n_stokes;
-    double ra, dec, cell[2], freq; /* rad, rad, Hz of the plane */
-    double beam[3];                /* rad; 0 none */
-    char   unit[IB_NAME], object[IB_NAME], stokes[8];
-    float *pixel;
+    size_t  nx, ny, n_chan, n_stokes;
+    double  ra, dec, centre[2], cell[2]; /* rad at a pixel (from 0; 0.5 is between two), and of a pixel */
+    double *freq, *stokes;               /* [n_chan] Hz, 0 unknown; [n_stokes] FITS codes, 0 unknown */
+    char    unit[IB_NAME], object[IB_NAME];
 } ib_picture;
-ib_status ib_picture_read(const char *path, size_t chan, size_t stokes, ib_picture *out, ib_error *err);
+
+/** @return IB_EDATA when it is missing or no cube. End it with ib_picture_close, which accepts NULL. */
+ib_status ib_picture_open(ib_picture **out, const char *path, ib_error *err);
+void      ib_picture_close(ib_picture *picture);
+
+/** Name of a Stokes plane, "?" unknown. */
+const char *ib_picture_stokes(const ib_picture *picture, size_t stokes);
+
+/** Part of a plane, every pixel the mean of step x step of the cube's that are not NaN. */
+typedef struct ib_raster {
+    size_t x, y, step; /* first pixel of the cube, multiples of step */
+    size_t nx, ny;
+    float *pixel;   /* [ny][nx], from ib_alloc, the caller's */
+    double beam[3]; /* rad: FWHM major, minor, position angle of the plane; 0: none */
+} ib_raster;
+
+/** Read a window of a plane with the smallest step, a power of 2, that leaves at most `most` pixels per side, one more where
+ *  the window does not start at a multiple of it. Mipmaps are used where the file has them.
+ *  @param window  x, y, width, height: inside of the plane
+ *  @return IB_EUSAGE for a plane that is not there. */
+ib_status ib_picture_read(const ib_picture *picture, size_t chan, size_t stokes, const size_t window[4], size_t most,
+                          ib_raster *out, ib_error *err);
 
 #endif

@@ -125,29 +125,6 @@ static ib_status unknown(const char *what, const char *name, const char *const *
     return ib_fail(err, IB_EUSAGE, "no simulation %s '%s'; there are %s", what, name, all);
 }
 
-/* A frequency with or without its unit: "1.4GHz", "15600". */
-static ib_status hertz(const char *text, double *out, ib_error *err)
-{
-    static const struct {
-        const char *name;
-        double      hertz;
-    } units[] = {{"GHz", 1e9}, {"MHz", 1e6}, {"kHz", 1e3}, {"Hz", 1}};
-    char         digits[64];
-    const size_t length = strlen(text);
-
-    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        const size_t suffix = strlen(units[i].name);
-
-        if (length > suffix && length < sizeof digits && !strcmp(text + length - suffix, units[i].name)) {
-            snprintf(digits, sizeof digits, "%.*s", (int)(length - suffix), text);
-            const ib_status rc = ib_text_to_real(digits, out, err);
-            *out *= units[i].hertz;
-            return rc;
-        }
-    }
-    return ib_text_to_real(text, out, err);
-}
-
 static ib_status whole(const char *text, double *out, ib_error *err)
 {
     int64_t         value = 0;
@@ -182,7 +159,7 @@ static ib_status line(const char *text, double out[3], ib_error *err)
 
     snprintf(copy, sizeof copy, "%s", text);
     for (char *part = strtok_r(copy, ":", &rest); part; part = strtok_r(NULL, ":", &rest), n++)
-        if (n < 3 && (n ? hertz(part, &out[n], err) : ib_text_to_real(part, &out[n], err)))
+        if (n < 3 && (n ? ib_text_to_hertz(part, &out[n], err) : ib_text_to_real(part, &out[n], err)))
             return err->status;
     if (n != 3 || !(out[1] > 0 && out[2] > 0))
         return ib_fail(err, IB_EUSAGE,
@@ -205,7 +182,7 @@ static ib_status set_value(request *req, const struct key *key, const char *text
         rc = ib_text_to_angle(text, value, err);
         break;
     case HERTZ:
-        rc = hertz(text, value, err);
+        rc = ib_text_to_hertz(text, value, err);
         break;
     case COUNT:
         rc = whole(text, value, err);

@@ -28,7 +28,7 @@ floor kernel 'kernel\.h$|simd\.h$|gridder/kernel/' gridder/kernel/*.[ch]
 floor gridder 'imgbench\.h$|base/|model/|gridder/' gridder/*.[ch]
 floor io 'imgbench\.h$|base/|model/|io/' io/*.[ch] io/*.cc
 floor run 'imgbench\.h$|base/|model/|gridder/|io/io\.h$|run\.h$' run.[ch]
-floor bench 'imgbench\.h$|base/|model/|bench/|gridder/(limits|measure)\.h$' bench/*.[ch]
+floor bench 'imgbench\.h$|base/|model/|bench/|io/io\.h$|gridder/(limits|measure)\.h$' bench/*.[ch]
 
 # only PATTERN WHERE: what matches may appear in files that match WHERE, nowhere else.
 only() {

@@ -352,27 +352,70 @@ static void mipmaps_are_where_readers_look(ib_test *t)
     leave();
 }
 
+static void check_picture(ib_test *t, const char *path)
+{
+    const size_t whole[4] = {0, 0, 40, 30}, part[4] = {5, 8, 11, 7};
+    ib_picture  *p;
+    ib_raster    r;
+    ib_error     err;
+
+    IB_TEXT(t, ib_picture_open(&p, path, &err) ? err.text : "", "");
+    IB_CHECK(t, p->nx == 40 && p->ny == 30 && p->n_chan == N_CHAN && p->n_stokes == N_STOKES);
+    IB_TEXT(t, ib_picture_stokes(p, 1), "YY");
+    IB_TEXT(t, p->unit, "Jy/beam");
+    IB_NEAR(t, p->freq[2], 1.419e9, 1e-6);
+    IB_NEAR(t, p->cell[0], 2e-5, 2e-5 * 5e-15); /* FITS cards have 15 digits */
+    IB_NEAR(t, p->dec, 0.7, 0.7 * 5e-15);
+    IB_NEAR(t, p->centre[0], 20, 0);
+
+    IB_TEXT(t, ib_picture_read(p, 2, 1, whole, 100, &r, &err) ? err.text : "", "");
+    IB_CHECK(t,
+             r.nx == 40 && r.ny == 30 && r.step == 1 && r.pixel[7] == value(5, 7) && r.pixel[1199] == value(5, 1199));
+    IB_NEAR(t, r.beam[0], 4e-5, 4e-5 * 5e-15);
+    ib_free(r.pixel);
+
+    /* A window from (5, 8) in blocks of 4 starts at (4, 8) and holds 3 x 2 of them, the last ones incomplete. */
+    IB_TEXT(t, ib_picture_read(p, 0, 1, part, 3, &r, &err) ? err.text : "", "");
+    IB_CHECK(t, r.x == 4 && r.y == 8 && r.nx == 3 && r.ny == 2 && r.step == 4);
+    double sum = 0;
+    for (size_t y = 8; y < 12; y++)
+        for (size_t x = 8; x < 12; x++)
+            sum += (double)value(3, y * 40 + x);
+    IB_NEAR(t, (double)r.pixel[1], sum / 16, 1.2e-7 * fabs(sum / 16));
+    ib_free(r.pixel);
+    IB_CHECK(t, ib_picture_read(p, 3, 0, whole, 100, &r, &err) == IB_EUSAGE && !r.pixel);
+    ib_picture_close(p);
+}
+
 static void a_picture_is_one_plane_with_its_coordinates(ib_test *t)
 {
     const ib_cube cube = cube_of(40, 30);
-    ib_picture    picture;
+    const size_t  held = ib_mem_held(), whole[4] = {0, 0, 300, 600};
+    const ib_cube large = cube_of(300, 600);
+    ib_picture   *picture;
+    ib_raster     r;
     ib_error      err;
 
     enter();
     IB_TEXT(t, write_cube(ib_sink_find("hdf5"), in_folder("a.hdf5"), &cube, &err) ? err.text : "", "");
-    IB_TEXT(t, ib_picture_read(in_folder("a.hdf5"), 2, 1, &picture, &err) ? err.text : "", "");
-    IB_CHECK(t, picture.nx == 40 && picture.ny == 30 && picture.n_chan == N_CHAN && picture.n_stokes == N_STOKES);
-    IB_CHECK(t, picture.pixel[7] == value(5, 7) && picture.pixel[1199] == value(5, 1199));
-    IB_TEXT(t, picture.stokes, "YY");
-    IB_TEXT(t, picture.unit, "Jy/beam");
-    IB_NEAR(t, picture.freq, 1.419e9, 0);
-    IB_NEAR(t, picture.cell[0], 2e-5, 1e-20); /* to degrees and back: two roundings */
-    IB_NEAR(t, picture.dec, 0.7, 3e-16);
-    IB_NEAR(t, picture.beam[0], 4e-5, 2e-20);
-    ib_free(picture.pixel);
-    IB_CHECK(t, ib_picture_read(in_folder("a.hdf5"), 3, 0, &picture, &err) == IB_EUSAGE && !picture.pixel);
-    IB_CHECK(t, ib_picture_read(in_folder("none"), 0, 0, &picture, &err) == IB_EDATA);
-    IB_CHECK(t, ib_picture_read("/proc/self/exe", 0, 0, &picture, &err) == IB_EDATA);
+    IB_TEXT(t, write_cube(ib_sink_find("fits"), in_folder("a.fits"), &cube, &err) ? err.text : "", "");
+    IB_TEXT(t, write_cube(ib_sink_find("hdf5"), in_folder("b.hdf5"), &large, &err) ? err.text : "", "");
+    check_picture(t, in_folder("a.hdf5"));
+    check_picture(t, in_folder("a.fits"));
+
+    IB_CHECK(t, !ib_picture_open(&picture, in_folder("b.hdf5"), &err)); /* from a mipmap: 600 / 8 */
+    IB_CHECK(t, !ib_picture_read(picture, 2, 1, whole, 75, &r, &err) && r.nx == 38 && r.ny == 75 && r.step == 8);
+    double sum = 0;
+    for (size_t j = 0; j < 8; j++)
+        for (size_t i = 8; i < 16; i++)
+            sum += (double)value(5, j * 300 + i);
+    IB_NEAR(t, (double)r.pixel[1], sum / 64, 7 * 0.5 * 1.2e-7 * 5200);
+    ib_free(r.pixel);
+    ib_picture_close(picture);
+
+    IB_CHECK(t, ib_picture_open(&picture, in_folder("none"), &err) == IB_EDATA && !picture);
+    IB_CHECK(t, ib_picture_open(&picture, "/proc/self/exe", &err) == IB_EDATA && !picture);
+    IB_CHECK(t, ib_mem_held() == held);
     leave();
 }
 

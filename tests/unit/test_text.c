@@ -55,6 +55,19 @@ static void angles_carry_their_unit(ib_test *t)
     IB_TEXT(t, err.text, "\"0.4\" has no unit; add one of deg, arcmin, arcsec, mas, uas or rad");
 }
 
+static void frequencies_may_have_a_unit(ib_test *t)
+{
+    static const char *const bad[] = {"", "GHz", "1ghz", "1.4 GHz ", "nan", "1GHzz"};
+    double                   hertz = 0;
+    ib_error                 err;
+
+    IB_CHECK(t, !ib_text_to_hertz("15600", &hertz, &err) && hertz == 15600);
+    IB_CHECK(t, !ib_text_to_hertz("1.5 GHz", &hertz, &err) && hertz == 1.5e9);
+    IB_CHECK(t, !ib_text_to_hertz("-300kHz", &hertz, &err) && hertz == -300e3);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        IB_CHECK(t, ib_text_to_hertz(bad[i], &hertz, &err) == IB_EUSAGE && hertz == -300e3);
+}
+
 static void sizes_know_both_kinds_of_kilo(ib_test *t)
 {
     static const char *const bad[] = {"", "-1", "2G", "2gib", "nan", "8192PiB", "1 2"};
@@ -159,5 +172,5 @@ static void directions_are_read_as_astronomers_write_them(ib_test *t)
 
 IB_TEST_MAIN({IB_TEST(directions_are_read_as_astronomers_write_them), IB_TEST(whole_numbers_are_read_strictly),
               IB_TEST(reals_are_finite_and_whole_texts), IB_TEST(angles_carry_their_unit),
-              IB_TEST(sizes_know_both_kinds_of_kilo), IB_TEST(numbers_print_with_three_digits),
-              IB_TEST(exact_texts_read_back_as_the_same_number)})
+              IB_TEST(frequencies_may_have_a_unit), IB_TEST(sizes_know_both_kinds_of_kilo),
+              IB_TEST(numbers_print_with_three_digits), IB_TEST(exact_texts_read_back_as_the_same_number)})
