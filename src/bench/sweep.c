@@ -8,7 +8,7 @@
 #include "base/trace.h"
 #include "bench/arguments.h"
 #include "bench/facts.h"
-#include "bench/launches.h"
+#include "bench/launched.h"
 #include "bench/points.h"
 #include "bench/process.h"
 #include "bench/table.h"
@@ -423,7 +423,7 @@ static ib_status look_up(sweep *s, ib_error *err)
 {
     ib_launched *known;
     size_t       n;
-    ib_status    rc = ib_launches_read(&known, &n, own(s, "record"), s->campaign, err);
+    ib_status    rc = ib_launched_read(&known, &n, own(s, "record"), s->campaign, err);
 
     for (size_t k = 0; k < n; k++)
         for (size_t i = 0; i < s->n_point; i++)
@@ -588,7 +588,7 @@ static ib_status report_results(const sweep *s, ib_report *report, ib_error *err
     ib_cell       cell[IB_MAX_AXES + 6];
     ib_launched  *l;
     size_t        n_launch, n = head_point(s, heading);
-    ib_status     rc = ib_launches_read(&l, &n_launch, own(s, "record"), s->campaign, err);
+    ib_status     rc = ib_launched_read(&l, &n_launch, own(s, "record"), s->campaign, err);
 
     if (rc)
         return rc;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "bench/launches.h"
+#include "bench/launched.h"
 #include "base/error.h"
 #include "base/mem.h"
 
@@ -106,7 +106,7 @@ static int oldest_first(const void *a, const void *b)
     return time ? time : strcmp(x->run_id, y->run_id);
 }
 
-ib_status ib_launches_read(ib_launched **out, size_t *n, const char *folder, const char *campaign, ib_error *err)
+ib_status ib_launched_read(ib_launched **out, size_t *n, const char *folder, const char *campaign, ib_error *err)
 {
     char         pattern[1024];
     glob_t       names = {0};

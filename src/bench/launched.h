@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /** Launches as their records tell them (docs/records.md). */
-#ifndef IB_BENCH_LAUNCHES_H
-#define IB_BENCH_LAUNCHES_H
+#ifndef IB_BENCH_LAUNCHED_H
+#define IB_BENCH_LAUNCHED_H
 
 #include "imgbench.h"
 
@@ -26,6 +26,6 @@ typedef struct ib_launched {
  *  @param campaign  only launches of that campaign; NULL: all launches, in campaigns or not
  *  @param out       the caller's, for ib_free; NULL when there is none
  *  @return IB_ENOMEM. Files that are no records, and damaged ones, are passed over: history is not a reason to fail. */
-ib_status ib_launches_read(ib_launched **out, size_t *n, const char *folder, const char *campaign, ib_error *err);
+ib_status ib_launched_read(ib_launched **out, size_t *n, const char *folder, const char *campaign, ib_error *err);
 
 #endif
