@@ -3,6 +3,7 @@
 # changed. "Dirty" looks at what is compiled, new files included.
 set(IB_BUILD_COMMIT unknown)
 set(IB_BUILD_DESCRIBE unknown)
+set(IB_BUILD_COMMIT_TIME "")
 set(IB_BUILD_DIRTY -1)
 find_package(Git QUIET)
 if(GIT_FOUND AND EXISTS ${SOURCE}/.git)
@@ -13,6 +14,8 @@ if(GIT_FOUND AND EXISTS ${SOURCE}/.git)
   if(NOT failed)
     set(IB_BUILD_COMMIT ${commit})
     execute_process(COMMAND ${git} describe --always --tags --abbrev=10 OUTPUT_VARIABLE IB_BUILD_DESCRIBE
+                    OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    execute_process(COMMAND ${git} log -1 --format=%cI OUTPUT_VARIABLE IB_BUILD_COMMIT_TIME
                     OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
     execute_process(COMMAND ${git} status --porcelain -- CMakeLists.txt cmake include src OUTPUT_VARIABLE changes)
     if(changes)

@@ -35,6 +35,11 @@ typedef enum ib_status {
     IB_ECHECK,       /* the image disagrees with the direct Fourier sum */
     IB_EINTERRUPTED, /* stopped by a signal; start again */
     IB_ELAUNCH,      /* another process of ours, a launch or a job, failed */
+    IB_ESLOWER,      /* verdicts of the harness: a regression, confirmed; */
+    IB_EUNDECIDED,   /* inconclusive, where a decision was insisted on; */
+    IB_ENODATA,      /* nothing was measured; */
+    IB_ENEWER,       /* a record or history was written by a later version; */
+    IB_ESUSPECT,     /* a suspected regression that was not confirmed yet */
     IB_EINTERNAL     /* a broken invariant: a defect in imgbench */
 } ib_status;
 
@@ -107,6 +112,7 @@ typedef struct ib_config {
     int         plan;    /* print the plan and stop */
     int         format;  /* IB_FORMAT_... */
     const char *record;  /* folder of result records; "": none */
+    const char *tag;     /* a name for the launch in the history; "": none */
     int         quiet;   /* no progress */
 } ib_config;
 

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/trace.h"
 #include "bench/bench.h"
+#include "bench/browse.h"
 #include "bench/calibrate.h"
 #include "bench/help.h"
 #include "bench/record.h"
@@ -45,26 +46,28 @@ typedef struct subcommand {
     ib_help_entry doc;
     const char   *only;                                         /* options it takes; NULL: all */
     ib_status (*parallel)(const invocation *in, ib_error *err); /* under MPI, on every rank; NULL: */
-    ib_status (*alone)(const invocation *in, ib_error *err);    /* without MPI, in one process */
+    ib_status (*alone)(const invocation *in, ib_error *err);    /* without MPI, in one process; NULL: */
+    ib_status (*harness)(int argc, char *const *argv, FILE *out,
+                         ib_error *err); /* the same, told all it needs to know */
 } subcommand;
 
 static ib_status run(const invocation *in, ib_error *err);
 static ib_status simulate(const invocation *in, ib_error *err);
-static ib_status view(const invocation *in, ib_error *err);
-static ib_status bench(const invocation *in, ib_error *err);
 static ib_status calibrate(const invocation *in, ib_error *err);
-static ib_status sweep(const invocation *in, ib_error *err);
 static ib_status help(const invocation *in, ib_error *err);
 
 /* clang-format off */
 static const subcommand subcommands[] = { /* the first is meant where none is named */
-    {{"run",      "[OPTIONS] [INPUT]",               "image INPUT, measure, check, record; the word run may be left out", NULL}, NULL, run, NULL},
-    {{"simulate", "sim:PRESET[,key=value...] -o FILE.h5", "write simulated visibilities to a file; takes --overwrite, --memory and --quiet, too", NULL}, "output overwrite memory quiet", simulate, NULL},
-    {{"view",     "CUBE [OPTIONS]", "draw a plane of a cube (HDF5 or FITS) with its beam, the contours of its primary beam and its point spread function, as a PNG file", ib_view_options}, NULL, NULL, view},
-    {{"bench",    "PART [OPTIONS]", "measure a part of the engine in memory (kernel, fft, pipeline, shapes, choice, overhead or all), beside a baseline and the machine's limits", ib_bench_options}, NULL, NULL, bench},
-    {{"calibrate","[OPTIONS]",                       "measure the limits of this machine (arithmetic, caches, memory, disk) and record them", ib_calibrate_options}, NULL, NULL, calibrate},
-    {{"sweep",    "[INPUT] [--ranks LIST] [--OPTION LIST...]", "launch every combination of the values given, in random order through mpirun, as often as --launches says; the same command goes on where it was stopped. INPUT as of run, or the name of a simulation (chiles). Every option of run takes a list: --threads 1,2 --support 7,17", ib_sweep_options}, NULL, NULL, sweep},
-    {{"help",     "[TOPIC]",                         "explain a command, a group of options, an option or a topic", NULL}, NULL, NULL, help},
+    {{"run",      "[OPTIONS] [INPUT]",               "image INPUT, measure, check, record; the word run may be left out", NULL}, NULL, run, NULL, NULL},
+    {{"simulate", "sim:PRESET[,key=value...] -o FILE.h5", "write simulated visibilities to a file; takes --overwrite, --memory and --quiet, too", NULL}, "output overwrite memory quiet", simulate, NULL, NULL},
+    {{"view",     "CUBE [OPTIONS]", "draw a plane of a cube (HDF5 or FITS) with its beam, the contours of its primary beam and its point spread function, as a PNG file", ib_view_options}, NULL, NULL, NULL, ib_view},
+    {{"bench",    "PART [OPTIONS]", "measure a part of the engine in memory (kernel, fft, pipeline, shapes, choice, overhead or all), beside a baseline and the machine's limits", ib_bench_options}, NULL, NULL, NULL, ib_bench},
+    {{"calibrate","[OPTIONS]",                       "measure the limits of this machine (arithmetic, caches, memory, disk) and record them", ib_calibrate_options}, NULL, NULL, calibrate, NULL},
+    {{"sweep",    "[INPUT] [--ranks LIST] [--OPTION LIST...]", "launch every combination of the values given, in random order through mpirun, as often as --launches says; the same command goes on where it was stopped. INPUT as of run, or the name of a simulation (chiles). Every option of run takes a list: --threads 1,2 --support 7,17", ib_sweep_options}, NULL, NULL, NULL, ib_sweep},
+    {{"ls",       "[TERM...]", "list launches of the history, the newest last; a term is a run, commit, build or tag, last, or KEY=VALUE (also != < >), as in support=51 or T>10", ib_ls_options}, NULL, NULL, NULL, ib_ls},
+    {{"show",     "[TERMS]", "tell one launch: the newest that satisfies the terms", ib_show_options}, NULL, NULL, NULL, ib_show},
+    {{"db",       "rebuild|check|path", "the database that the history is kept in: make it anew from the records, say what it holds and what could not be read, where it is", ib_db_options}, NULL, NULL, NULL, ib_db},
+    {{"help",     "[TOPIC]",                         "explain a command, a group of options, an option or a topic", NULL}, NULL, NULL, help, NULL},
 };
 /* clang-format on */
 enum { N_SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
@@ -233,34 +236,13 @@ static bool asks_for_help(const invocation *in)
     return false;
 }
 
-/* ---- view, bench, calibrate ------------------------------------------------------------------------------------ */
-
-static ib_status view(const invocation *in, ib_error *err)
-{
-    if (asks_for_help(in))
-        return help(&(invocation){.argc = 1, .argv = (char *[]){"view"}}, err);
-    return ib_view(in->argc, in->argv, stdout, err);
-}
-
-static ib_status bench(const invocation *in, ib_error *err)
-{
-    if (asks_for_help(in))
-        return help(&(invocation){.argc = 1, .argv = (char *[]){"bench"}}, err);
-    return ib_bench(in->argc, in->argv, stdout, err);
-}
+/* ---- calibrate ------------------------------------------------------------------------------------------- */
 
 static ib_status calibrate(const invocation *in, ib_error *err)
 {
     if (asks_for_help(in))
         return help(&(invocation){.argc = 1, .argv = (char *[]){"calibrate"}}, err);
     return ib_calibrate(in->argc, in->argv, in->all_argc, in->all_argv, stdout, err);
-}
-
-static ib_status sweep(const invocation *in, ib_error *err)
-{
-    if (asks_for_help(in))
-        return help(&(invocation){.argc = 1, .argv = (char *[]){"sweep"}}, err);
-    return ib_sweep(in->argc, in->argv, stdout, err);
 }
 
 /* ---- help ------------------------------------------------------------------------------------------------ */
@@ -447,7 +429,9 @@ static ib_status without_mpi(const subcommand *which, const invocation *in, ib_e
     if (in->command.version) {
         print_version();
         rc = IB_OK;
-    } else if (in->command.help) {
+    } else if (which->harness && !asks_for_help(in)) {
+        rc = which->harness(in->argc, in->argv, stdout, err);
+    } else if (in->command.help || which->harness) {
         char name[32];
         snprintf(name, sizeof name, "%s", which->doc.name);
         rc = help(&(invocation){.argc = which != subcommands, .argv = (char *[]){name}}, err);
@@ -508,7 +492,7 @@ int main(int argc, char **argv)
     leave_open(&in.command);
     if (which == subcommands && !rc && !in.command.help && !in.command.version)
         check_input(&in.command.cfg, &in.damage);
-    const bool alone = which->alone || (!rc && (in.command.help || in.command.version));
+    const bool alone = which->alone || which->harness || (!rc && (in.command.help || in.command.version));
     rc = alone ? without_mpi(which, &in, &err) : under_mpi(which, &in, rc, &err);
     ib_command_clear(&in.command);
     return ib_exit_code(rc);

@@ -33,31 +33,41 @@ static bool spell_out(const ib_help_option *option, const char *word, char *full
     return false;
 }
 
-ib_status ib_arguments_parse(const char *command, const ib_help_option *option, int argc, char *const *argv,
-                             const char *value[IB_MAX_ARGUMENTS], const char **operand, ib_error *err)
+ib_status ib_arguments_words(const char *command, const ib_help_option *option, int argc, char *const *argv,
+                             const char *value[IB_MAX_ARGUMENTS], const char **word, size_t most, size_t *n_word,
+                             ib_error *err)
 {
-    *operand = NULL;
+    bool plain = false;
+
+    *n_word = 0;
     for (size_t i = 0; option[i].name; i++)
         value[i] = option[i].initial;
     for (int at = 0; at < argc; at++) {
-        const char *word = argv[at];
-        char        full[32];
-        if (spell_out(option, word, full, sizeof full))
-            word = full;
-        if (strncmp(word, "--", 2) != 0) {
-            if (*operand)
-                return ib_fail(err, IB_EUSAGE, "%s: two words, %s and %s; give one", command, *operand, word);
-            *operand = word;
+        const char *text = argv[at];
+        if (!plain && !strcmp(text, "--")) {
+            plain = true;
+            continue;
+        }
+        char full[32];
+        if (!plain && spell_out(option, text, full, sizeof full))
+            text = full;
+        if (plain || strncmp(text, "--", 2) != 0) {
+            if (*n_word == most)
+                return most == 1
+                           ? ib_fail(err, IB_EUSAGE, "%s: two words, %s and %s; give one", command, word[0], text)
+                           : ib_fail(err, IB_EUSAGE, "%s: %s is one word too many; it takes %zu", command, text,
+                                     most);
+            word[(*n_word)++] = text;
             continue;
         }
         char name[32];
-        snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(text + 2, "="), text + 2);
         size_t i = 0;
         while (option[i].name && strcmp(option[i].name, name) != 0)
             i++;
         if (!option[i].name)
             return unknown(command, option, name, err);
-        const char *equals = strchr(word, '=');
+        const char *equals = strchr(text, '=');
         if (!*option[i].argument)
             value[i] = "yes";
         else if (equals)
@@ -70,6 +80,17 @@ ib_status ib_arguments_parse(const char *command, const ib_help_option *option, 
             return ib_fail(err, IB_EUSAGE, "%s --%s takes no value", command, name);
     }
     return IB_OK;
+}
+
+ib_status ib_arguments_parse(const char *command, const ib_help_option *option, int argc, char *const *argv,
+                             const char *value[IB_MAX_ARGUMENTS], const char **operand, ib_error *err)
+{
+    const char *word[1] = {NULL};
+    size_t      n;
+    ib_status   rc = ib_arguments_words(command, option, argc, argv, value, word, 1, &n, err);
+
+    *operand = word[0];
+    return rc;
 }
 
 const char *ib_argument(const ib_help_option *option, const char *const *value, const char *name)

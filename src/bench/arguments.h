@@ -15,6 +15,12 @@ enum { IB_MAX_ARGUMENTS = 96 };
 ib_status ib_arguments_parse(const char *command, const ib_help_option *option, int argc, char *const *argv,
                              const char *value[IB_MAX_ARGUMENTS], const char **operand, ib_error *err);
 
+/** The same with any number of words, up to `most`.
+ *  @param n_word  receives how many; `--` ends the options and is no word */
+ib_status ib_arguments_words(const char *command, const ib_help_option *option, int argc, char *const *argv,
+                             const char *value[IB_MAX_ARGUMENTS], const char **word, size_t most, size_t *n_word,
+                             ib_error *err);
+
 /** The value of an option by its name. */
 const char *ib_argument(const ib_help_option *option, const char *const *value, const char *name);
 

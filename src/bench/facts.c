@@ -16,9 +16,18 @@ enum { MAX_CPU = 4096 };
 const ib_build *ib_build_facts(void)
 {
     static const ib_library library[] = {IB_BUILD_LIBRARIES{NULL, NULL}};
-    static const ib_build   build = {IB_BUILD_VERSION, IB_BUILD_COMMIT,     IB_BUILD_DESCRIBE,
-                                     IB_BUILD_DIRTY,   IB_BUILD_COMPILER,   IB_BUILD_FLAGS,
-                                     IB_BUILD_TYPE,    IB_BUILD_SANITIZERS, library};
+    static const ib_build   build = {
+          .version = IB_BUILD_VERSION,
+          .commit = IB_BUILD_COMMIT,
+          .describe = IB_BUILD_DESCRIBE,
+          .commit_time = IB_BUILD_COMMIT_TIME,
+          .dirty = IB_BUILD_DIRTY,
+          .compiler = IB_BUILD_COMPILER,
+          .flags = IB_BUILD_FLAGS,
+          .type = IB_BUILD_TYPE,
+          .sanitizers = IB_BUILD_SANITIZERS,
+          .library = library,
+    };
     return &build;
 }
 

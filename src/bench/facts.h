@@ -12,6 +12,7 @@ typedef struct ib_library {
 /** Facts of the build. Static. */
 typedef struct ib_build {
     const char       *version, *commit, *describe; /* "unknown" outside a repository */
+    const char       *commit_time;                 /* "2026-05-01T12:00:00+00:00"; "" unknown */
     int               dirty;                       /* sources differ from the commit; -1: unknown */
     const char       *compiler, *flags, *type;     /* "GNU 12.2.0", "-O2 -g", "Release" */
     const char       *sanitizers;                  /* "" none */

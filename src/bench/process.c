@@ -89,6 +89,21 @@ void ib_process_words(FILE *complaint, char *line, int size)
     line[strcspn(line, "\n")] = 0;
 }
 
+int ib_process_line(char *const *argv, char *line, int size)
+{
+    FILE *out = tmpfile(), *complaint = tmpfile();
+    int   code = out && complaint ? ib_process_run(argv, out, complaint) : -1;
+
+    *line = 0;
+    if (!code)
+        ib_process_words(out, line, size);
+    if (out)
+        fclose(out);
+    if (complaint)
+        fclose(complaint);
+    return code;
+}
+
 bool ib_process_self(char *path, size_t size)
 {
     const long n = readlink("/proc/self/exe", path, size - 1);

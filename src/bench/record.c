@@ -30,8 +30,7 @@ struct ib_record {
 };
 
 /* FNV-1a: names and guards against truncation; nobody attacks a benchmark's own record. */
-#define FNV_START UINT64_C(0xcbf29ce484222325)
-static uint64_t fnv1a(uint64_t hash, const char *bytes, size_t n)
+uint64_t ib_record_digest(uint64_t hash, const char *bytes, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         hash = (hash ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
@@ -47,10 +46,10 @@ static json_t *hex(uint64_t hash)
 }
 
 /* An identity of the facts in an object, whatever the order they were set in. */
-static json_t *identity(const json_t *facts)
+json_t *ib_record_identity(const json_t *facts)
 {
     char   *text = json_dumps(facts, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(17));
-    json_t *id = text ? hex(fnv1a(FNV_START, text, strlen(text))) : json_null();
+    json_t *id = text ? hex(ib_record_digest(IB_DIGEST_START, text, strlen(text))) : json_null();
 
     free(text);
     return id;
@@ -106,10 +105,34 @@ static bool fixes_the_problem(const ib_option *option)
            !strcmp(option->group, "weighting") || !strcmp(option->key, "chunks");
 }
 
+/* What is at its default is left out, so that an option that is new today leaves yesterday's problems what they were. Who
+   changes a default, or what one means, must raise BENCH_VERSION. */
+json_t *ib_record_problem(const json_t *workload)
+{
+    const json_t *params = json_object_get(workload, "params");
+    const json_t *input = json_array_get(json_object_get(workload, "inputs"), 0);
+    json_t       *problem = json_pack("{s:O?, s:O?}", "input", json_object_get(input, "name"), "bench_version",
+                                      json_object_get(workload, "bench_version"));
+    ib_config     initial;
+    char          text[600];
+
+    ib_config_default(&initial);
+    if (json_is_integer(json_object_get(input, "bytes")))
+        json_object_set(problem, "bytes", json_object_get(input, "bytes"));
+    for (size_t i = 0; i < ib_option_count(); i++) {
+        const ib_option *option = ib_option_at(i);
+        json_t          *value = json_object_get(params, option->key);
+        ib_option_render(&initial, i, text, sizeof text);
+        if (fixes_the_problem(option) && json_is_string(value) && strcmp(json_string_value(value), text) != 0)
+            json_object_set(problem, option->key, value);
+    }
+    return problem;
+}
+
 static json_t *workload(const ib_command *command)
 {
     static const char *const from[] = {"default", "file", "environment", "command line"};
-    json_t                  *problem = json_object(), *params = json_object(), *origin = json_object();
+    json_t                  *params = json_object(), *origin = json_object();
     const char              *input = base_name(command->cfg.input);
     struct stat              st;
     char                     text[600];
@@ -118,20 +141,17 @@ static json_t *workload(const ib_command *command)
         const ib_option *option = ib_option_at(i);
         ib_option_render(&command->cfg, i, text, sizeof text);
         json_object_set_new(params, option->key, ib_json_text(strcmp(option->type, "TEXT") ? text : base_name(text)));
-        if (fixes_the_problem(option))
-            json_object_set_new(problem, option->key, ib_json_text(text));
         if (command->origin[i] != IB_BY_DEFAULT)
             json_object_set_new(origin, option->key, json_string(from[command->origin[i]]));
     }
-    json_object_set_new(problem, "input", ib_json_text(input));
-    json_object_set_new(problem, "bench_version", json_integer(BENCH_VERSION));
-
     const bool file = *input && !stat(command->cfg.input, &st) && S_ISREG(st.st_mode);
-    json_t    *id = identity(problem);
+    json_t    *facts = json_pack("{s:i, s:o, s:o, s:[{s:o, s:o}]}", "bench_version", BENCH_VERSION, "params", params,
+                                 "given", origin, "inputs", "name", ib_json_text(input), "bytes",
+                              file ? ib_json_count((uint64_t)st.st_size) : json_null());
+    json_t    *problem = ib_record_problem(facts);
+    json_object_set_new(facts, "workload_id", ib_record_identity(problem));
     json_decref(problem);
-    return json_pack("{s:o, s:i, s:o, s:o, s:[{s:o, s:o}]}", "workload_id", id, "bench_version", BENCH_VERSION,
-                     "params", params, "given", origin, "inputs", "name", ib_json_text(input), "bytes",
-                     file ? ib_json_count((uint64_t)st.st_size) : json_null());
+    return facts;
 }
 
 static json_t *shape(const ib_launch *launch)
@@ -152,7 +172,7 @@ static json_t *shape(const ib_launch *launch)
         json_array_append_new(places, json_pack("{s:i, s:s}", "node", node, "cpus", launch->place[i].cpus));
     }
     facts = json_pack("{s:i, s:i, s:i}", "ranks", launch->ranks, "nodes", nodes, "threads", launch->threads);
-    json_object_set_new(facts, "shape_id", identity(facts));
+    json_object_set_new(facts, "shape_id", ib_record_identity(facts));
     json_object_set_new(facts, "ranks_per_node", json_pack("{s:i, s:i}", "min", fewest, "max", most));
     json_object_set_new(facts, "places", places);
     json_object_set_new(facts, "oversubscribed",
@@ -171,7 +191,8 @@ static json_t *build(const char *mpi_library)
                       b->commit, "describe", b->describe, "dirty",
                       b->dirty < 0 ? json_null() : json_boolean(b->dirty), "cc", b->compiler, "cflags", b->flags,
                       "build_type", b->type, "sanitizers", b->sanitizers, "libs", libs, "mpi_library", mpi_library);
-    json_object_set_new(facts, "build_id", identity(facts));
+    json_object_set_new(facts, "build_id", ib_record_identity(facts));
+    json_object_set_new(facts, "commit_time", *b->commit_time ? json_string(b->commit_time) : json_null());
     return facts;
 }
 
@@ -180,7 +201,8 @@ static json_t *machine(const ib_machine *m)
     json_t *facts = json_pack("{s:s, s:i, s:i, s:i, s:I}", "cpu", m->cpu, "sockets", m->sockets, "cores", m->cores,
                               "cpus", m->cpus, "mem_bytes", (json_int_t)m->mem_bytes);
 
-    json_object_set_new(facts, "machine_id", identity(facts)); /* the hardware: a new kernel is the same machine */
+    json_object_set_new(facts, "machine_id",
+                        ib_record_identity(facts)); /* the hardware: a new kernel is the same machine */
     json_object_set_new(facts, "alias", json_string(m->alias));
     json_object_set_new(facts, "kernel", ib_json_text(m->kernel));
     json_object_set_new(facts, "os", ib_json_text(m->os));
@@ -281,7 +303,7 @@ static ib_status write_line(ib_record *record, const char *type, json_t *fields,
         return ib_fail(err, IB_EINTERNAL, "record %s: a line could not be put into words", record->partial);
 
     const size_t n = strlen(text);
-    record->digest = fnv1a(fnv1a(record->digest, text, n), "\n", 1);
+    record->digest = ib_record_digest(ib_record_digest(record->digest, text, n), "\n", 1);
     record->lines++;
     const bool ok =
         fwrite(text, 1, n, record->file) == n && fputc('\n', record->file) != EOF && !fflush(record->file);
@@ -347,7 +369,7 @@ static ib_status open_record(ib_record **out, const char *folder, ib_error *err)
     gmtime_r(&record->started.tv_sec, &utc);
     make_run_id(record->run_id, &record->started);
     ib_machine_facts(&here);
-    record->digest = FNV_START;
+    record->digest = IB_DIGEST_START;
     const int n = snprintf(record->path, sizeof record->path, "%s/%s/%04d-%02d/%s.jsonl", folder, here.alias,
                            utc.tm_year + 1900, utc.tm_mon + 1, record->run_id);
     if (n < 0 || n >= MAX_PATH) {
@@ -363,6 +385,9 @@ static ib_status open_record(ib_record **out, const char *folder, ib_error *err)
                      strerror(errno));
         goto done;
     }
+    /* Held until the process ends, by whatever: readers tell by it a launch that runs from one that was lost. Where the
+       file system has no locks they go by age. */
+    fcntl(fileno(record->file), F_SETLK, &(struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET});
     *out = record;
     record = NULL;
 done:

@@ -33,6 +33,18 @@ ib_status ib_record_end(ib_record *record, const ib_result *result, const ib_bou
 
 struct json_t; /* of jansson, so that this header does not need it */
 
+/** What of a `workload` fixes the numerical problem: the input, and every option of input, image, gridding and weighting
+ *  (and chunks) that is not at its default, whichever version recorded it. @return a new reference */
+struct json_t *ib_record_problem(const struct json_t *workload);
+
+/** An identity of the facts in an object, whatever the order they were set in: 16 hexadecimal digits. @return a new
+ *  reference */
+struct json_t *ib_record_identity(const struct json_t *facts);
+
+/** The digest that an end line has of the bytes before it, continued. */
+#define IB_DIGEST_START UINT64_C(0xcbf29ce484222325)
+uint64_t ib_record_digest(uint64_t before, const char *bytes, size_t n);
+
 /** Write a whole record of work that is not a launch: facts, one line `type`, the end. One process.
  *  @param intent  "calibrate"
  *  @param fields  of that line, a jansson object; the reference is taken

@@ -8,13 +8,13 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { MAX_COLUMNS = 16, MAX_ROWS = 512, WIDTH = 40 };
+enum { MAX_COLUMNS = 16, MAX_ROWS = 512, WIDTH = 80 };
 
 struct ib_report {
     FILE   *out;
     ib_form form;
     json_t *document, *rows; /* rows of the table now being filled */
-    bool    lost;
+    bool    lost, facts;     /* lines of facts were just written, and want an empty one after them */
 
     const ib_heading *heading;
     size_t            n_column, n_row;
@@ -50,6 +50,13 @@ ib_status ib_report_begin(ib_report **report, FILE *out, ib_form form, ib_error 
     return IB_OK;
 }
 
+static void after_facts(ib_report *r)
+{
+    if (r->facts)
+        fputc('\n', r->out);
+    r->facts = false;
+}
+
 void ib_report_title(ib_report *r, const char *title, const char *text)
 {
     if (r->form != IB_FORM_JSON)
@@ -58,6 +65,7 @@ void ib_report_title(ib_report *r, const char *title, const char *text)
 
 void ib_report_section(ib_report *r, const char *title, const char *text)
 {
+    after_facts(r);
     if (r->form == IB_FORM_TABLE)
         fprintf(r->out, "%s\n\n%s%s", title, text, *text ? "\n\n" : "");
     else if (r->form == IB_FORM_MD)
@@ -69,11 +77,13 @@ void ib_report_fact(ib_report *r, const char *key, const char *title, const char
     if (r->form == IB_FORM_JSON)
         json_object_set_new(r->document, key, ib_json_text(value));
     else
-        fprintf(r->out, "%s: %s\n\n", title, value);
+        fprintf(r->out, r->form == IB_FORM_MD ? "%s: %s  \n" : "%s: %s\n", title, value);
+    r->facts = r->form != IB_FORM_JSON;
 }
 
 void ib_report_table(ib_report *r, const char *name, const ib_heading *heading, size_t n)
 {
+    after_facts(r);
     r->heading = heading;
     r->n_column = n < MAX_COLUMNS ? n : MAX_COLUMNS;
     r->n_row = 0;
@@ -203,6 +213,7 @@ ib_status ib_report_end(ib_report *r, ib_error *err)
 {
     if (!r)
         return IB_OK;
+    after_facts(r);
     const bool lost = r->lost;
     if (r->form == IB_FORM_JSON) {
         json_dumpf(r->document, r->out, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));

@@ -42,6 +42,8 @@ only '^ *# *include *<fftw3\.h>' 'gridder/[a-z_]*\.[ch]'
 only '^ *# *include *<(hdf5|fitsio)\.h>' 'io/[a-z0-9_]*\.[ch]'
 only '^ *# *include *<casacore/' 'io/[a-z_]*\.cc'
 only '^ *# *include *<jansson\.h>' 'bench/[a-z_]*\.[ch]'
+only '^ *# *include *<sqlite3\.h>' 'bench/history\.c'
+only '^ *# *include *<gsl/' 'bench/[a-z_]*\.c'
 only '\<(exit|abort) *\(' 'main\.c'
 
 # Leaf loops: no libraries at all beyond sizes and types; one broadcast has no vector extension.

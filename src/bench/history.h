@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** The history of launches: what the records of a folder say, in SQLite.
+ *
+ * FOLDER/imgbench.db is a cache of FOLDER's records (docs/records.md) and nothing else: opening brings it up to date with them.
+ * It is read whole, worked on in memory and, when it changed, replaced by a rename. So there are no locks, it works on
+ * every file system, a process that is killed leaves the one that was there, and of two at once either leaves a good
+ * one. One that is missing, damaged or not even a database is made anew; where it cannot be written it stays in memory.
+ * Records are only read.
+ *
+ * One process, one thread at a time. Reads the table of options, so that it knows what fixes a problem. */
+#ifndef IB_BENCH_HISTORY_H
+#define IB_BENCH_HISTORY_H
+
+#include "bench/summary.h"
+
+#include <stdbool.h>
+
+typedef struct ib_history ib_history;
+
+/** What opening found. */
+typedef struct ib_history_state {
+    char   path[1024];
+    int    version;           /* of its tables */
+    size_t n_file, n_launch;  /* records, launches in them; calibrations and other work count as records only */
+    size_t n_read, n_dropped; /* records read now; forgotten, because their files are gone */
+    size_t n_damaged, n_newer;
+    size_t bytes;    /* of the database; 0 when it is only in memory */
+    char   why[160]; /* it was made anew, or is only in memory; "" neither */
+} ib_history_state;
+
+/** Open the history of a folder of records and bring it up to date.
+ *  @param afresh  forget what the database holds and read every record
+ *  @return IB_ENODATA when the folder does not exist, IB_ENEWER when a later version wrote the database, IB_EIO, IB_ENOMEM. */
+ib_status ib_history_open(ib_history **out, const char *folder, bool afresh, ib_error *err);
+
+/** Accepts NULL. */
+void ib_history_close(ib_history *history);
+
+/** Borrowed until the end. */
+const ib_history_state *ib_history_about(const ib_history *history);
+
+/** Records that could not be taken in, one call each. @param newer  written by a later version, not damaged */
+void ib_history_problems(ib_history *history, void (*tell)(void *to, const char *file, const char *why, bool newer),
+                         void       *to);
+
+/** A launch. Times in seconds; NaN where nothing was measured. */
+typedef struct ib_past {
+    char        run_id[40], started[32]; /* UTC, "2026-05-01T12:00:00" */
+    char        machine[64], status[16], tag[64];
+    char        commit[48], describe[64], build_id[20]; /* commit "unknown" outside a repository */
+    char        commit_time[32];                        /* "" not known */
+    int         dirty;                                  /* sources differed from the commit; -1: not known */
+    int         ranks, nodes, threads;
+    ib_validity validity;
+    bool        wrong; /* the image was compared with the direct Fourier sum and refused */
+    char        reason[120];
+    double      total, phase[IB_N_PHASES]; /* median of the counted repetitions; of the slowest rank */
+    double      rate;                      /* samples gridded per second of that phase and core */
+    double      error;                     /* measured accuracy */
+    double      peak_bytes;
+    char        input[100];
+    const char
+        *problem; /* JSON, canonical: what fixes the numerical problem, without the settings of the selection */
+    const char *environment; /* JSON: what beside the sources moves performance: compiler, libraries, kernel, ... */
+} ib_past;
+
+/** The input and the settings of a problem, for people: "sim:chiles support=51". */
+void ib_past_problem(const ib_past *launch, char *text, size_t size);
+
+/** Which launches. */
+typedef struct ib_selection {
+    /** Terms with commas between, all of which must hold. A word is the beginning of a run's or commit's name, a
+     *  description ("v1.2"), a build, a tag, or what git calls a commit here; -dirty after it means builds of changed
+     *  sources, which are left out otherwise. KEY=VALUE (also != < > <= >=) is an option as recorded, or one of run,
+     *  commit, build, tag, machine, input, ranks, nodes, threads, status, validity, intent, day, T, or a phase.
+     *  "last" is the newest launch. "" or NULL: all. */
+    const char *terms;
+    const char *more;       /* the same, on top of it */
+    const char *repository; /* where git is asked; NULL: nowhere */
+    const char *except;     /* settings left out of ib_past.problem: "isa,support"; NULL: none */
+    ib_validity at_worst;
+    size_t      limit; /* the newest so many; 0: all */
+} ib_selection;
+
+/** The launches of a selection, oldest first. *launch is the caller's, to be let go by ib_free; what it points to is the
+ *  history's.
+ *  @return IB_EUSAGE for a term that means nothing, naming the nearest; IB_ENODATA when a word is nobody's name. None that
+ *          satisfies all terms is IB_OK with *n = 0. */
+ib_status ib_history_select(ib_history *history, const ib_selection *selection, ib_past **launch, size_t *n,
+                            ib_error *err);
+
+/** The file of a launch's record. */
+ib_status ib_history_file(ib_history *history, const char *run_id, char *path, size_t size, ib_error *err);
+
+/** The keys of the terms with an operator: "isa=v3,main" -> "isa". For ib_selection.except. */
+void ib_selection_keys(const char *terms, char *keys, size_t size);
+
+#endif
