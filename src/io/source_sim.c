@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "base/text.h"
+#include "model/primary.h"
 #include "model/simulate.h"
 #include "model/source.h"
 
@@ -25,26 +26,33 @@ enum { MAX_SOURCES = 1000, MAX_POINTINGS = 2000 };
 /* ---- presets and keys --------------------------------------------------------------------------------------- */
 
 typedef struct preset {
-    const char *name, *array, *telescope, *field;
+    const char *name, *array, *field;
     double      radius; /* m; 0: the array's own */
     int64_t     times, baselines, channels, corr, pointings, imsize[2];
     double      fill, freq, width, cell, ra, dec, hours; /* first channel, Hz; rad; h of track */
     double      noise, rest;                             /* Jy per sample; Hz */
     int         circular, stokes;
+    int         beam;   /* in the list of beams */
+    double      spread; /* share of the image that has sources */
 } preset;
+
+static const char *const beams[] = {"none", "physical", "casa", "airy", "gaussian"};
+enum { NO_BEAM, PHYSICAL, N_BEAMS = sizeof beams / sizeof *beams };
 
 /* Sizes of aca-9eb to chiles as published for the CNGI prototype against CASA 6.2; all else is ours. */
 /* clang-format off */
 static const preset presets[] = {
-    /* name            array       scope   field        R, m times  bl   chan corr point image         fill   first chan, width     cell         ra             dec         hours noise rest      circular planes */
-    {"point",          "vla-d",    "EVLA", "point",     0,   20,  351,     8, 2,   1, { 256,  256}, 1.000, 1.40e9, 1e6,      8.00*ARCSEC, 12.0000*HOUR,  45.00*DEG, 6, 0.0, 0,            1, IB_PLANES_I},
-    {"chiles",         "vla-b",    "EVLA", "COSMOS",    0, 2072,  351, 30720, 2,   1, {1000, 1000}, 1.000, 0.95e9, 15.6e3,   1.50*ARCSEC, 10.0233*HOUR,   2.35*DEG, 6, 0.1, 1420405751.77, 1, IB_PLANES_CORR},
-    {"aca-9eb",        "aca7",     "ALMA", "aca-9eb",   0, 2564,   53,  2048, 2,  20, { 400,  500}, 0.738, 230e9,  0.98e6,   1.00*ARCSEC, 16.0000*HOUR, -40.00*DEG, 4, 0.1, 0,            0, IB_PLANES_CORR},
-    {"aca-141",        "aca7",     "ALMA", "aca-141",   0,  564,   55,  1025, 2, 141, { 600, 1000}, 1.000, 230e9,  0.98e6,   1.00*ARCSEC, 16.0000*HOUR, -40.00*DEG, 4, 0.1, 0,            0, IB_PLANES_CORR},
-    {"alma-std",       "alma-ext", "ALMA", "alma-std",  138, 455, 745,  7635, 2,   1, { 600,  600}, 0.932, 230e9,  0.122e6,  0.10*ARCSEC, 16.0000*HOUR, -40.00*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR},
-    {"alma-mos",       "alma-ext", "ALMA", "alma-mos",  130, 729, 1159, 3853, 2,  30, {1000, 1000}, 0.765, 100e9,  0.244e6,  0.25*ARCSEC, 16.0000*HOUR, -40.00*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR},
-    {"ngc6334i",       "alma-ext", "ALMA", "NGC6334I",  230, 782, 903,  7680, 2,   1, { 500,  500}, 1.000, 690e9,  0.244e6,  0.02*ARCSEC, 17.3482*HOUR, -35.78*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR},
-    {"ngc6334i-heavy", "alma-ext", "ALMA", "NGC6334I",  230, 782, 903,  7680, 2,   1, { 500,  500}, 1.000, 690e9,  0.244e6,  0.02*ARCSEC, 17.3482*HOUR, -35.78*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR},
+    /* name            array       field        R, m times  bl   chan corr point image         fill   first chan, width     cell         ra             dec         hours noise rest      circular planes beam spread */
+    {"point",          "vla-d",    "point",     0,   20,  351,     8, 2,   1, { 256,  256}, 1.000, 1.40e9, 1e6,      8.00*ARCSEC, 12.0000*HOUR,  45.00*DEG, 6, 0.0, 0,            1, IB_PLANES_I, NO_BEAM, 0.5},
+    {"chiles",         "vla-b",    "COSMOS",    0, 2072,  351, 30720, 2,   1, {1000, 1000}, 1.000, 0.95e9, 15.6e3,   1.50*ARCSEC, 10.0233*HOUR,   2.35*DEG, 6, 0.1, 1420405751.77, 1, IB_PLANES_CORR, NO_BEAM, 0.5},
+    {"aca-9eb",        "aca7",     "aca-9eb",   0, 2564,   53,  2048, 2,  20, { 400,  500}, 0.738, 230e9,  0.98e6,   1.00*ARCSEC, 16.0000*HOUR, -40.00*DEG, 4, 0.1, 0,            0, IB_PLANES_CORR, PHYSICAL, 0.5},
+    {"aca-141",        "aca7",     "aca-141",   0,  564,   55,  1025, 2, 141, { 600, 1000}, 1.000, 230e9,  0.98e6,   1.00*ARCSEC, 16.0000*HOUR, -40.00*DEG, 4, 0.1, 0,            0, IB_PLANES_CORR, PHYSICAL, 0.5},
+    {"alma-std",       "alma-ext", "alma-std",  138, 455, 745,  7635, 2,   1, { 600,  600}, 0.932, 230e9,  0.122e6,  0.10*ARCSEC, 16.0000*HOUR, -40.00*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR, NO_BEAM, 0.5},
+    {"alma-mos",       "alma-ext", "alma-mos",  130, 729, 1159, 3853, 2,  30, {1000, 1000}, 0.765, 100e9,  0.244e6,  0.25*ARCSEC, 16.0000*HOUR, -40.00*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR, PHYSICAL, 0.5},
+    {"ngc6334i",       "alma-ext", "NGC6334I",  230, 782, 903,  7680, 2,   1, { 500,  500}, 1.000, 690e9,  0.244e6,  0.02*ARCSEC, 17.3482*HOUR, -35.78*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR, NO_BEAM, 0.5},
+    {"ngc6334i-heavy", "alma-ext", "NGC6334I",  230, 782, 903,  7680, 2,   1, { 500,  500}, 1.000, 690e9,  0.244e6,  0.02*ARCSEC, 17.3482*HOUR, -35.78*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR, NO_BEAM, 0.5},
+    {"hetero",         "alma+aca", "hetero",    0,  140,  435,    16, 2,   7, { 512,  512}, 1.000, 100e9,  16e6,     0.80*ARCSEC, 16.0000*HOUR, -40.00*DEG, 3, 0.1, 0,            0, IB_PLANES_I, PHYSICAL, 0.25},
+    {"wide",           "lofar",    "wide",      0,   60,  741,     8, 2,   1, {1024, 1024}, 1.000, 150e6,  195312.5, 20.0*ARCSEC, 12.0000*HOUR,  60.00*DEG, 6, 0.1, 0,            0, IB_PLANES_I, NO_BEAM, 0.95},
 };
 /* clang-format on */
 
@@ -53,16 +61,17 @@ enum { N_PRESETS = sizeof presets / sizeof *presets };
 /* What the input text asks for; every value a double, so that one loop reads and checks them. */
 typedef struct request {
     const preset *preset;
+    double        array;                                 /* number of ib_sim_array_at */
     double        time, baseline, channel, image;        /* scale factors */
     double        times, baselines, channels, imsize[2]; /* 0: the preset's, scaled */
     double        corr, sources, seed, circular, descending, nan, polarised, w;
-    double        pointings, dwell, spacing;
+    double        radius, pointings, dwell, spacing, beam, truncate, spread;
     double        cell, ra, dec, freq, width, hours, fill, flux, index, noise;
     double        line[3]; /* peak, Jy; centre, FWHM, Hz */
     double        flagged, flagged_rows, flagged_channels;
 } request;
 
-typedef enum kind { COUNT, REAL, ANGLE, HERTZ, PIXELS, LINE, YES_NO, FEED } kind;
+typedef enum kind { COUNT, REAL, ANGLE, HERTZ, PIXELS, LINE, YES_NO, FEED, ARRAY, BEAM } kind;
 
 #define AT(field) offsetof(request, field)
 
@@ -80,6 +89,8 @@ static const struct key {
     {"times",            COUNT,  AT(times),            1,         1e6},
     {"baselines",        COUNT,  AT(baselines),        1,         1e6},
     {"channels",         COUNT,  AT(channels),         1,         1e7},
+    {"array",            ARRAY,  AT(array),            0,         1e3},
+    {"radius",           REAL,   AT(radius),           1,         1e7},
     {"corr",             COUNT,  AT(corr),             1,         4},
     {"feed",             FEED,   AT(circular),         0,         1},
     {"imsize",           PIXELS, AT(imsize),           1,         65536},
@@ -89,12 +100,15 @@ static const struct key {
     {"pointings",        COUNT,  AT(pointings),        1,         MAX_POINTINGS},
     {"spacing",          REAL,   AT(spacing),          0,         100},
     {"dwell",            COUNT,  AT(dwell),            1,         1e6},
+    {"beam",             BEAM,   AT(beam),             0,         N_BEAMS},
+    {"truncate",         YES_NO, AT(truncate),         0,         1},
     {"freq",             HERTZ,  AT(freq),             1,         1e15},
     {"width",            HERTZ,  AT(width),            1e-3,      1e14},
     {"descending",       YES_NO, AT(descending),       0,         1},
     {"hours",            REAL,   AT(hours),            0,         24},
     {"fill",             REAL,   AT(fill),             1e-9,      1},
     {"sources",          COUNT,  AT(sources),          0,         MAX_SOURCES},
+    {"spread",           REAL,   AT(spread),           0,         1},
     {"flux",             REAL,   AT(flux),             -1e12,     1e12},
     {"index",            REAL,   AT(index),            -10,       10},
     {"line",             LINE,   AT(line),             -1e12,     1e15},
@@ -167,6 +181,28 @@ static ib_status line(const char *text, double out[3], ib_error *err)
     return IB_OK;
 }
 
+/* The number of a name in a list; the list must outlive the error. */
+static ib_status one_of(const char *what, const char *text, const char *const *names, size_t n, double *out,
+                        ib_error *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(names[i], text)) {
+            *out = (double)i;
+            return IB_OK;
+        }
+    return unknown(what, text, names, n, err);
+}
+
+static ib_status array_number(const char *text, double *out, ib_error *err)
+{
+    const char *names[32];
+    size_t      n = 0;
+
+    for (; n < 32 && ib_sim_array_at(n); n++)
+        names[n] = ib_sim_array_at(n)->name;
+    return one_of("array", text, names, n, out, err);
+}
+
 static ib_status set_value(request *req, const struct key *key, const char *text, ib_error *err)
 {
     const size_t n = key->kind == LINE ? 3 : key->kind == PIXELS ? 2 : 1;
@@ -196,6 +232,12 @@ static ib_status set_value(request *req, const struct key *key, const char *text
     case YES_NO:
         rc = ib_text_to_bool(text, &yes, err);
         value[0] = yes;
+        break;
+    case ARRAY:
+        rc = array_number(text, value, err);
+        break;
+    case BEAM:
+        rc = one_of("beam", text, beams, N_BEAMS, value, err);
         break;
     case FEED:
         value[0] = !strcmp(text, "circular");
@@ -243,7 +285,11 @@ static ib_status set_preset(request *req, const char *name, ib_error *err)
 
         names[i] = p->name;
         if (!strcmp(p->name, name)) {
+            double array = 0;
+
+            array_number(p->array, &array, err);
             *req = (request){.preset = p,
+                             .array = array,
                              .time = 1,
                              .baseline = 1,
                              .channel = 1,
@@ -251,6 +297,9 @@ static ib_status set_preset(request *req, const char *name, ib_error *err)
                              .corr = (double)p->corr,
                              .sources = 4,
                              .seed = 1,
+                             .radius = p->radius,
+                             .beam = p->beam,
+                             .spread = p->spread,
                              .pointings = (double)p->pointings,
                              .dwell = 1,
                              .spacing = 1,
@@ -276,11 +325,16 @@ static double scaled(int64_t whole_size, double factor, double given)
     return given > 0 ? given : fmax(1, round((double)whole_size * factor));
 }
 
+static const ib_sim_array *array_of(const request *req)
+{
+    return ib_sim_array_at((size_t)req->array);
+}
+
 /* The request complete: every size a number of things, everything consistent. */
 static ib_status complete(request *req, ib_error *err)
 {
     const preset *p = req->preset;
-    const double  most = (double)ib_sim_array_find(p->array)->max_antenna;
+    const double  most = (double)array_of(req)->max_antenna;
 
     req->times = scaled(p->times, req->time, req->times);
     req->baselines = scaled(p->baselines, req->baseline, req->baselines);
@@ -293,7 +347,7 @@ static ib_status complete(request *req, ib_error *err)
 
     if (req->baselines > most * (most - 1) / 2)
         return ib_fail(err, IB_EUSAGE, "baselines: %.0f are more than the %.0f of the %.0f antennas of %s",
-                       req->baselines, most * (most - 1) / 2, most, p->array);
+                       req->baselines, most * (most - 1) / 2, most, array_of(req)->name);
     if (req->times * req->baselines > UINT32_MAX)
         return ib_fail(err, IB_EUSAGE, "%.0f times of %.0f baselines are more than 2^32 rows; use fewer times",
                        req->times, req->baselines);
@@ -339,11 +393,14 @@ typedef struct sim {
     size_t  n_time, n_baseline, n_row, n_chan, n_corr, n_source, n_field;
     double (*separation)[3]; /* [n_baseline] m */
     int32_t (*antenna)[2];   /* [n_baseline] */
+    double     *sigma;       /* [n_baseline] Jy per sample */
+    uint8_t    *pair;        /* [n_baseline] baseline types, of `primary` */
+    ib_primary *primary;     /* NULL: there is no primary beam */
     double (*axes)[3][3];    /* [n_time] directions of u, v, w */
     uint32_t      *row;      /* [n_row] in the grid of times and baselines; NULL: all of it */
     int           *chan;     /* [n_chan] selected channels */
     double        *freq;     /* [n_chan] Hz */
-    double        *spectrum; /* [n_chan] Jy of the first source; source k has 1/(k + 1) of it */
+    double        *spectrum; /* [n_chan] Jy of the first source at the phase centre; source k has 1/(k + 1) of it */
     ib_sim_source *source;   /* [n_field][n_source] */
     int            corr[IB_MAX_CORR];
     float          polarised[IB_MAX_CORR][2]; /* response to source 0 beyond its Stokes I */
@@ -369,6 +426,9 @@ static void sim_close(void *self)
         return;
     ib_free(s->separation);
     ib_free(s->antenna);
+    ib_free(s->sigma);
+    ib_free(s->pair);
+    ib_primary_destroy(s->primary);
     ib_free(s->axes);
     ib_free(s->row);
     ib_free(s->chan);
@@ -381,8 +441,7 @@ static void sim_close(void *self)
 /* The first baselines in the order (0,1), (0,2) .. (1,2) .. of the smallest array that has so many. */
 static ib_status make_baselines(sim *s, ib_vis_info *info, ib_error *err)
 {
-    const preset       *p = s->ask.preset;
-    const ib_sim_array *array = ib_sim_array_find(p->array);
+    const ib_sim_array *array = array_of(&s->ask);
     size_t              n = 2, at = 0;
 
     while (n * (n - 1) / 2 < s->n_baseline)
@@ -390,21 +449,25 @@ static ib_status make_baselines(sim *s, ib_vis_info *info, ib_error *err)
     double(*xyz)[3] = ib_alloc(n, sizeof *xyz, "antennas", err);
     s->separation = ib_alloc(s->n_baseline, sizeof *s->separation, "baselines", err);
     s->antenna = ib_alloc(s->n_baseline, sizeof *s->antenna, "baselines", err);
+    s->sigma = ib_alloc(s->n_baseline, sizeof *s->sigma, "baselines", err);
+    s->pair = ib_alloc_zero(s->n_baseline, sizeof *s->pair, "baselines", err);
     info->dish = ib_alloc(n, sizeof *info->dish, "antennas", err);
-    if (!xyz || !s->separation || !s->antenna || !info->dish) {
+    if (!xyz || !s->separation || !s->antenna || !s->sigma || !s->pair || !info->dish) {
         ib_free(xyz);
         return err->status;
     }
-    ib_sim_antennas(array, p->radius, n, xyz);
-    for (size_t a = 0; a < n; a++) {
-        info->dish[a] = array->dish;
+    ib_sim_antennas(array, s->ask.radius, n, xyz);
+    for (size_t a = 0; a < n; a++)
+        info->dish[a] = ib_sim_dish(array, a);
+    for (size_t a = 0; a < n; a++)
         for (size_t b = a + 1; b < n && at < s->n_baseline; b++, at++) {
             s->antenna[at][0] = (int32_t)a;
             s->antenna[at][1] = (int32_t)b;
             for (int k = 0; k < 3; k++)
                 s->separation[at][k] = xyz[a][k] - xyz[b][k];
+            /* the noise of a pair of the largest dishes; smaller ones collect less */
+            s->sigma[at] = s->ask.noise * (array->dish / info->dish[a]) * (array->dish / info->dish[b]);
         }
-    }
     info->n_antenna = n;
     ib_free(xyz);
     return IB_OK;
@@ -416,10 +479,28 @@ static size_t field_of(const sim *s, size_t time)
     return time / (size_t)s->ask.dwell % s->n_field;
 }
 
-/* Diameter that the beam of a dish behaves as (specification 4.2). */
-static double effective(double dish)
+/* The beams of the antennas, and the types of baselines. *widest: D of the dish with the narrowest beam, m. */
+static ib_status make_beams(sim *s, const ib_vis_info *info, double *widest, ib_error *err)
 {
-    return dish == 12 ? 10.7 : dish == 7 ? 6.25 : dish;
+    const ib_primary_recipe recipe = {.beam = beams[s->ask.beam != NO_BEAM ? (size_t)s->ask.beam : PHYSICAL],
+                                      .truncate = s->ask.truncate != 0,
+                                      .telescope = array_of(&s->ask)->telescope,
+                                      .n_antenna = info->n_antenna,
+                                      .diameter = info->dish};
+    ib_primary             *primary;
+
+    if (ib_primary_create(&primary, &recipe, err))
+        return err->status;
+    *widest = 0;
+    for (int i = 0; i < primary->n_dish; i++)
+        *widest = fmax(*widest, primary->dish[i].diameter);
+    for (size_t i = 0; i < s->n_baseline; i++)
+        s->pair[i] = (uint8_t)ib_primary_pair(primary->type[s->antenna[i][0]], primary->type[s->antenna[i][1]]);
+    if (s->ask.beam != NO_BEAM)
+        s->primary = primary;
+    else
+        ib_primary_destroy(primary);
+    return IB_OK;
 }
 
 /* Pointings on a hexagonal grid around the phase centre of the image, which is the first: half the width of the primary
@@ -428,17 +509,17 @@ static ib_status make_fields(sim *s, const ib_config *cfg, ib_vis_info *info, ib
 {
     const preset *p = s->ask.preset;
     const size_t  n = s->n_field;
-    const double  lambda = IB_LIGHT / s->ask.freq, dish = ib_sim_array_find(p->array)->dish;
-    const double  spacing = s->ask.spacing * 0.51 * lambda / effective(dish);
+    double        widest = 0;
     double(*offset)[2] = ib_alloc(n, sizeof *offset, "pointings", err);
     const char **name = ib_alloc(n, sizeof *name, "pointings", err);
     uint8_t     *selected = ib_alloc_zero(n, 1, "pointings", err);
     int         *id = ib_alloc(n, sizeof *id, "pointings", err);
 
     info->field = ib_alloc_zero(n, sizeof *info->field, "fields", err);
-    if (!offset || !name || !selected || !id || !info->field)
+    if (!offset || !name || !selected || !id || !info->field || make_beams(s, info, &widest, err))
         goto done;
     info->n_field = n;
+    const double spacing = s->ask.spacing * 0.51 * IB_LIGHT / s->ask.freq / widest;
     ib_sim_pointings(n, offset);
     for (size_t f = 0; f < n; f++) {
         ib_field *field = &info->field[f];
@@ -472,7 +553,7 @@ done:
 /* Integrations spread evenly over the track, which is centred on a transit; each with the axes of its field. */
 static ib_status make_times(sim *s, ib_vis_info *info, ib_error *err)
 {
-    const double longitude = ib_sim_array_find(s->ask.preset->array)->longitude;
+    const double longitude = array_of(&s->ask)->longitude;
     const double transit = ib_sim_transit(START, longitude, s->ask.ra);
     const double step = s->ask.hours * 3600 / (double)s->n_time;
 
@@ -534,7 +615,7 @@ static ib_status place_source(sim *s, const ib_field *field, size_t number, cons
     for (size_t f = 0; f < s->n_field; f++) {
         ib_sim_source *source = &s->source[f * s->n_source + number];
 
-        *source = (ib_sim_source){.l = l, .m = m, .flux = 1 / (double)(number + 1)};
+        *source = (ib_sim_source){.l = l, .m = m};
         if (f) /* the first field is where the image is */
             ib_sim_offset(field[f].ra, field[f].dec, ra, dec, &source->l, &source->m);
         const double r2 = source->l * source->l + source->m * source->m;
@@ -550,7 +631,8 @@ static ib_status make_sources(sim *s, const ib_vis_info *info, ib_error *err)
 
     s->source = ib_alloc(s->n_field * s->n_source, sizeof *s->source, "sources", err);
     if (pixel && s->source)
-        ib_sim_source_pixels(key, s->n_source, (size_t)s->ask.imsize[0], (size_t)s->ask.imsize[1], pixel);
+        ib_sim_source_pixels(key, s->n_source, (size_t)s->ask.imsize[0], (size_t)s->ask.imsize[1], s->ask.spread,
+                             pixel);
     for (size_t i = 0; i < s->n_source && !err->status; i++)
         place_source(s, info->field, i, pixel[i], err);
     ib_free(pixel);
@@ -635,7 +717,7 @@ static ib_status describe(const sim *s, const ib_config *cfg, ib_vis_info *info,
     if (ib_select(cfg->spw, "spectral window", 1, (const char *const[]){spw->name}, NULL, &selected, err))
         return err->status;
 
-    snprintf(info->telescope, sizeof info->telescope, "%s", p->telescope);
+    snprintf(info->telescope, sizeof info->telescope, "%s", array_of(&s->ask)->telescope);
     snprintf(info->object, sizeof info->object, "%s", p->field);
     snprintf(info->observer, sizeof info->observer, "simulation");
     snprintf(info->frame, sizeof info->frame, "TOPOCENT");
@@ -702,15 +784,14 @@ static uint32_t locate(const sim *s, size_t row, double uvw[3])
 
 static ib_status sim_rows(void *self, size_t spw, ib_range rows, const ib_rows *into, ib_error *err)
 {
-    const sim   *s = self;
-    const double sigma = s->ask.noise;
-    const float  weight = sigma > 0 ? (float)(1 / (sigma * sigma)) : 1;
+    const sim *s = self;
 
     (void)spw; /* there is one, and nothing can fail */
     (void)err;
     for (size_t i = 0; i < rows.n; i++) {
         double         uvw[3];
         const uint32_t row = locate(s, rows.first + i, uvw);
+        const double   sigma = s->sigma[row % s->n_baseline];
 
         if (into->uvw)
             memcpy(into->uvw[i], uvw, sizeof uvw);
@@ -719,7 +800,7 @@ static ib_status sim_rows(void *self, size_t spw, ib_range rows, const ib_rows *
         if (into->field)
             into->field[i] = (int32_t)field_of(s, row / s->n_baseline);
         for (size_t c = 0; into->weight && c < s->n_corr; c++)
-            into->weight[i * s->n_corr + c] = weight;
+            into->weight[i * s->n_corr + c] = sigma > 0 ? (float)(1 / (sigma * sigma)) : 1;
     }
     return IB_OK;
 }
@@ -729,6 +810,9 @@ typedef struct work {
     ib_sim_tile rows;
     size_t      field;
     bool        row_flag[IB_SIM_TILE];
+    uint8_t     pair[IB_SIM_TILE]; /* baseline types */
+    float       sigma[IB_SIM_TILE];
+    float       flux[IB_SIM_TILE];                                                 /* of a source as a row sees it */
     float       sky[2][IB_SIM_TILE], first[2][IB_SIM_TILE], noise[2][IB_SIM_TILE]; /* all sources, source 0 */
 } work;
 
@@ -748,9 +832,25 @@ static void begin_rows(const sim *s, size_t first, size_t n, work *w)
         w->rows.u[i] = uvw[0];
         w->rows.v[i] = uvw[1];
         w->rows.w[i] = uvw[2];
+        w->pair[i] = s->pair[row % s->n_baseline];
+        w->sigma[i] = (float)s->sigma[row % s->n_baseline];
         w->row_flag[i] = hit(s, ROW_FLAGS, row, 0, s->ask.flagged_rows);
         w->rows.n++;
     }
+}
+
+/* Flux of a source at one channel, through the beams of each row. */
+static void attenuate(const sim *s, size_t chan, size_t number, const ib_sim_source *source, work *w)
+{
+    const double freq = s->freq[chan], flux = s->spectrum[chan] / (double)(number + 1);
+    const double theta = hypot(source->l, source->m);
+    const int    n_pair = s->primary ? s->primary->n_pair : 1;
+    float        seen[IB_MAX_DISHES * (IB_MAX_DISHES + 1) / 2];
+
+    for (int p = 0; p < n_pair; p++)
+        seen[p] = (float)(s->primary ? flux * ib_primary_beam(s->primary, p, theta, freq) : flux);
+    for (size_t i = 0; i < w->rows.n; i++)
+        w->flux[i] = seen[s->primary ? w->pair[i] : 0];
 }
 
 /* Responses to the sky at one channel. Source 0 is kept apart only when it alone is polarised. */
@@ -759,12 +859,12 @@ static void predict(const sim *s, size_t chan, work *w)
     memset(w->sky, 0, sizeof w->sky);
     memset(w->first, 0, sizeof w->first);
     for (size_t i = 0; i < s->n_source; i++) {
-        ib_sim_source source = s->source[w->field * s->n_source + i];
+        const ib_sim_source *source = &s->source[w->field * s->n_source + i];
 
-        source.flux *= s->spectrum[chan];
-        ib_sim_add_source(&w->rows, &source, s->freq[chan], w->sky[0], w->sky[1]);
+        attenuate(s, chan, i, source, w);
+        ib_sim_add_source(&w->rows, source, s->freq[chan], w->flux, w->sky[0], w->sky[1]);
         if (i == 0 && s->ask.polarised != 0)
-            ib_sim_add_source(&w->rows, &source, s->freq[chan], w->first[0], w->first[1]);
+            ib_sim_add_source(&w->rows, source, s->freq[chan], w->flux, w->first[0], w->first[1]);
     }
 }
 
@@ -773,19 +873,19 @@ static void put_samples(const sim *s, size_t chan, size_t corr, work *w, float (
 {
     const uint32_t key[2] = {(uint32_t)s->ask.seed, NOISE};
     const uint32_t sample = (uint32_t)s->chan[chan] * IB_MAX_CORR + (uint32_t)corr;
-    const float    sigma = (float)s->ask.noise, sky = s->parallel[corr] ? 1 : 0;
+    const float    sky = s->parallel[corr] ? 1 : 0;
     const float    re = s->polarised[corr][0], im = s->polarised[corr][1];
     const size_t   n = w->rows.n, n_corr = s->n_corr;
 
-    if (sigma > 0)
+    if (s->ask.noise > 0)
         ib_sim_gaussians(key, n, w->rows.row, sample, w->noise[0], w->noise[1]);
     else
         memset(w->noise, 0, sizeof w->noise);
     for (size_t i = 0; i < n; i++) {
         float *v = vis[i * n_corr + corr];
 
-        v[0] = sky * w->sky[0][i] + sigma * w->noise[0][i];
-        v[1] = sky * w->sky[1][i] + sigma * w->noise[1][i];
+        v[0] = sky * w->sky[0][i] + w->sigma[i] * w->noise[0][i];
+        v[1] = sky * w->sky[1][i] + w->sigma[i] * w->noise[1][i];
     }
     for (size_t i = 0; i < n && s->ask.polarised != 0; i++) {
         float *v = vis[i * n_corr + corr];
@@ -844,7 +944,7 @@ static ib_status sim_read(void *self, size_t spw, ib_range chans, ib_range rows,
 const ib_source_ops ib_source_sim = {
     .name = "sim",
     .help = "sim:PRESET[,key=value...]: visibilities made as they are read; presets point, chiles, aca-9eb, aca-141, "
-            "alma-std, alma-mos, ngc6334i and ngc6334i-heavy; keys scale and change them "
+            "alma-std, alma-mos, ngc6334i, ngc6334i-heavy, hetero and wide; keys scale and change them "
             "(sim:chiles,channel=0.01,noise=0)",
     .probe = sim_probe,
     .open = sim_open,

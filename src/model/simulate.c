@@ -19,16 +19,28 @@
 
 /* clang-format off */
 static const ib_sim_array arrays[] = {
-    /* name          latitude        longitude        dish antennas shape             radius apart */
-    {"vla-a",         34.0788 * DEG, -107.6178 * DEG, 25,  27,      IB_ARMS,           21000,  0},
-    {"vla-b",         34.0788 * DEG, -107.6178 * DEG, 25,  27,      IB_ARMS,            6400,  0},
-    {"vla-c",         34.0788 * DEG, -107.6178 * DEG, 25,  27,      IB_ARMS,            1950,  0},
-    {"vla-d",         34.0788 * DEG, -107.6178 * DEG, 25,  27,      IB_ARMS,             590, 25},
-    {"alma-compact", -23.0229 * DEG,  -67.7548 * DEG, 12,  50,      IB_DISC,              80,  0},
-    {"alma-ext",     -23.0229 * DEG,  -67.7548 * DEG, 12,  50,      IB_STRETCHED_DISC,   135,  0},
-    {"aca7",         -23.0229 * DEG,  -67.7548 * DEG,  7,  11,      IB_DISC,              19,  0},
+    /* name          telescope latitude        longitude        dish small antennas shape             radius apart */
+    {"vla-a",        "EVLA",   34.0788 * DEG, -107.6178 * DEG, 25,  0,     27,     IB_ARMS,           21000,  0},
+    {"vla-b",        "EVLA",   34.0788 * DEG, -107.6178 * DEG, 25,  0,     27,     IB_ARMS,            6400,  0},
+    {"vla-c",        "EVLA",   34.0788 * DEG, -107.6178 * DEG, 25,  0,     27,     IB_ARMS,            1950,  0},
+    {"vla-d",        "EVLA",   34.0788 * DEG, -107.6178 * DEG, 25,  0,     27,     IB_ARMS,             590, 25},
+    {"alma-compact", "ALMA",  -23.0229 * DEG,  -67.7548 * DEG, 12,  0,     50,     IB_DISC,              80,  0},
+    {"alma-ext",     "ALMA",  -23.0229 * DEG,  -67.7548 * DEG, 12,  0,     50,     IB_STRETCHED_DISC,   135,  0},
+    {"alma+aca",     "ALMA",  -23.0229 * DEG,  -67.7548 * DEG, 12,  7,     50,     IB_DISC,              80,  0},
+    {"aca7",         "ALMA",  -23.0229 * DEG,  -67.7548 * DEG,  7,  0,     11,     IB_DISC,              19,  0},
+    {"lofar",        "LOFAR",  52.9088 * DEG,    6.8674 * DEG, 30,  0,     40,     IB_STRETCHED_DISC,  1600,  0},
 };
 /* clang-format on */
+
+const ib_sim_array *ib_sim_array_at(size_t i)
+{
+    return i < sizeof arrays / sizeof *arrays ? &arrays[i] : NULL;
+}
+
+double ib_sim_dish(const ib_sim_array *array, size_t k)
+{
+    return array->small > 0 && k % 4 == 3 ? array->small : array->dish;
+}
 
 const ib_sim_array *ib_sim_array_find(const char *name)
 {
@@ -223,11 +235,10 @@ VECTOR_LOOP void ib_sim_gaussians(const uint32_t key[2], size_t n, const uint32_
 /* ---- visibilities ----------------------------------------------------------------------------------------- */
 
 VECTOR_LOOP void ib_sim_add_source(const ib_sim_tile *restrict tile, const ib_sim_source *source, double freq,
-                                   float *restrict re, float *restrict im)
+                                   const float *restrict flux, float *restrict re, float *restrict im)
 {
     const double wavenumber = freq / IB_LIGHT;
     const double l = source->l * wavenumber, m = source->m * wavenumber, n1 = source->n1 * wavenumber;
-    const float  flux = (float)source->flux;
     const double nearest = 0x1.8p52; /* adding and subtracting it rounds to an integer */
 
     for (size_t i = 0; i < tile->n; i++) {
@@ -235,8 +246,8 @@ VECTOR_LOOP void ib_sim_add_source(const ib_sim_tile *restrict tile, const ib_si
         float        c, s;
 
         cosine_sine((float)(turns - ((turns + nearest) - nearest)), &c, &s);
-        re[i] += flux * c;
-        im[i] += flux * s;
+        re[i] += flux[i] * c;
+        im[i] += flux[i] * s;
     }
 }
 
@@ -248,9 +259,10 @@ static bool taken(size_t n, const int64_t (*pixel)[2], const int64_t candidate[2
     return false;
 }
 
-void ib_sim_source_pixels(const uint32_t key[2], size_t n, size_t nx, size_t ny, int64_t (*pixel)[2])
+void ib_sim_source_pixels(const uint32_t key[2], size_t n, size_t nx, size_t ny, double share, int64_t (*pixel)[2])
 {
     enum { ATTEMPTS = 64 };
+    const uint64_t wide = (uint64_t)ceil(share * (double)nx), high = (uint64_t)ceil(share * (double)ny);
 
     for (size_t i = 0; i < n; i++)
         for (uint32_t attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -258,8 +270,8 @@ void ib_sim_source_pixels(const uint32_t key[2], size_t n, size_t nx, size_t ny,
             uint32_t       bits[1][2];
 
             ib_sim_random(key, 1, &number, attempt, bits);
-            pixel[i][0] = (int64_t)(nx / 4 + ((uint64_t)bits[0][0] * ((nx + 1) / 2) >> 32));
-            pixel[i][1] = (int64_t)(ny / 4 + ((uint64_t)bits[0][1] * ((ny + 1) / 2) >> 32));
+            pixel[i][0] = (int64_t)((nx - wide) / 2 + (bits[0][0] * wide >> 32));
+            pixel[i][1] = (int64_t)((ny - high) / 2 + (bits[0][1] * high >> 32));
             if (!taken(i, (const int64_t(*)[2])pixel, pixel[i]))
                 break;
         }

@@ -14,17 +14,22 @@
 
 /** A synthetic array: the shape and the size of a real one, not its list of pads. */
 typedef struct ib_sim_array {
-    const char *name;
+    const char *name, *telescope;    /* as a MeasurementSet calls it */
     double      latitude, longitude; /* rad, north and east positive */
     double      dish;                /* m */
+    double      small;               /* m, diameter of every fourth dish; 0: they are equal */
     size_t      max_antenna;
     enum { IB_ARMS, IB_DISC, IB_STRETCHED_DISC } shape;
     double radius; /* m, of the outermost antenna before stretching */
     double apart;  /* m, added to every distance along an arm */
 } ib_sim_array;
 
-/** vla-a .. vla-d, alma-compact, alma-ext, aca7; NULL: unknown. */
+/** The arrays, NULL beyond the last; the one of a name, NULL: unknown. */
+const ib_sim_array *ib_sim_array_at(size_t i);
 const ib_sim_array *ib_sim_array_find(const char *name);
+
+/** Diameter (m) of dish k. */
+double ib_sim_dish(const ib_sim_array *array, size_t k);
 
 /** Positions (m) of n antennas, equatorial: x toward hour angle 0, y toward -6 h, z toward the pole. Arms are filled
  *  from the outside, discs keep their radius: a smaller array keeps the resolution of the full one.
@@ -82,15 +87,16 @@ typedef struct ib_sim_tile {
 
 typedef struct ib_sim_source {
     double l, m, n1; /* direction cosines; n - 1, or 0 to leave the w-term out */
-    double flux;     /* Jy */
 } ib_sim_source;
 
 /** Add the response to one source at one frequency (Hz) to re, im [tile->n]: V = S exp(+2 pi i (u l + v m + w (n - 1))).
- *  Phases are reduced in double; the sine and cosine are good to 2e-7. */
-void ib_sim_add_source(const ib_sim_tile *tile, const ib_sim_source *source, double freq, float *re, float *im);
+ *  Phases are reduced in double; the sine and cosine are good to 2e-7.
+ *  @param flux  S [tile->n] Jy, as each row sees it */
+void ib_sim_add_source(const ib_sim_tile *tile, const ib_sim_source *source, double freq, const float *flux,
+                       float *re, float *im);
 
-/** Pixels of n sources in the inner half of an image of nx x ny; different ones while there is room for that. The
- *  first of them do not depend on n. */
-void ib_sim_source_pixels(const uint32_t key[2], size_t n, size_t nx, size_t ny, int64_t (*pixel)[2]);
+/** Pixels of n sources in the inner part of an image of nx x ny, this share of each side (up to 1); different ones while there
+ *  is room for that. The first of them do not depend on n. */
+void ib_sim_source_pixels(const uint32_t key[2], size_t n, size_t nx, size_t ny, double share, int64_t (*pixel)[2]);
 
 #endif

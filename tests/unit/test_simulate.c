@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#define _XOPEN_SOURCE 700 /* j1 */
+
 #include "base/mem.h"
 #include "model/simulate.h"
 #include "model/source.h"
@@ -223,8 +225,8 @@ static void noise_is_normal_and_independent(ib_test *t)
 static void a_source_is_its_fourier_sum(ib_test *t)
 {
     static ib_sim_tile  tile = {.n = IB_SIM_TILE};
-    static float        re[IB_SIM_TILE], im[IB_SIM_TILE];
-    const ib_sim_source source = {.l = 3e-3, .m = -2e-3, .n1 = -6.5e-6, .flux = 2};
+    static float        re[IB_SIM_TILE], im[IB_SIM_TILE], flux[IB_SIM_TILE];
+    const ib_sim_source source = {.l = 3e-3, .m = -2e-3, .n1 = -6.5e-6};
     const double        freq = 1.4e9;
     double              worst = 0;
 
@@ -234,11 +236,12 @@ static void a_source_is_its_fourier_sum(ib_test *t)
         tile.w[i] = 1000 - 5.0 * (double)i;
         re[i] = 1;
         im[i] = -1;
+        flux[i] = i % 2 ? 2 : 1;
     }
-    ib_sim_add_source(&tile, &source, freq, re, im);
+    ib_sim_add_source(&tile, &source, freq, flux, re, im);
     for (size_t i = 0; i < tile.n; i++) {
         const double         path = tile.u[i] * source.l + tile.v[i] * source.m + tile.w[i] * source.n1;
-        const double complex want = 1 - I + 2 * cexp(2 * PI * I * path * freq / IB_LIGHT);
+        const double complex want = 1 - I + flux[i] * cexp(2 * PI * I * path * freq / IB_LIGHT);
 
         worst = fmax(worst, cabs(want - re[i] - I * (double)im[i]));
     }
@@ -253,15 +256,18 @@ static void sources_lie_on_different_pixels_of_the_inner_half(ib_test *t)
     const uint32_t key[2] = {1, 5};
     static int64_t pixel[N][2], fewer[10][2];
 
-    ib_sim_source_pixels(key, N, 40, 60, pixel);
-    ib_sim_source_pixels(key, 10, 40, 60, fewer);
+    ib_sim_source_pixels(key, N, 40, 60, 0.5, pixel);
+    ib_sim_source_pixels(key, 10, 40, 60, 0.5, fewer);
     IB_CHECK(t, !memcmp(pixel, fewer, sizeof fewer));
     for (int i = 0; i < N; i++) {
         IB_CHECK(t, pixel[i][0] >= 10 && pixel[i][0] < 30 && pixel[i][1] >= 15 && pixel[i][1] < 45);
         for (int k = 0; k < i; k++)
             IB_CHECK(t, pixel[i][0] != pixel[k][0] || pixel[i][1] != pixel[k][1]);
     }
-    ib_sim_source_pixels(key, 3, 1, 1, pixel); /* no room: they share it */
+    ib_sim_source_pixels(key, N, 4, 6, 1, pixel); /* the whole image, and more sources than pixels */
+    for (int i = 0; i < N; i++)
+        IB_CHECK(t, pixel[i][0] >= 0 && pixel[i][0] < 4 && pixel[i][1] >= 0 && pixel[i][1] < 6);
+    ib_sim_source_pixels(key, 3, 1, 1, 0.5, pixel); /* no room: they share it */
     IB_CHECK(t, pixel[2][0] == 0 && pixel[2][1] == 0);
 }
 
@@ -373,6 +379,7 @@ static void a_sample_has_the_same_bits_in_every_range(ib_test *t)
 {
     check_ranges(t, "sim:chiles");
     check_ranges(t, "sim:alma-mos");
+    check_ranges(t, "sim:hetero");
 }
 
 static void selected_channels_and_rows_keep_their_samples(ib_test *t)
@@ -407,7 +414,7 @@ static void a_source_shows_where_it_was_put(ib_test *t)
     int64_t        pixel[1][2];
     double         at_source = 0, mirrored = 0;
 
-    ib_sim_source_pixels(key, 1, 100, 100, pixel);
+    ib_sim_source_pixels(key, 1, 100, 100, 0.5, pixel);
     const double l = -(double)(pixel[0][0] - 50) * d.info.cell[0], m = (double)(pixel[0][1] - 50) * d.info.cell[1];
     const double wavenumber = d.spw->freq[3] / IB_LIGHT;
 
@@ -562,27 +569,42 @@ static void a_spectral_line_is_gaussian(ib_test *t)
     forget(&d);
 }
 
-/* What a field's rows must be, from the antennas and directions in the frame of the Earth: delays are differences of
-   projections of the baseline on directions, whatever the axes. */
-static void every_pointing_has_its_own_phase_centre(ib_test *t)
+static double jinc(double x)
 {
-    data           d = observe(t, "sim:aca-9eb,times=50,channels=3,pointings=9,dwell=2,sources=3,noise=0,fill=1");
+    return x > 0 ? 2 * j1(x) / x : 1;
+}
+
+/* The voltage pattern of an ALMA dish of 12 or 7 m that is blocked as an annulus is (4.5). */
+static double voltage(double dish, double theta, double freq)
+{
+    const double big = dish == 12 ? 10.7 : 6.25, q = big / 0.75, x = PI * big * freq * theta / IB_LIGHT;
+
+    return (q * q * jinc(x) - jinc(x / q)) / (q * q - 1);
+}
+
+/* What a field's rows must be, from the antennas and directions in the frame of the Earth: delays are differences of
+   projections of the baseline on directions, whatever the axes. Three sources of 1, 1/2, 1/3 Jy. */
+static void check_fields(ib_test *t, const char *text, const char *array, bool beams)
+{
+    data           d = observe(t, text);
     const double   lst0 = ib_sim_sidereal(d.info.time_first, -67.7548 * DEG);
     const double   turn = (d.info.time_last - d.info.time_first) / 49 * 1.00273781191135448 / 86400 * 2 * PI;
     const uint32_t key[2] = {1, 5};
+    const size_t   n_baseline = d.spw->n_row / 50, half[2] = {(size_t)d.info.imsize[0], (size_t)d.info.imsize[1]};
     int64_t        pixel[3][2];
-    double         xyz[11][3], worst_uvw = 0, worst = 0;
+    double         xyz[50][3], worst_uvw = 0, worst[2] = {0}, faintest = 1;
 
-    IB_CHECK(t, d.info.n_field == 9 && d.spw->n_row == 50 * 53);
-    ib_sim_antennas(ib_sim_array_find("aca7"), 0, 11, xyz);
-    ib_sim_source_pixels(key, 3, 400, 500, pixel);
+    IB_CHECK(t, d.info.n_field == 9 && d.spw->n_row == 50 * n_baseline);
+    ib_sim_antennas(ib_sim_array_find(array), 0, d.info.n_antenna, xyz);
+    ib_sim_source_pixels(key, 3, half[0], half[1], 0.5, pixel);
     for (size_t row = 0; row < d.spw->n_row; row++) {
-        const size_t    time = row / 53;
+        const size_t    time = row / n_baseline;
         const ib_field *field = &d.info.field[d.rows.field[row]];
-        const double   *a = xyz[d.rows.antenna[row][0]], *b = xyz[d.rows.antenna[row][1]];
+        const int32_t  *pair = d.rows.antenna[row];
+        const double   *a = xyz[pair[0]], *b = xyz[pair[1]];
         const double    lst = lst0 + (double)time * turn, *uvw = d.rows.uvw[row];
         double          axes[3][3], want[3];
-        double complex  sum = 0;
+        double complex  sum[2] = {0};
 
         IB_CHECK(t, d.rows.field[row] == (int)(time / 2 % 9));
         ib_sim_axes(lst - field->ra, field->dec, axes);
@@ -590,24 +612,76 @@ static void every_pointing_has_its_own_phase_centre(ib_test *t)
         for (int k = 0; k < 3; k++)
             worst_uvw = fmax(worst_uvw, fabs(want[k] - uvw[k]));
         for (int i = 0; i < 3; i++) {
-            const double l = -(double)(pixel[i][0] - 200) * d.info.cell[0],
-                         m = (double)(pixel[i][1] - 250) * d.info.cell[0];
-            double ra, dec, path = 0;
+            const double l = -(double)(pixel[i][0] - d.info.imsize[0] / 2) * d.info.cell[0];
+            const double m = (double)(pixel[i][1] - d.info.imsize[1] / 2) * d.info.cell[1];
+            double       ra, dec, path = 0, across = 0;
 
             ib_sim_displace(d.info.field[0].ra, d.info.field[0].dec, l, m, &ra, &dec);
             const double h = lst - ra, g = lst - field->ra;
             const double source[3] = {cos(dec) * cos(h), -cos(dec) * sin(h), sin(dec)};
             const double centre[3] = {cos(field->dec) * cos(g), -cos(field->dec) * sin(g), sin(field->dec)};
-            for (int k = 0; k < 3; k++)
+            for (int k = 0; k < 3; k++) {
                 path += (a[k] - b[k]) * (source[k] - centre[k]);
-            sum += cexp(2 * PI * I * path * d.spw->freq[2] / IB_LIGHT) / (i + 1);
+                across += source[k] * centre[k];
+            }
+            for (int end = 0; end < 2; end++) {
+                const double freq = d.spw->freq[end ? d.spw->n_chan - 1 : 0], theta = sqrt(1 - across * across);
+                const double e =
+                    beams ? voltage(d.info.dish[pair[0]], theta, freq) * voltage(d.info.dish[pair[1]], theta, freq)
+                          : 1;
+                sum[end] += e * cexp(2 * PI * I * path * freq / IB_LIGHT) / (i + 1);
+                faintest = fmin(faintest, fabs(e));
+            }
         }
-        worst = fmax(worst, cabs(sum - at(&d, 2, row, 0)));
+        for (int end = 0; end < 2; end++)
+            worst[end] = fmax(worst[end], cabs(sum[end] - at(&d, end ? d.spw->n_chan - 1 : 0, row, 0)));
     }
-    /* Times near 5e9 s hold 1e-6 s, 7e-11 rad of hour angle on 34 m; then every sine is good to 3e-7 of its flux
-       (a_source_is_its_fourier_sum), and sums below 2 round by 1.2e-7 each. */
-    IB_NEAR(t, worst_uvw, 0, 34 * 3e-10);
-    IB_NEAR(t, worst, 0, (1 + 1.0 / 2 + 1.0 / 3) * 3e-7 + 3 * 1.2e-7 * sqrt(2));
+    /* Times near 5e9 s hold 1e-6 s, 7e-11 rad of hour angle; then every sine is good to 3e-7 of its flux
+       (a_source_is_its_fourier_sum), and sums below 2 round by 1.2e-7 each. Angles of an arcmin are known to 2e-13 rad here
+       (from the cosine, 1e-16 / 3e-4), where beams change by 1e4 per rad at most. */
+    IB_NEAR(t, worst_uvw, 0, 160 * 3e-10);
+    for (int end = 0; end < 2; end++)
+        IB_NEAR(t, worst[end], 0, (1 + 1.0 / 2 + 1.0 / 3) * 3e-7 + 3 * 1.2e-7 * sqrt(2) + (beams ? 1e-8 : 0));
+    IB_CHECK(t, !beams || faintest < 0.5);
+    forget(&d);
+}
+
+static void every_pointing_has_its_own_phase_centre(ib_test *t)
+{
+    check_fields(t, "sim:aca-9eb,times=50,channels=3,pointings=9,dwell=2,sources=3,noise=0,beam=none,fill=1", "aca7",
+                 false);
+}
+
+/* 12 m, 7 m and mixed pairs, at two ends of a wide band. */
+static void sources_are_seen_through_the_beams_of_both_dishes(ib_test *t)
+{
+    check_fields(
+        t, "sim:hetero,times=50,baselines=66,channels=2,width=20GHz,pointings=9,dwell=2,sources=3,noise=0,spread=0.5",
+        "alma+aca", true);
+    check_fields(t, "sim:aca-141,times=50,channels=2,pointings=9,dwell=2,sources=3,noise=0", "aca7", true);
+}
+
+/* The noise of a pair is that of the largest dishes times the collecting areas that are missing. */
+static void small_dishes_are_noisier(ib_test *t)
+{
+    data   d = observe(t, "sim:hetero,sources=0,noise=0.5,times=30,channels=20");
+    double square[3] = {0}, n[3] = {0};
+
+    for (size_t row = 0; row < d.spw->n_row; row++) {
+        const int    small = (d.info.dish[d.rows.antenna[row][0]] == 7) + (d.info.dish[d.rows.antenna[row][1]] == 7);
+        const double sigma = 0.5 * pow(12.0 / 7, small);
+
+        IB_NEAR(t, d.rows.weight[2 * row], 1 / (sigma * sigma), 1e-7 * 4);
+        for (size_t c = 0; c < d.spw->n_chan; c++) {
+            const double complex v = at(&d, c, row, 0) / sigma;
+            square[small] += creal(v) * creal(v) + cimag(v) * cimag(v);
+            n[small] += 2;
+        }
+    }
+    for (int small = 0; small < 3; small++) {
+        IB_CHECK(t, n[small] > 10000);
+        IB_NEAR(t, square[small] / n[small], 1, 5 * sqrt(2 / n[small]));
+    }
     forget(&d);
 }
 
@@ -684,6 +758,8 @@ static void mistakes_are_named(ib_test *t)
     refuse(t, "sim:point,noise=nan", "\"nan\" is not a number");
     refuse(t, "sim:point,imsize=0", "imsize: 0 is not between");
     refuse(t, "sim:point,imsize=20x", "is not a whole number");
+    refuse(t, "sim:point,beam=casaa", "did you mean 'casa'?");
+    refuse(t, "sim:point,array=vla-e", "did you mean 'vla-a'?");
     refuse(t, "sim:point,line=1:2GHz", "not a spectral line PEAK:CENTRE:WIDTH");
     refuse(t, "sim:point,line=1:2GHz:-1kHz", "not a spectral line PEAK:CENTRE:WIDTH");
     refuse(t, "sim:alma-mos,spacing=100,freq=1GHz,pointings=400", "beyond the horizon");
@@ -713,6 +789,8 @@ IB_TEST_MAIN({IB_TEST(uvw_is_the_golden_vector),
               IB_TEST(the_spectrum_is_a_power_law),
               IB_TEST(a_spectral_line_is_gaussian),
               IB_TEST(every_pointing_has_its_own_phase_centre),
+              IB_TEST(sources_are_seen_through_the_beams_of_both_dishes),
+              IB_TEST(small_dishes_are_noisier),
               IB_TEST(selected_pointings_keep_their_samples),
               IB_TEST(the_default_input_fits_its_image),
               IB_TEST(mistakes_are_named)})
