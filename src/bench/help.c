@@ -70,7 +70,7 @@ static const char usage[] = "imgbench [run] [OPTIONS] [INPUT]";
 
 static const char purpose[] =
     "Image cubes from radio-interferometer visibilities, and how long they took. INPUT is a "
-    "MeasurementSet, a file of visibilities written by imgbench simulate, or "
+    "MeasurementSet, a UVFITS file, a file of visibilities written by imgbench simulate, or "
     "sim:PRESET[,key=value...]. Start it with mpirun to use more than one rank.";
 
 /* ---- plain text ------------------------------------------------------------------------------------------ */

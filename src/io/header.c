@@ -154,6 +154,8 @@ void ib_header_make(ib_header *out, const ib_cube *cube, const double *beam)
     add_text(out, "RADESYS", cube->radesys, "");
     if (!strcmp(cube->radesys, "FK5"))
         add_real(out, "EQUINOX", 2000, "");
+    if (!strcmp(cube->radesys, "FK4"))
+        add_real(out, "EQUINOX", 1950, "");
     add_text(out, "SPECSYS", cube->frame, "frame of the frequencies");
     if (cube->rest_freq > 0)
         add_real(out, "RESTFRQ", cube->rest_freq, "[Hz]");

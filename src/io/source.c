@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-extern const ib_source_ops ib_source_hdf5, ib_source_ms, ib_source_sim;
+extern const ib_source_ops ib_source_hdf5, ib_source_ms, ib_source_sim, ib_source_uvfits;
 
 /* Adding a format is a file, a name above and one here. */
-static const ib_source_ops *const formats[] = {&ib_source_sim, &ib_source_hdf5, &ib_source_ms};
+static const ib_source_ops *const formats[] = {&ib_source_sim, &ib_source_hdf5, &ib_source_ms, &ib_source_uvfits};
 
 enum { N_FORMATS = sizeof formats / sizeof *formats };
 
@@ -67,15 +67,19 @@ static ib_status explain(const char *path, const struct stat *what, ib_error *er
         return ib_fail(err, IB_EDATA, "open %.300s: a folder without table.dat is not a MeasurementSet", path);
     if (what->st_size == 0)
         return ib_fail(err, IB_EDATA, "open %.300s: the file is empty", path);
-    /* Random groups announce themselves by a first axis of no length (FITS standard 4.0, section 6). */
-    if (!strncmp(begin, "SIMPLE  =", 9) && strstr(begin, "NAXIS1  =                    0"))
+    if (!strncmp(begin, "SIMPLE  =", 9) && strstr(begin, "NAXIS   =                    0"))
         return ib_fail(err, IB_EUNSUPPORTED,
-                       "open %.300s: UVFITS is not read; convert it to a MeasurementSet (CASA importuvfits)", path);
+                       "open %.300s: FITS without random groups is not UVFITS; convert FITS-IDI to a MeasurementSet "
+                       "(CASA importfitsidi)",
+                       path);
     if (!strncmp(begin, "SIMPLE  =", 9))
         return ib_fail(err, IB_EDATA, "open %.300s: a FITS image holds no visibilities", path);
-    return ib_fail(
-        err, IB_EDATA,
-        "open %.300s: neither a MeasurementSet (a folder with table.dat) nor HDF5 visibilities of imgbench", path);
+    if (!strncmp(begin, "\x1f\x8b", 2))
+        return ib_fail(err, IB_EUNSUPPORTED, "open %.300s: it is compressed; unpack it with gunzip or tar", path);
+    return ib_fail(err, IB_EDATA,
+                   "open %.300s: neither a MeasurementSet (a folder with table.dat) nor UVFITS nor HDF5 visibilities "
+                   "of imgbench",
+                   path);
 }
 
 static ib_status choose(const char *path, const ib_source_ops **out, ib_error *err)

@@ -51,7 +51,7 @@ typedef struct ib_vis_info {
     double   *dish; /* [n_antenna] m, 0 where unknown */
     char      telescope[IB_NAME], object[IB_NAME], observer[IB_NAME];
     char      frame[16];   /* of the frequencies as in FITS: "TOPOCENT", "LSRK", "BARYCENT", ...; "" unknown */
-    char      radesys[16]; /* "ICRS", "FK5" */
+    char      radesys[16]; /* "ICRS", "FK5", "FK4" */
     char      column[32];  /* data column read, "" where there is no choice */
     double    time_first, time_last; /* s, MJD x 86400, UTC; 0 unknown */
     double    rest_freq;             /* Hz, 0 unknown */

@@ -523,8 +523,9 @@ static void what_is_no_input_is_refused(ib_test *t)
         {": >$d", IB_EDATA, "empty"},
         {"echo hello >$d", IB_EDATA, "neither a MeasurementSet"},
         {"mkfifo $d", IB_EDATA, "neither a file nor a folder"},
-        {"printf 'SIMPLE  =                    T%50sNAXIS1  =                    0' >$d", IB_EUNSUPPORTED,
-         "importuvfits"},
+        {"printf 'SIMPLE  =                    T%50sNAXIS   =                    0' >$d", IB_EUNSUPPORTED,
+         "importfitsidi"},
+        {"printf '\\037\\213' >$d", IB_EUNSUPPORTED, "unpack it"},
         {"printf 'SIMPLE  =                    T%50sNAXIS1  =                    5' >$d", IB_EDATA, "FITS image"},
     };
     char path[200], line[600];
