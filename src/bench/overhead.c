@@ -59,7 +59,7 @@ static ib_status launch(int n_rank, size_t n_chan, size_t n_chunk, const char *o
                           "--record=",
                           "--format=json",
                           NULL};
-    const int   code = ib_process_run(argv + (n_rank > 1 ? 0 : 3), out, complaint);
+    const int   code = ib_process_run(argv + (n_rank > 1 ? 0 : 3), NULL, out, complaint);
 
     rewind(out);
     summary = json_loadf(out, JSON_DISABLE_EOF_CHECK, NULL);

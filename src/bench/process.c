@@ -38,8 +38,8 @@ bool ib_process_stopped(void)
     return stopped;
 }
 
-/* Start it with the two streams in a group of its own. @return 0 or an errno */
-static int start(char *const *argv, FILE *out, FILE *complaint, pid_t *child)
+/* Start it with the streams in a group of its own. @return 0 or an errno */
+static int start(char *const *argv, FILE *in, FILE *out, FILE *complaint, pid_t *child)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t          attributes;
@@ -49,7 +49,10 @@ static int start(char *const *argv, FILE *out, FILE *complaint, pid_t *child)
         return failed;
     if (!(failed = posix_spawnattr_init(&attributes))) {
         posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
-        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+        if (in)
+            posix_spawn_file_actions_adddup2(&actions, fileno(in), STDIN_FILENO);
+        else
+            posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
         posix_spawn_file_actions_adddup2(&actions, fileno(out), STDOUT_FILENO);
         posix_spawn_file_actions_adddup2(&actions, fileno(complaint), STDERR_FILENO);
         failed = posix_spawnp(child, argv[0], &actions, &attributes, argv, environ);
@@ -59,13 +62,13 @@ static int start(char *const *argv, FILE *out, FILE *complaint, pid_t *child)
     return failed;
 }
 
-int ib_process_run(char *const *argv, FILE *out, FILE *complaint)
+int ib_process_run(char *const *argv, FILE *in, FILE *out, FILE *complaint)
 {
     const bool already = stopped;
     pid_t      child;
     int        status;
 
-    errno = start(argv, out, complaint, &child);
+    errno = start(argv, in, out, complaint, &child);
     if (errno)
         return -1;
     running = (sig_atomic_t)child;
@@ -92,7 +95,7 @@ void ib_process_words(FILE *complaint, char *line, int size)
 int ib_process_line(char *const *argv, char *line, int size)
 {
     FILE *out = tmpfile(), *complaint = tmpfile();
-    int   code = out && complaint ? ib_process_run(argv, out, complaint) : -1;
+    int   code = out && complaint ? ib_process_run(argv, NULL, out, complaint) : -1;
 
     *line = 0;
     if (!code)

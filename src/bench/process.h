@@ -6,11 +6,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/** Start a program, found on PATH, wait for it. It reads nothing and stands in a process group of its own, so that a key
- *  of the terminal does not reach it.
+/** Start a program, found on PATH, wait for it. It stands in a process group of its own, so that a key of the
+ *  terminal does not reach it.
  *  @param argv  ends with NULL
+ *  @param in    what it reads; NULL: nothing
  *  @return its exit code; 128 + n when signal n ended it; -1 when it could not be started, and errno says why. */
-int ib_process_run(char *const *argv, FILE *out, FILE *complaint);
+int ib_process_run(char *const *argv, FILE *in, FILE *out, FILE *complaint);
 
 /** The first line that says something; "" none. */
 void ib_process_words(FILE *complaint, char *line, int size);

@@ -274,7 +274,7 @@ static int run_for_json(words *w, json_t **document, char *complaint, int size)
     *document = NULL;
     snprintf(complaint, (size_t)size, "no temporary file");
     if (out && err && !w->full) {
-        code = ib_process_run(w->argv, out, err);
+        code = ib_process_run(w->argv, NULL, out, err);
         if (code < 0)
             snprintf(complaint, (size_t)size, "%s: %s", w->argv[0], strerror(errno));
         else

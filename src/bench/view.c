@@ -4,24 +4,20 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "bench/arguments.h"
+#include "bench/gnuplot.h"
 #include "io/io.h"
 
-#include <errno.h>
 #include <math.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { MOST = 1200, ELLIPSE = 72 }; /* drawn pixels per side, corners of the beam */
 
 /* The picture in its own pixels: the box of the plane and what is around it, the panel of the point spread function; titles need a width. */
 enum { SIDE = 700, LEFT = 90, TOP = 70, BOTTOM = 65, BAR = 125, PANEL = 320, PANEL_LEFT = 65, LEAST = 700 };
-
-extern char **environ;
 
 /* clang-format off */
 const ib_help_option ib_view_options[] = {
@@ -340,18 +336,6 @@ static place place_of(const ib_picture *p, const ib_raster *r)
     return at;
 }
 
-/* A text between single quotes, where gnuplot substitutes nothing; a quote is doubled, what could end the line goes. */
-static void put_quoted(FILE *out, const char *text)
-{
-    fputc('\'', out);
-    for (; *text; text++) {
-        if (*text == '\'')
-            fputc('\'', out);
-        fputc((unsigned char)*text < ' ' || *text == '`' || *text == 0x7f ? ' ' : *text, out);
-    }
-    fputc('\'', out);
-}
-
 /* A direction's coordinate as people write it: hours or degrees, minutes, seconds. */
 static void sexagesimal(char *text, size_t size, double rad, bool hours)
 {
@@ -447,9 +431,9 @@ static void put_titles(FILE *out, const view *v, int wide, int high)
         snprintf(facts + n, sizeof facts - (size_t)n, "%smeans of %zu x %zu pixels", n ? "; " : "", v->image.step,
                  v->image.step);
     fprintf(out, "set label 1 ");
-    put_quoted(out, title);
+    ib_gnuplot_quote(out, title);
     fprintf(out, " at screen %.6f,%.6f font 'sans:Bold,13'\nset label 2 ", (double)LEFT / wide, 1 - 24.0 / high);
-    put_quoted(out, facts);
+    ib_gnuplot_quote(out, facts);
     fprintf(out, " at screen %.6f,%.6f font 'sans,10' textcolor rgb '#505050'\n", (double)LEFT / wide,
             1 - 48.0 / high);
 }
@@ -493,12 +477,12 @@ static void put_plane(FILE *out, const view *v, const place *at, int width, int 
     fprintf(out, "set xlabel ");
     char label[100];
     snprintf(label, sizeof label, "right ascension offset from %s (%s)", ra, at->unit.name);
-    put_quoted(out, label);
+    ib_gnuplot_quote(out, label);
     fprintf(out, "\nset ylabel ");
     snprintf(label, sizeof label, "declination offset from %s (%s)", dec, at->unit.name);
-    put_quoted(out, label);
+    ib_gnuplot_quote(out, label);
     fprintf(out, "\nset cblabel ");
-    put_quoted(out, v->cube->unit);
+    ib_gnuplot_quote(out, v->cube->unit);
     fprintf(out, "\nset cbrange [%.9g:%.9g]\nset colorbox user origin screen %.6f,%.6f size screen %.6f,%.6f\n",
             coloured(v, v->low), coloured(v, v->high), (double)(LEFT + width + 14) / wide, (double)BOTTOM / high,
             22.0 / wide, (double)height / high);
@@ -534,7 +518,7 @@ static void put_spread(FILE *out, const view *v, int left, int bottom, int wide,
     put_box(out, &at, left, bottom, PANEL, PANEL, wide, high);
     snprintf(label, sizeof label, "point spread function (%s)", at.unit.name);
     fprintf(out, "unset ylabel\nset xlabel ");
-    put_quoted(out, label);
+    ib_gnuplot_quote(out, label);
     fprintf(
         out,
         "\nset cbtics auto\nunset cblabel\nset cbrange [%.9g:1]\nset colorbox user horizontal origin screen %.6f,%.6f size "
@@ -572,91 +556,22 @@ static void put_script(FILE *out, const view *v)
     fprintf(out, "unset multiplot\n");
 }
 
-/* ---- gnuplot ------------------------------------------------------------------------------------------------------ */
-
-/* Run gnuplot on a script with the picture going to `picture`; its complaints to `complaint`. */
-static ib_status run_gnuplot(FILE *script, FILE *picture, FILE *complaint, ib_error *err)
-{
-    char *const                argv[] = {"gnuplot", "--default-settings", "-", NULL};
-    posix_spawn_file_actions_t actions;
-    char                       line[200] = "";
-    pid_t                      child;
-    int                        status;
-
-    if (posix_spawn_file_actions_init(&actions))
-        return ib_fail(err, IB_ENOMEM, "gnuplot: no memory to start it");
-    posix_spawn_file_actions_adddup2(&actions, fileno(script), STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, fileno(picture), STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&actions, fileno(complaint), STDERR_FILENO);
-    const int failed = posix_spawnp(&child, "gnuplot", &actions, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (failed == ENOENT)
-        return ib_fail(err, IB_EUNSUPPORTED,
-                       "pictures are drawn by gnuplot, which is not installed (apt-get install gnuplot-nox)");
-    if (failed)
-        return ib_fail(err, IB_EIO, "start gnuplot: %s", strerror(failed));
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            return ib_fail(err, IB_EIO, "wait for gnuplot: %s", strerror(errno));
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-        return ib_fail(err, IB_EUNSUPPORTED, "pictures are drawn by gnuplot, which cannot be started here");
-    if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-        rewind(complaint);
-        while (fgets(line, sizeof line, complaint) && strspn(line, " \t\n^") == strlen(line)) {
-        }
-        line[strcspn(line, "\n")] = 0;
-        return ib_fail(err, IB_EUNSUPPORTED, "gnuplot could not draw the picture: %s",
-                       *line ? line : "it was killed");
-    }
-    return IB_OK;
-}
+/* ---- the file ----------------------------------------------------------------------------------------------------- */
 
 static ib_status draw(const view *v, const char *path, ib_error *err)
 {
     static const char suffix[] = ".png";
     const size_t      n = strlen(path);
-    ib_status         rc = IB_OK;
-    char             *partial = NULL;
-    FILE             *script = NULL, *complaint = NULL, *picture = NULL;
+    FILE             *script;
 
     if (n < sizeof suffix || strcmp(path + n - (sizeof suffix - 1), suffix) != 0)
         return ib_fail(err, IB_EUSAGE, "the picture %s is a PNG file: give it a name that ends in .png", path);
-    partial = ib_alloc(n + 6, 1, "name of the picture", err);
     script = tmpfile();
-    complaint = tmpfile();
-    if (!partial) {
-        rc = err->status;
-        goto done;
-    }
-    snprintf(partial, n + 6, "%s.part", path);
-    if (script && complaint)
+    if (script)
         put_script(script, v);
-    if (!script || !complaint || ferror(script) || fflush(script)) {
-        rc = ib_fail(err, IB_EIO, "picture: write a temporary file: %s", strerror(errno));
-        goto done;
-    }
-    rewind(script);
-    picture = fopen(partial, "wb");
-    if (!picture) {
-        rc = ib_fail(err, IB_EIO, "picture: create %s: %s", partial, strerror(errno));
-        goto done;
-    }
-    rc = run_gnuplot(script, picture, complaint, err);
-    fseek(picture, 0, SEEK_END);
-    if (!rc && ftell(picture) <= 0)
-        rc = ib_fail(err, IB_EIO, "picture: gnuplot wrote nothing to %s; is the disk full?", partial);
-    if (fclose(picture) && !rc)
-        rc = ib_fail(err, IB_EIO, "picture: write %s: %s", partial, strerror(errno));
-    if (!rc && rename(partial, path))
-        rc = ib_fail(err, IB_EIO, "picture: rename %s to %s: %s", partial, path, strerror(errno));
-    if (rc)
-        remove(partial);
-done:
+    const ib_status rc = ib_gnuplot(script, path, err);
     if (script)
         fclose(script);
-    if (complaint)
-        fclose(complaint);
-    ib_free(partial);
     return rc;
 }
 
