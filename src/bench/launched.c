@@ -62,8 +62,10 @@ static void take_rep(ib_launched *l, const json_t *line)
     l->seconds = real(json_object_get(line, "T_s"));
     l->samples = json_is_string(gridded) ? strtoull(json_string_value(gridded), NULL, 10)
                                          : (uint64_t)json_integer_value(gridded);
-    for (int p = 0; p < IB_N_PHASES; p++)
-        l->phase[p] = real(json_object_get(inner(line, "phases", name[p]), "mean_s"));
+    for (int p = 0; p < IB_N_PHASES; p++) { /* a phase that its version did not have took no time */
+        const double seconds = real(json_object_get(inner(line, "phases", name[p]), "mean_s"));
+        l->phase[p] = seconds > 0 ? seconds : 0;
+    }
 }
 
 /* @return false: not a whole record of a wanted launch */

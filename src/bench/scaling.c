@@ -1,0 +1,719 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench/scaling.h"
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/spread.h"
+#include "base/text.h"
+#include "bench/arguments.h"
+#include "bench/fit.h"
+#include "bench/gnuplot.h"
+#include "bench/launched.h"
+#include "bench/table.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+/* clang-format off */
+const ib_help_option ib_scaling_options[] = {
+    {"record", "FOLDER", "results", "where the records are"},
+    {"over",   "NAME",   "auto",    "what grows: ranks or threads; auto: ranks, where more than one number of them was measured"},
+    {"fit",    "LAW",    "auto",    "ideal, amdahl, usl, log or linear; auto: the one that predicts left-out times best"},
+    {"plot",   "FILE",   "",        "draw times and efficiencies into an .svg or .png file"},
+    {"seed",   "N",      "1",       "of the resampling that gives intervals"},
+    {"format", "NAME",   "table",   "table, json or md"},
+    {NULL, NULL, NULL, NULL}};
+
+/* Times that others published for the whole of a data set whose shape a simulation has: docs/sweeps.md. */
+static const struct {
+    const char *preset, *what;
+    int         cores;
+    double      seconds, samples;
+} published[] = {
+    {"chiles", "CASA 6.2, tclean",            128,  5 * 3600.0, 2072.0 * 351 * 30720 * 2},
+    {"chiles", "CNGI prototype, 3840 chunks", 128, 45 *   60.0, 2072.0 * 351 * 30720 * 2},
+    {"chiles", "CNGI prototype, 256 chunks",  128, 14 * 3600.0, 2072.0 * 351 * 30720 * 2},
+};
+/* clang-format on */
+enum { N_PUBLISHED = sizeof published / sizeof *published, MAX_SERIES = 64, CURVE = 60, MAX_DRAWN = 6 };
+
+static const char *const phase_name[IB_N_PHASES] = {
+#define IB_PHASE_NAME(id, name) name,
+    IB_PHASES(IB_PHASE_NAME)
+#undef IB_PHASE_NAME
+};
+
+/* Launches with one number of workers; times of equal work, the smallest number's. */
+typedef struct size {
+    double    n, *seconds; /* [n_launch], sorted */
+    size_t    n_launch;
+    int       cores;
+    double    T, phase[IB_N_PHASES]; /* median, phases of the launch at the median */
+    double    samples;
+    ib_spread shown; /* times as they were measured */
+} size;
+
+/* Launches that differ in the number of workers alone. */
+typedef struct series {
+    char   name[240], preset[32];
+    bool   weak;
+    size_t n_size;
+    size   at[IB_MAX_SIZES];
+    bool   fitted; /* by the law that was asked for */
+    ib_fit fit;
+    double curve[CURVE], low[CURVE], high[CURVE]; /* numbers of workers; the fit's band */
+} series;
+
+typedef struct scaling {
+    const char  *value[IB_MAX_ARGUMENTS];
+    ib_launched *launch;
+    size_t       n_launch;
+    bool         over_threads;
+    ib_law       law;
+    int64_t      seed;
+    size_t       n_series;
+    series      *one;
+    double      *pool;
+} scaling;
+
+static const char *option(const scaling *s, const char *name)
+{
+    return ib_argument(ib_scaling_options, s->value, name);
+}
+
+/* ---- which launches -------------------------------------------------------------------------------------- */
+
+static int workers(const scaling *s, const ib_launched *l)
+{
+    return s->over_threads ? l->threads : l->ranks;
+}
+
+/* What two launches must share to be of one series. */
+static void name_series(const scaling *s, const ib_launched *l, char *name, size_t room)
+{
+    char   copy[sizeof l->point], *rest = NULL;
+    size_t used = (size_t)snprintf(name, room, "%s", *l->campaign ? "" : l->input);
+
+    if (!*l->campaign) {
+        snprintf(name + used, used < room ? room - used : 0, " %s=%d (problem %.8s, build %.8s)",
+                 s->over_threads ? "ranks" : "threads", s->over_threads ? l->ranks : l->threads, l->workload,
+                 l->build);
+        return;
+    }
+    snprintf(copy, sizeof copy, "%s", l->point);
+    for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+        const bool grows = s->over_threads ? !strncmp(word, "threads=", 8)
+                                           : !strncmp(word, "ranks=", 6) || !strncmp(word, "nodes=", 6);
+        if (!grows && used < room)
+            used += (size_t)snprintf(name + used, room - used, "%s%s", used ? " " : "", word);
+    }
+}
+
+static bool counts(const ib_launched *l)
+{
+    return l->ok && (!*l->campaign || l->launch >= 1);
+}
+
+/* Keep the launches of a campaign; without a name of the newest, or those that were in none. */
+static ib_status choose_launches(scaling *s, const char *campaign, ib_error *err)
+{
+    size_t n = 0;
+    bool   several_ranks = false, several_threads = false;
+
+    if (!campaign)
+        for (size_t i = 0; i < s->n_launch; i++)
+            if (counts(&s->launch[i]))
+                campaign = s->launch[i].campaign;
+    char wanted[sizeof s->launch->campaign];
+    snprintf(wanted, sizeof wanted, "%s", campaign ? campaign : "");
+    for (size_t i = 0; i < s->n_launch; i++)
+        if (counts(&s->launch[i]) && !strcmp(s->launch[i].campaign, wanted))
+            s->launch[n++] = s->launch[i];
+    if (n == 0)
+        return campaign && *campaign
+                   ? ib_fail(err, IB_EDATA, "no launch of campaign %s counts in %s", campaign, option(s, "record"))
+                   : ib_fail(err, IB_EDATA, "no launch that counts is recorded in %s", option(s, "record"));
+    s->n_launch = n;
+    for (size_t i = 1; i < n; i++) {
+        several_ranks |= s->launch[i].ranks != s->launch[0].ranks;
+        several_threads |= s->launch[i].threads != s->launch[0].threads;
+    }
+    s->over_threads = !strcmp(option(s, "over"), "threads") ||
+                      (!strcmp(option(s, "over"), "auto") && !several_ranks && several_threads);
+    return IB_OK;
+}
+
+/* ---- series ---------------------------------------------------------------------------------------------- */
+
+static series *find_series(scaling *s, const ib_launched *l)
+{
+    char   name[sizeof s->one->name];
+    size_t i = 0;
+
+    name_series(s, l, name, sizeof name);
+    while (i < s->n_series && strcmp(s->one[i].name, name) != 0)
+        i++;
+    if (i == MAX_SERIES)
+        return NULL;
+    if (i == s->n_series) {
+        s->n_series++;
+        strcpy(s->one[i].name, name);
+        s->one[i].weak = l->weak;
+        if (!strncmp(l->input, "sim:", 4))
+            snprintf(s->one[i].preset, sizeof s->one[i].preset, "%.*s", (int)strcspn(l->input + 4, ","),
+                     l->input + 4);
+    }
+    return &s->one[i];
+}
+
+static size *find_size(series *one, double n)
+{
+    size_t i = 0;
+
+    while (i < one->n_size && one->at[i].n < n)
+        i++;
+    if (i < one->n_size && one->at[i].n == n)
+        return &one->at[i];
+    if (one->n_size == IB_MAX_SIZES)
+        return NULL;
+    memmove(&one->at[i + 1], &one->at[i], (one->n_size - i) * sizeof *one->at);
+    one->n_size++;
+    one->at[i] = (size){.n = n};
+    return &one->at[i];
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/* Times of one size: sorted, their median, the phases of the launch (or the two) that has it. */
+static void take_times(const scaling *s, series *one, size *at, double equal_work)
+{
+    char name[sizeof one->name];
+
+    at->n_launch = 0;
+    for (size_t k = 0; k < s->n_launch; k++) {
+        const ib_launched *l = &s->launch[k];
+        name_series(s, l, name, sizeof name);
+        if (workers(s, l) != (int)at->n || strcmp(name, one->name) != 0)
+            continue;
+        at->seconds[at->n_launch++] = l->seconds;
+        at->cores = l->ranks * l->threads;
+        at->samples = (double)l->samples;
+    }
+    qsort(at->seconds, at->n_launch, sizeof *at->seconds, ascending);
+    const double middle[] = {at->seconds[(at->n_launch - 1) / 2], at->seconds[at->n_launch / 2]};
+    for (int half = 0; half < 2; half++) {
+        const ib_launched *found = NULL;
+        for (size_t k = 0; k < s->n_launch; k++) {
+            name_series(s, &s->launch[k], name, sizeof name);
+            if (workers(s, &s->launch[k]) == (int)at->n && !strcmp(name, one->name) &&
+                s->launch[k].seconds == middle[half])
+                found = &s->launch[k];
+        }
+        for (int p = 0; p < IB_N_PHASES; p++)
+            at->phase[p] += 0.5 * equal_work * found->phase[p];
+        at->T += 0.5 * equal_work * found->seconds;
+    }
+    at->shown = ib_spread_of(at->seconds, at->n_launch);
+    for (size_t k = 0; k < at->n_launch; k++)
+        at->seconds[k] *= equal_work;
+}
+
+static ib_status group(scaling *s, ib_error *err)
+{
+    for (size_t i = 0; i < s->n_launch; i++) {
+        series *one = find_series(s, &s->launch[i]);
+        if (!one || !find_size(one, workers(s, &s->launch[i])))
+            return ib_fail(err, IB_EUSAGE, "more than %d series, or %d sizes of one; name a campaign", MAX_SERIES,
+                           IB_MAX_SIZES);
+    }
+    double *room = s->pool;
+    for (size_t i = 0; i < s->n_series; i++) {
+        series *one = &s->one[i];
+        for (size_t k = 0; k < one->n_size; k++) {
+            one->at[k].seconds = room;
+            take_times(s, one, &one->at[k], one->weak ? one->at[0].n / one->at[k].n : 1);
+            room += one->at[k].n_launch;
+        }
+    }
+    return IB_OK;
+}
+
+static void fit_series(const scaling *s, series *one)
+{
+    ib_times     times[IB_MAX_SIZES];
+    const double first = one->at[0].n, last = 4 * one->at[one->n_size - 1].n;
+
+    for (size_t k = 0; k < one->n_size; k++)
+        times[k] = (ib_times){one->at[k].n, one->at[k].n_launch, one->at[k].seconds};
+    for (int k = 0; k < CURVE; k++)
+        one->curve[k] = first * pow(last / first, k / (CURVE - 1.0));
+    one->fitted = ib_fit_times(&one->fit, times, one->n_size, s->law, (uint64_t)s->seed, one->curve, CURVE, one->low,
+                               one->high);
+}
+
+/* ---- what becomes of efficiency -------------------------------------------------------------------------- */
+
+static double sum_of(const double phase[IB_N_PHASES], const ib_phase *some, size_t n)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += phase[some[i]];
+    return sum;
+}
+
+ib_factors ib_factors_of(double n0, double T0, const double phase0[IB_N_PHASES], double n, double T,
+                         const double phase[IB_N_PHASES])
+{
+    static const ib_phase compute[] = {IB_PHASE_WEIGH, IB_PHASE_SORT, IB_PHASE_GRID, IB_PHASE_FFT, IB_PHASE_BEAM};
+    static const ib_phase prepare[] = {IB_PHASE_OPEN, IB_PHASE_PLAN, IB_PHASE_CHECK};
+    double                useful[2], ready[2], busy[2];
+
+    for (int i = 0; i < 2; i++) {
+        const double *f = i ? phase : phase0;
+        busy[i] = 0;
+        for (int p = 0; p < IB_N_PHASES; p++)
+            busy[i] += f[p];
+        useful[i] = sum_of(f, compute, sizeof compute / sizeof *compute);
+        ready[i] = busy[i] - sum_of(f, prepare, sizeof prepare / sizeof *prepare);
+    }
+    return (ib_factors){.efficiency = n0 * T0 / (n * T),
+                        .computation = n0 * useful[0] / (n * useful[1]),
+                        .storage = useful[1] / ready[1] / (useful[0] / ready[0]),
+                        .preparation = ready[1] / busy[1] / (ready[0] / busy[0]),
+                        .waiting = busy[1] / T / (busy[0] / T0)};
+}
+
+/* ---- tables ---------------------------------------------------------------------------------------------- */
+
+static double efficiency_of(const series *one, size_t k)
+{
+    return one->at[0].n * one->at[0].T / (one->at[k].n * one->at[k].T);
+}
+
+static void report_times(const scaling *s, ib_report *report)
+{
+    const ib_heading heading[] = {{"series", "series"},
+                                  {"n", s->over_threads ? "threads" : "ranks"},
+                                  {"cores", "cores"},
+                                  {"launches", "launches"},
+                                  {"T_s", "T s"},
+                                  {"speed_up", "speed-up"},
+                                  {"efficiency", "efficiency"},
+                                  {"karp_flatt", "Karp-Flatt"},
+                                  {"mvis_per_s", "Mvis/s"}};
+
+    ib_report_table(report, "times", heading, sizeof heading / sizeof *heading);
+    for (size_t i = 0; i < s->n_series; i++)
+        for (size_t k = 0; k < s->one[i].n_size; k++) {
+            const series *one = &s->one[i];
+            const size   *at = &one->at[k], *first = &one->at[0];
+            const double  S = first->T / at->T, low = first->seconds[0] / at->seconds[at->n_launch - 1],
+                         high = first->seconds[first->n_launch - 1] / at->seconds[0], share = first->n / at->n;
+            ib_report_row(report,
+                          (ib_cell[]){
+                              ib_cell_count(i + 1),
+                              ib_cell_count((size_t)at->n),
+                              ib_cell_count((size_t)at->cores),
+                              ib_cell_count(at->n_launch),
+                              ib_cell_spread(at->shown),
+                              k ? ib_cell_spread((ib_spread){low, S, high}) : ib_cell_real(1),
+                              k ? ib_cell_spread((ib_spread){low * share, S * share, high * share}) : ib_cell_real(1),
+                              ib_cell_real(ib_karp_flatt(S, at->n / first->n)),
+                              ib_cell_real(at->samples / at->shown.median * 1e-6),
+                          });
+        }
+    ib_report_table_end(report);
+}
+
+static ib_cell percent(ib_estimate e)
+{
+    return ib_cell_spread((ib_spread){100 * e.low, 100 * e.value, 100 * e.high});
+}
+
+static void report_fits(const scaling *s, ib_report *report)
+{
+    static const ib_heading heading[] = {{"series", "series"},
+                                         {"law", "law"},
+                                         {"best", "best"},
+                                         {"error_percent", "left-out error %"},
+                                         {"serial_percent", "s or sigma %"},
+                                         {"kappa_percent", "kappa %"},
+                                         {"peak", "peak at"},
+                                         {"determined", "determined"}};
+
+    ib_report_table(report, "fits", heading, sizeof heading / sizeof *heading);
+    for (size_t i = 0; i < s->n_series; i++) {
+        const series *one = &s->one[i];
+        ib_times      times[IB_MAX_SIZES];
+        for (size_t k = 0; k < one->n_size; k++)
+            times[k] = (ib_times){one->at[k].n, one->at[k].n_launch, one->at[k].seconds};
+        for (ib_law law = IB_LAW_IDEAL; law < IB_N_LAWS; law++) {
+            ib_fit fit;
+            if (!ib_fit_times(&fit, times, one->n_size, law, (uint64_t)s->seed, NULL, 0, NULL, NULL))
+                continue;
+            ib_report_row(report,
+                          (ib_cell[]){ib_cell_count(i + 1), ib_cell_text(ib_law_name(law)),
+                                      ib_cell_text(one->fitted && one->fit.law == law ? "*" : ""),
+                                      ib_cell_real(100 * fit.error), percent(fit.serial), percent(fit.kappa),
+                                      ib_cell_spread((ib_spread){fit.peak.low, fit.peak.value, fit.peak.high}),
+                                      ib_cell_text(fit.determined ? "yes" : "no")});
+        }
+    }
+    ib_report_table_end(report);
+}
+
+/* Time of phase p of one size; of IB_N_PHASES: waiting. */
+static double phase_time(const size *at, int p)
+{
+    double busy = 0;
+
+    if (p < IB_N_PHASES)
+        return at->phase[p];
+    for (int q = 0; q < IB_N_PHASES; q++)
+        busy += at->phase[q];
+    return at->T > busy ? at->T - busy : 0;
+}
+
+/* The law of every phase, and the one that will take most where four times as many workers stand. @return its name */
+static const char *report_phases(const series *one, size_t number, ib_report *report)
+{
+    double       n[IB_MAX_SIZES], t[IB_MAX_SIZES], coef[IB_N_PHASES + 1][IB_MAX_COEF], total = 0, most = 0;
+    ib_law       law[IB_N_PHASES + 1];
+    const size  *last = &one->at[one->n_size - 1];
+    const double far = 4 * last->n;
+    const char  *next = "";
+
+    for (int p = 0; p <= IB_N_PHASES; p++) {
+        law[p] = IB_N_LAWS;
+        bool there = true;
+        for (size_t k = 0; k < one->n_size; k++) {
+            n[k] = one->at[k].n;
+            t[k] = phase_time(&one->at[k], p);
+            there &= t[k] > 0;
+        }
+        if (there)
+            law[p] = ib_law_choose(n, t, one->n_size);
+        if (law[p] < IB_N_LAWS && ib_law_fit(law[p], n, t, one->n_size, coef[p]))
+            total += ib_law_time(law[p], coef[p], far);
+    }
+    for (int p = 0; p <= IB_N_PHASES; p++) {
+        if (law[p] == IB_N_LAWS)
+            continue;
+        const char  *name = p < IB_N_PHASES ? phase_name[p] : "wait";
+        const double share = ib_law_time(law[p], coef[p], far) / total;
+        ib_report_row(report,
+                      (ib_cell[]){ib_cell_count(number), ib_cell_text(name), ib_cell_text(ib_law_name(law[p])),
+                                  ib_cell_real(100 * phase_time(&one->at[0], p) / one->at[0].T),
+                                  ib_cell_real(100 * phase_time(last, p) / last->T), ib_cell_real(100 * share)});
+        if (share > most) {
+            most = share;
+            next = name;
+        }
+    }
+    return next;
+}
+
+static void report_factors(const scaling *s, ib_report *report)
+{
+    const ib_heading heading[] = {{"series", "series"},           {"n", s->over_threads ? "threads" : "ranks"},
+                                  {"efficiency", "efficiency ="}, {"computation", "computation x"},
+                                  {"storage", "storage x"},       {"preparation", "preparation x"},
+                                  {"waiting", "waiting"}};
+
+    ib_report_table(report, "factors", heading, sizeof heading / sizeof *heading);
+    for (size_t i = 0; i < s->n_series; i++)
+        for (size_t k = 1; k < s->one[i].n_size; k++) {
+            const size      *first = &s->one[i].at[0], *at = &s->one[i].at[k];
+            const ib_factors f = ib_factors_of(first->n, first->T, first->phase, at->n, at->T, at->phase);
+            ib_report_row(report,
+                          (ib_cell[]){ib_cell_count(i + 1), ib_cell_count((size_t)at->n), ib_cell_real(f.efficiency),
+                                      ib_cell_real(f.computation), ib_cell_real(f.storage),
+                                      ib_cell_real(f.preparation), ib_cell_real(f.waiting)});
+        }
+    ib_report_table_end(report);
+}
+
+/* Seconds that a published result means for the samples of this series; 0: it is about another data set. */
+static double published_seconds(const series *one, size_t p)
+{
+    if (strcmp(published[p].preset, one->preset) != 0)
+        return 0;
+    return published[p].seconds * one->at[0].samples / published[p].samples;
+}
+
+static void report_published(const scaling *s, ib_report *report)
+{
+    static const ib_heading heading[] = {
+        {"series", "series"}, {"what", "published for the whole"},  {"cores", "cores"},
+        {"whole_s", "s"},     {"share_s", "s for as many samples"}, {"core_s", "core-s of that"}};
+    bool any = false;
+
+    for (size_t p = 0; p < N_PUBLISHED; p++)
+        any |= published_seconds(&s->one[0], p) > 0;
+    if (!any)
+        return;
+    ib_report_section(report, "Published",
+                      "Other machines, other storage: where a time of the same order would lie, no more.");
+    ib_report_table(report, "published", heading, sizeof heading / sizeof *heading);
+    for (size_t p = 0; p < N_PUBLISHED; p++) {
+        const double seconds = published_seconds(&s->one[0], p);
+        if (seconds > 0)
+            ib_report_row(report,
+                          (ib_cell[]){ib_cell_count(1), ib_cell_text(published[p].what),
+                                      ib_cell_count((size_t)published[p].cores), ib_cell_real(published[p].seconds),
+                                      ib_cell_real(seconds), ib_cell_real(seconds * published[p].cores)});
+    }
+    ib_report_table_end(report);
+}
+
+static void fact(ib_report *report, const char *key, size_t number, const char *title, const char *text)
+{
+    char name[40], words[80];
+
+    snprintf(name, sizeof name, "%s_%zu", key, number);
+    snprintf(words, sizeof words, "%s %zu", title, number);
+    ib_report_fact(report, name, words, text);
+}
+
+static void report_verdict(const series *one, size_t number, ib_report *report)
+{
+    const ib_fit *f = &one->fit;
+    char          text[300];
+
+    if (!one->fitted)
+        snprintf(text, sizeof text, "no law can be judged by %zu sizes; Amdahl needs %zu, USL %zu", one->n_size,
+                 ib_law_least(IB_LAW_AMDAHL), ib_law_least(IB_LAW_USL));
+    else if (f->law == IB_LAW_IDEAL)
+        snprintf(text, sizeof text, "ideal: no loss that these times could show");
+    else if (!f->determined)
+        snprintf(
+            text, sizeof text,
+            "%s, serial share %.2g %% (%.2g..%.2g): not determined by these data; launches on %g would help most",
+            ib_law_name(f->law), 100 * f->serial.value, 100 * f->serial.low, 100 * f->serial.high, f->ask);
+    else if (f->law == IB_LAW_USL)
+        snprintf(text, sizeof text, "USL, contention %.2g %% (%.2g..%.2g), most speed on %.0f (%.0f..%.0f)",
+                 100 * f->serial.value, 100 * f->serial.low, 100 * f->serial.high, f->peak.value, f->peak.low,
+                 f->peak.high);
+    else
+        snprintf(text, sizeof text, "%s, serial share %.2g %% (%.2g..%.2g): %.3g times as fast at most",
+                 ib_law_name(f->law), 100 * f->serial.value, 100 * f->serial.low, 100 * f->serial.high,
+                 1 / f->serial.value);
+    if (one->fitted && f->descriptive)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "; descriptive: fewer than 5 launches of a size");
+    fact(report, "fit", number, "fit of series", text);
+}
+
+static void report_all(scaling *s, ib_report *report)
+{
+    static const ib_heading phases[] = {{"series", "series"},
+                                        {"phase", "phase"},
+                                        {"law", "law"},
+                                        {"share_first_percent", "% of the smallest"},
+                                        {"share_last_percent", "% of the largest"},
+                                        {"share_far_percent", "% of 4 x the largest"}};
+    char                    text[400];
+    const char             *next[MAX_SERIES];
+
+    ib_report_fact(report, "campaign", "campaign", *s->launch->campaign ? s->launch->campaign : "none");
+    for (size_t i = 0; i < s->n_series; i++) {
+        const size *first = &s->one[i].at[0];
+        snprintf(text, sizeof text, "%s%s; compared with %g %s, %s",
+                 *s->one[i].name ? s->one[i].name : s->launch->input, s->one[i].weak ? ", weak scaling" : "",
+                 first->n, s->over_threads ? "threads" : "ranks", ib_text_seconds(first->T).s);
+        fact(report, "series", i + 1, "series", text);
+    }
+    ib_report_section(report, "Times",
+                      "Median (least..most) of launches; speed-up and efficiency against the smallest number.");
+    report_times(s, report);
+    for (size_t i = 0; i < s->n_series; i++)
+        report_verdict(&s->one[i], i + 1, report);
+    ib_report_section(report, "Laws",
+                      "Value (95 % of resampled fits); a law needs two sizes more than it has coefficients.");
+    report_fits(s, report);
+    ib_report_section(report, "Phases", "The law that predicts each phase best, and the shares of time it means.");
+    ib_report_table(report, "phases", phases, sizeof phases / sizeof *phases);
+    for (size_t i = 0; i < s->n_series; i++)
+        next[i] = report_phases(&s->one[i], i + 1, report);
+    ib_report_table_end(report);
+    for (size_t i = 0; i < s->n_series; i++)
+        if (*next[i])
+            fact(report, "next_bottleneck", i + 1, "next bottleneck of series", next[i]);
+    ib_report_section(report, "Factors", "Their product is the efficiency; 1: as on the smallest number.");
+    report_factors(s, report);
+    report_published(s, report);
+}
+
+/* ---- pictures -------------------------------------------------------------------------------------------- */
+
+static const char *const colour[MAX_DRAWN] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"};
+
+/* Data blocks of one series: measured, and the curve of its law. Times as measured, weak ones too. */
+static void put_data(FILE *out, const series *one, size_t i)
+{
+    fprintf(out, "$times%zu << EOD\n", i);
+    for (size_t k = 0; k < one->n_size; k++) {
+        const size  *at = &one->at[k];
+        const double E = efficiency_of(one, k);
+        fprintf(out, "%g %.9g %.9g %.9g %.9g\n", at->n, at->shown.median, at->shown.min, at->shown.max, E);
+    }
+    fprintf(out, "EOD\n");
+    if (!one->fitted)
+        return;
+    const double T0 = ib_law_time(one->fit.law, one->fit.coef, one->at[0].n);
+    fprintf(out, "$law%zu << EOD\n", i);
+    for (int k = 0; k < CURVE; k++) {
+        const double n = one->curve[k], grown = one->weak ? n / one->at[0].n : 1;
+        const double t = ib_law_time(one->fit.law, one->fit.coef, n);
+        fprintf(out, "%.9g %.9g %.9g %.9g %.9g\n", n, t * grown, one->low[k] * grown, one->high[k] * grown,
+                one->at[0].n * T0 / (n * t));
+    }
+    fprintf(out, "EOD\n");
+}
+
+static void put_lines(FILE *out, const scaling *s, const char *measured, int law_column, bool band)
+{
+    const size_t n = s->n_series < MAX_DRAWN ? s->n_series : MAX_DRAWN;
+
+    for (size_t i = 0; i < n; i++) {
+        const series *one = &s->one[i];
+        if (one->fitted && band)
+            fprintf(out,
+                    "$law%zu using 1:3:4 with filledcurves fillcolor '%s' fillstyle transparent solid %s notitle, ",
+                    i, colour[i], one->fit.descriptive ? "0.08" : "0.18");
+        if (one->fitted)
+            fprintf(out, "$law%zu using 1:%d with lines linewidth 1.5 dashtype %d linecolor '%s' notitle, ", i,
+                    law_column, one->fit.descriptive ? 2 : 1, colour[i]);
+        fprintf(out, "$times%zu using %s pointtype %zu pointsize 0.8 linecolor '%s' title ", i, measured, 5 + 2 * i,
+                colour[i]);
+        ib_gnuplot_quote(out, one->name);
+        fprintf(out, ", ");
+    }
+}
+
+static void put_script(FILE *out, const scaling *s, bool svg)
+{
+    const series *one = &s->one[0];
+    const double  first = one->at[0].n, T0 = one->at[0].shown.median;
+    double        last = 0;
+
+    for (size_t i = 0; i < s->n_series && i < MAX_DRAWN; i++) {
+        put_data(out, &s->one[i], i);
+        last = fmax(last, (s->one[i].fitted ? 4 : 1.5) * s->one[i].at[s->one[i].n_size - 1].n);
+    }
+    fprintf(out, "set terminal %s noenhanced size 900,900 font 'sans,12' background '#ffffff'%s\nset encoding utf8\n",
+            svg ? "svg" : "pngcairo", svg ? " name 'scaling'" : "");
+    fprintf(
+        out,
+        "set multiplot layout 2,1\nset logscale x 2\nset tics out nomirror\nset grid linetype 1 linecolor '#dddddd'\n"
+        "set xrange [%g:%g]\nset key left bottom Left reverse\nset lmargin 10\nset xlabel '%s'\n",
+        0.9 * first, last, s->over_threads ? "threads" : "ranks");
+    fprintf(out, "set logscale y\nset ylabel 'T (s)'\nset title ");
+    ib_gnuplot_quote(out, *s->launch->campaign ? s->launch->campaign : s->launch->input);
+    for (size_t p = 0; p < N_PUBLISHED && !one->weak; p++)
+        if (published_seconds(one, p) > 0)
+            fprintf(out,
+                    "\nset label '%s, %d cores, for as many samples' at graph 0.99,first %.9g right offset 0,0.5",
+                    published[p].what, published[p].cores, published_seconds(one, p));
+    fprintf(out, "\nplot ");
+    put_lines(out, s, "1:2:3:4 with yerrorbars", 2, true);
+    for (size_t p = 0; p < N_PUBLISHED && !one->weak; p++)
+        if (published_seconds(one, p) > 0)
+            fprintf(out, "%.9g with lines dashtype 4 linecolor '#888888' notitle, ", published_seconds(one, p));
+    if (one->weak)
+        fprintf(out, "%.9g with lines dashtype 3 linecolor '#000000' title 'ideal'\n", T0);
+    else
+        fprintf(out, "%.9g/x with lines dashtype 3 linecolor '#000000' title 'ideal'\n", T0 * first);
+    fprintf(
+        out,
+        "unset title\nunset label\nunset logscale y\nset yrange [0:1.1<*]\nset ylabel 'efficiency'\nunset key\nplot ");
+    put_lines(out, s, "1:5 with points", 5, false);
+    fprintf(out, "1 with lines dashtype 3 linecolor '#000000', 0.8 with lines dashtype 2 linecolor '#aaaaaa'\n"
+                 "unset multiplot\n");
+}
+
+static ib_status plot(const scaling *s, const char *path, ib_error *err)
+{
+    const char *dot = strrchr(path, '.');
+    const bool  svg = dot && !strcasecmp(dot, ".svg");
+    FILE       *script;
+
+    if (!dot || (!svg && strcasecmp(dot, ".png") != 0))
+        return ib_fail(err, IB_EUSAGE, "scaling --plot: %s ends in neither .svg nor .png", path);
+    script = tmpfile();
+    if (script)
+        put_script(script, s, svg);
+    const ib_status rc = ib_gnuplot(script, path, err);
+    if (script)
+        fclose(script);
+    return rc;
+}
+
+/* ---- the subcommand -------------------------------------------------------------------------------------- */
+
+static ib_status parse_law(const char *name, ib_law *law, ib_error *err)
+{
+    for (*law = IB_LAW_IDEAL; *law < IB_N_LAWS; (*law)++)
+        if (!strcasecmp(name, ib_law_name(*law)))
+            return IB_OK;
+    return strcmp(name, "auto")
+               ? ib_fail(err, IB_EUSAGE, "scaling --fit: \"%s\" is none of auto|ideal|amdahl|usl|log|linear", name)
+               : IB_OK;
+}
+
+ib_status ib_scaling(int argc, char *const *argv, FILE *out, ib_error *err)
+{
+    scaling    *s = ib_alloc_zero(1, sizeof *s, "scaling", err);
+    ib_report  *report = NULL;
+    const char *operand;
+    ib_form     form;
+    struct stat folder;
+
+    if (!s)
+        return err->status;
+    ib_status rc = ib_arguments_parse("scaling", ib_scaling_options, argc, argv, s->value, &operand, err);
+    if (!rc)
+        rc = ib_form_parse(option(s, "format"), &form, err);
+    if (!rc)
+        rc = parse_law(option(s, "fit"), &s->law, err);
+    if (!rc && !ib_numbers(option(s, "seed"), 0, INT64_MAX, &s->seed, 1, err))
+        rc = ib_within(err, "scaling --seed: ");
+    if (!rc && strcmp(option(s, "over"), "auto") && strcmp(option(s, "over"), "ranks") &&
+        strcmp(option(s, "over"), "threads"))
+        rc = ib_fail(err, IB_EUSAGE, "scaling --over: \"%s\" is none of auto|ranks|threads", option(s, "over"));
+    if (rc)
+        goto done;
+    const bool  is_folder = operand && !stat(operand, &folder) && S_ISDIR(folder.st_mode);
+    const char *campaign = is_folder ? NULL : operand;
+    rc = ib_launched_read(&s->launch, &s->n_launch, is_folder ? operand : option(s, "record"), campaign, err);
+    if (!rc)
+        rc = choose_launches(s, campaign, err);
+    if (rc)
+        goto done;
+    s->pool = ib_alloc(s->n_launch, sizeof *s->pool, "times", err);
+    s->one = ib_alloc_zero(MAX_SERIES, sizeof *s->one, "series", err);
+    rc = s->pool && s->one ? group(s, err) : err->status;
+    for (size_t i = 0; i < s->n_series && !rc; i++)
+        fit_series(s, &s->one[i]);
+    if (!rc && *option(s, "plot"))
+        rc = plot(s, option(s, "plot"), err);
+    if (!rc)
+        rc = ib_report_begin(&report, out, form, err);
+    if (!rc) {
+        report_all(s, report);
+        rc = ib_report_end(report, err);
+    }
+done:
+    ib_free(s->pool);
+    ib_free(s->one);
+    ib_free(s->launch);
+    ib_free(s);
+    return rc;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/** `imgbench scaling`: speed-up and efficiency of recorded launches, laws fitted to them, where the time goes. */
+#ifndef IB_BENCH_SCALING_H
+#define IB_BENCH_SCALING_H
+
+#include "bench/help.h"
+
+extern const ib_help_option ib_scaling_options[];
+
+/** The subcommand. @param argv  what follows its name
+ *  @return IB_EDATA when no launch is recorded that could be compared. */
+ib_status ib_scaling(int argc, char *const *argv, FILE *out, ib_error *err);
+
+/** Why an efficiency is what it is: factors that multiply back to it exactly. Above 1: better than at the reference. */
+typedef struct ib_factors {
+    double efficiency;  /* n0 T0 / (n T) */
+    double computation; /* what the same work costs the workers together, in weigh, sort, grid, fft, beam */
+    double storage;     /* share of time after preparation that is not reading, writing, summing of grids */
+    double preparation; /* share of busy time that is not opening, planning, checking */
+    double waiting;     /* share of all time in which a worker is in some phase */
+} ib_factors;
+
+/** @param n0, T0, phase0  number of workers, time and phases of the reference; n, T, phase  the same of what is judged.
+ *                         Seconds, phases as means over ranks. In weak scaling those of equal work. */
+ib_factors ib_factors_of(double n0, double T0, const double phase0[IB_N_PHASES], double n, double T,
+                         const double phase[IB_N_PHASES]);
+
+#endif

@@ -1,0 +1,72 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# From records of known times the law, its coefficients, the efficiency and what limits next are found again; too few times are said to be.
+. "${IMGBENCH_SOURCE:?}/tests/common.sh"
+"$PYTHON" - <<'P'
+import json, os
+number = 0
+def record(campaign, scaling, n, launch, phases, samples=1000, validity="valid"):
+    global number
+    number += 1
+    folder = "results/made-up/2026-11"
+    os.makedirs(folder, exist_ok=True)
+    seconds = sum(phases.values())
+    run = {"v": 1, "t": "run", "run_id": f"{number:08d}", "started": f"2026-11-01T00:{number // 60:02d}:{number % 60:02d}Z", "intent": "sweep",
+           "campaign_id": campaign, "scaling": scaling, "point": f"ranks={n} threads=2 support=7", "launch": launch,
+           "workload": {"workload_id": "w", "inputs": [{"name": "sim:chiles,channel=0.01"}]}, "build": {"build_id": "b"},
+           "machine": {"alias": "made-up"}, "shape": {"ranks": n, "nodes": 1, "threads": 2}}
+    rep = {"v": 1, "t": "rep", "T_s": seconds, "phases": {k: {"mean_s": v} for k, v in phases.items()}, "counts": {"gridded": samples}}
+    end = {"v": 1, "t": "end", "status": "ok", "validity": validity, "wall_s": seconds}
+    with open(f"{folder}/{number:08d}.jsonl", "w") as f:
+        f.writelines(json.dumps(line) + "\n" for line in (run, rep, end))
+for n in 1, 2, 4, 8, 16:
+    record("weak", "weak", n, 1, {"grid": 10.0, "write": 0.2 * n})
+for n in 1, 2, 4, 8:
+    record("few", "strong", n, 1, {"grid": 100 / n}) if n < 4 else None
+for n in 1, 2, 4, 8, 16:
+    record("strong", "strong", n, 0, {"grid": 1e-3})                     # a warm-up
+    record("strong", "strong", n, 9, {"grid": 1e-3}, validity="invalid")  # too fast to be true
+    for launch in range(1, 6):
+        record("strong", "strong", n, launch, {"grid": 90.0 / n, "write": 10.0}, 446835916)
+open("results/made-up/2026-11/damaged.jsonl", "w").write("{}\n{\n")
+P
+for campaign in strong weak few; do
+    "$IMGBENCH" scaling "$campaign" --format json >$campaign.json 2>err.txt || fail "$(cat err.txt)"
+done
+"$IMGBENCH" scaling --format json >newest.json
+same strong.json newest.json
+"$PYTHON" - <<'P'
+import json
+near = lambda a, b: abs(a - b) < 1e-5 * abs(b)
+one = json.load(open("strong.json"))
+assert [row["n"] for row in one["times"]] == [1, 2, 4, 8, 16] and all(row["launches"] == 5 for row in one["times"])
+for row in one["times"][1:]:
+    n = row["n"]
+    assert near(row["T_s"]["median"], 10 + 90 / n) and near(row["speed_up"]["median"], 100 / (10 + 90 / n)), row
+    assert near(row["efficiency"]["median"], 100 / (10 * n + 90)) and near(row["karp_flatt"], 0.1), row
+amdahl = next(row for row in one["fits"] if row["law"] == "Amdahl")
+assert amdahl["best"] == "*" and amdahl["determined"] == "yes" and near(amdahl["serial_percent"]["median"], 10), amdahl
+assert "10 times as fast at most" in one["fit_1"] and "descriptive" not in one["fit_1"], one["fit_1"]
+assert one["next_bottleneck_1"] == "write"
+for row in one["factors"]:
+    assert near(row["computation"] * row["storage"] * row["preparation"] * row["waiting"], row["efficiency"]), row
+casa = one["published"][0]
+assert abs(casa["share_s"] / 180 - 1) < 1e-3 and casa["cores"] == 128, casa
+weak = json.load(open("weak.json"))
+for row in weak["times"][1:]:
+    assert near(row["efficiency"]["median"], 10.2 / (10 + 0.2 * row["n"])), row
+    assert near(row["speed_up"]["median"], row["n"] * row["efficiency"]["median"]), row
+assert "descriptive" in weak["fit_1"]
+few = json.load(open("few.json"))
+assert few["fits"] == [] and "no law can be judged by 2 sizes" in few["fit_1"], few
+P
+rc=0
+"$IMGBENCH" scaling nobody >/dev/null 2>err.txt || rc=$?
+[ "$rc" = 65 ] && grep -q 'no launch of campaign nobody' err.txt || fail "a campaign that is not there: $rc, $(cat err.txt)"
+if command -v gnuplot >/dev/null; then
+    "$IMGBENCH" scaling strong --plot strong.png >/dev/null
+    "$IMGBENCH" scaling strong --plot strong.svg >table.txt
+    head -c 4 strong.png | grep -q PNG || fail "no picture"
+    grep -q 'CASA 6.2' strong.svg && grep -q '</svg>' strong.svg || fail "the svg lacks something"
+    ! grep -q '<script' strong.svg || fail "a script in the svg"
+fi
