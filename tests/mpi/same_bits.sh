@@ -40,6 +40,10 @@ repeats mfs --mode mfs --stokes IV --support 12
 repeats briggs --weighting briggs --robust 0 --density all --bin 2 --stokes I
 repeats double --precision double --support 31 --lookup nearest --psf
 
+input=$input,hours=9,width=20kHz
+repeats frame --frame lsrk --stokes corr
+again frame 2 1 --frame lsrk --stokes corr --chunks 3
+
 # One row, one channel: nothing to share.
 input=sim:point,times=1,baselines=1,channels=1,imsize=32
 OMP_NUM_THREADS=1 image 1 one "$input"
