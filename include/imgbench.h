@@ -54,6 +54,9 @@ typedef struct ib_error {
 enum { IB_CUBE, IB_MFS };
 enum { IB_PLANES_AUTO, IB_PLANES_CORR, IB_PLANES_I, IB_PLANES_IQ, IB_PLANES_IV, IB_PLANES_IQUV };
 enum { IB_STANDARD, IB_MOSAIC };
+enum { IB_TRUNCATE_NONE, IB_TRUNCATE_CASA };
+enum { IB_FLAT_NOISE, IB_FLAT_SKY, IB_PLAIN };
+enum { IB_PSF_EXACT, IB_PSF_UNIT };
 enum { IB_KERNEL_KB, IB_KERNEL_PSWF };
 enum { IB_LINEAR, IB_NEAREST };
 enum { IB_SINGLE, IB_DOUBLE };
@@ -62,7 +65,6 @@ enum { IB_DENSITY_AUTO, IB_DENSITY_CHANNEL, IB_DENSITY_ALL };
 enum { IB_RULE_NEAREST, IB_RULE_FLOOR };
 enum { IB_HARMONIC, IB_MIN, IB_MEAN };
 enum { IB_FORMAT_TABLE, IB_FORMAT_JSON };
-enum { IB_FRAME_DATA, IB_FRAME_TOPO, IB_FRAME_GEO, IB_FRAME_BARY, IB_FRAME_LSRK, IB_N_FRAMES };
 
 /** What is imaged without an input: CHILES with fewer integrations, channels and pixels. */
 #define IB_DEFAULT_INPUT "sim:chiles,times=24,channel=0.125,image=0.1,cell=1arcsec"
@@ -83,20 +85,25 @@ typedef struct ib_config {
     int         mode;        /* IB_CUBE, IB_MFS */
     int         stokes;      /* IB_PLANES_... */
     int64_t     bin;         /* input channels per image channel */
-    int         frame;       /* IB_FRAME_... of the image channels; IB_FRAME_DATA: as the input's */
-    const char *frame_grid;  /* START,WIDTH,N of the channels; "": the input's, as they are in that frame */
-    int         frame_rule;  /* IB_LINEAR, IB_NEAREST */
     int         psf;         /* image the point spread function too */
     /* gridding */
-    int         gridder;      /* IB_STANDARD, IB_MOSAIC */
-    int         kernel;       /* IB_KERNEL_... */
-    double      epsilon;      /* rms error wanted (docs/conventions.md); 0: as the following give */
-    int64_t     support;      /* taps per axis; here and below with an epsilon, 0: to be chosen */
-    int64_t     oversampling; /* table samples per cell */
-    double      padding;      /* padded over image size */
-    int         lookup;       /* IB_LINEAR, IB_NEAREST */
-    int         precision;    /* IB_SINGLE, IB_DOUBLE */
-    const char *isa;          /* instruction set of the leaf loops; "auto": the best here */
+    int         gridder;        /* IB_STANDARD, IB_MOSAIC; the following up to mosaic_psf are a mosaic's */
+    const char *beam;           /* model of the primary beams, or a file */
+    double      dish;           /* m, effective diameter; 0: of the telescope */
+    double      blockage;       /* m, with dish */
+    int         beam_truncate;  /* IB_TRUNCATE_... */
+    double      beam_tolerance; /* relative range of frequency that shares a kernel */
+    int         normalise;      /* IB_FLAT_NOISE, IB_FLAT_SKY, IB_PLAIN */
+    double      pblimit;        /* primary beam below which pixels are 0 */
+    int         mosaic_psf;     /* IB_PSF_EXACT, IB_PSF_UNIT */
+    int         kernel;         /* IB_KERNEL_... */
+    double      epsilon;        /* rms error wanted (docs/conventions.md); 0: as the following give */
+    int64_t     support;        /* taps per axis; here and below with an epsilon or of a mosaic, 0: to be chosen */
+    int64_t     oversampling;   /* table samples per cell */
+    double      padding;        /* padded over image size */
+    int         lookup;         /* IB_LINEAR, IB_NEAREST */
+    int         precision;      /* IB_SINGLE, IB_DOUBLE */
+    const char *isa;            /* instruction set of the leaf loops; "auto": the best here */
     /* weighting */
     int    weighting; /* IB_NATURAL, ... */
     double robust;
@@ -106,6 +113,7 @@ typedef struct ib_config {
     int    stokes_weight; /* IB_HARMONIC, ... */
     /* output */
     const char *output; /* "": NAME.hdf5 after the input */
+    int         pb;     /* of a mosaic write primary beam and weight image */
     int         fits;   /* write a FITS cube beside each HDF5 cube */
     int         overwrite;
     /* run */
@@ -164,6 +172,8 @@ typedef struct ib_result {
     double padding;
     double epsilon, chosen, predicted_s[2]; /* accuracy wanted, promised by what was chosen for it; predicted time of
                                                gridding and transform, per plane. epsilon 0: nothing was chosen */
+    size_t n_pointing, n_pair;              /* of a mosaic: pointings, baseline types; else 0 */
+    char   primary[80];                     /* its beams, as --beam has them */
     char   isa[16], fft_plan[80];           /* variant of the leaf loops; digest of the FFT plans */
     double wall_s;
     struct {

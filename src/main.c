@@ -389,14 +389,15 @@ static bool wants_json(const invocation *in)
 
 static bool is_open(const ib_command *command, const char *key)
 {
-    size_t i = 0;
+    const ib_config *cfg = &command->cfg;
+    size_t           i = 0;
 
     while (strcmp(ib_option_name(i), key) != 0)
         i++;
-    return command->cfg.epsilon > 0 && command->origin[i] == IB_BY_DEFAULT;
+    return (cfg->epsilon > 0 || cfg->gridder == IB_MOSAIC) && command->origin[i] == IB_BY_DEFAULT;
 }
 
-/* With --epsilon what is not given is to be chosen. */
+/* With --epsilon and of a mosaic what is not given is to be chosen. */
 static void leave_open(ib_command *command)
 {
     if (is_open(command, "support"))

@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_SINKS = 4, MAX_NOTES = 48, NOTE = 256 };
+enum { MAX_SINKS = 2 * IB_N_PRODUCTS, MAX_NOTES = IB_MAX_OPTIONS + 16, NOTE = 256 };
 
 static volatile sig_atomic_t interrupted;
 
@@ -212,21 +212,30 @@ static bool is_cube(const char *path)
     return yes;
 }
 
+static bool is_wanted(const ib_config *cfg, int product)
+{
+    if (product == IB_PB || product == IB_WEIGHT)
+        return cfg->gridder == IB_MOSAIC && cfg->pb;
+    return product == IB_DIRTY || cfg->psf;
+}
+
 static ib_status name_outputs(job *j, ib_error *err)
 {
-    char        base[400];
-    const char *suffix;
+    static const char *const part[] = {[IB_DIRTY] = "", [IB_PSF] = ".psf", [IB_PB] = ".pb", [IB_WEIGHT] = ".weight"};
+    char                     base[400];
+    const char              *suffix;
 
     if (!base_name(j, base, sizeof base, &suffix))
         return ib_fail(err, IB_EUSAGE, "--output: a name of more than %zu characters; choose a shorter one",
                        sizeof base - 1);
     const bool fits_only = !strcmp(suffix, ".fits");
-    for (int product = 0; product < (j->cfg->psf ? 2 : 1); product++)
-        for (int format = fits_only; format < (j->cfg->fits || fits_only ? 2 : 1); format++) {
+    for (int product = 0; product < IB_N_PRODUCTS; product++)
+        for (int format = fits_only; is_wanted(j->cfg, product) && format < (j->cfg->fits || fits_only ? 2 : 1);
+             format++) {
             output *o = &j->output[j->n_output++];
             o->ops = ib_sink_find(format ? "fits" : "hdf5");
             o->product = (ib_product)product;
-            snprintf(o->layout.path, sizeof o->layout.path, "%s%s%s", base, product == IB_PSF ? ".psf" : "",
+            snprintf(o->layout.path, sizeof o->layout.path, "%s%s%s", base, part[product],
                      format ? o->ops->suffix : suffix);
         }
     for (int i = 0; i < j->n_output; i++)
@@ -273,6 +282,8 @@ static void describe_parameters(job *j, const char *fft_plan)
 
 static void describe_cubes(job *j)
 {
+    static const char *const name[] = {
+        [IB_DIRTY] = "dirty", [IB_PSF] = "psf", [IB_PB] = "pb", [IB_WEIGHT] = "weight"};
     const ib_geometry *g = &j->plan.geometry;
     const ib_field    *field = j->info.field;
 
@@ -281,8 +292,8 @@ static void describe_cubes(job *j)
     for (int product = 0; product < IB_N_PRODUCTS; product++) {
         ib_cube *c = &j->cube[product];
         *c = (ib_cube){
-            .product = product == IB_PSF ? "psf" : "dirty",
-            .unit = product == IB_PSF ? "" : "Jy/beam",
+            .product = name[product],
+            .unit = product == IB_DIRTY ? "Jy/beam" : "",
             .nx = g->nx,
             .ny = g->ny,
             .n_chan = j->plan.n_chan,
@@ -405,7 +416,7 @@ static ib_status check_fields(const ib_vis_info *info, const ib_geometry *g, ib_
         if (hypot(dec, ra * cos(first->dec)) > 0.01 * cell || ra * fabs(sin(first->dec)) * half > 0.1)
             return ib_fail(
                 err, IB_EUNSUPPORTED,
-                "fields %d (%s) and %d (%s) have different phase centres; choose one of the %zu fields with --field, or one centre for all with --phasecenter",
+                "fields %d (%s) and %d (%s) have different phase centres; image them together with --gridder mosaic, choose one of the %zu fields with --field, or one centre for all with --phasecenter",
                 first->id, first->name, field->id, field->name, info->n_field);
     }
     return IB_OK;
@@ -443,6 +454,9 @@ static void print_plan(const job *j, const char *fft_plan)
     printf("  grid      %zu x %zu cells (padding %.3f), support %d, groups of %d x %d cells, tiles of %zu, %s\n",
            g->grid_nx, g->grid_ny, p->padding, g->support, g->patch.group_u, g->patch.group_v, g->tile,
            j->result->isa);
+    if (j->cfg->gridder == IB_MOSAIC)
+        printf("  mosaic    %zu pointings, %zu kinds of baselines, PSF of a source at pixel %zu, %zu\n",
+               p->centre.n_pointing, p->mosaic.n_pair, p->mosaic.peak[0], p->mosaic.peak[1]);
     if (j->cfg->epsilon > 0)
         printf(
             "  epsilon   %g: %.1e promised by support %d, padding %g, oversampling %d; gridding %s, transform %s predicted per plane\n",
@@ -530,6 +544,11 @@ static ib_status make_plan(job *j, char fft_plan[80], char **wisdom, ib_error *e
     r->lookup = cfg->lookup;
     r->precision = cfg->precision;
     r->padding = j->plan.padding;
+    if (cfg->gridder == IB_MOSAIC) {
+        r->n_pointing = j->plan.centre.n_pointing;
+        r->n_pair = j->plan.mosaic.n_pair;
+        snprintf(r->primary, sizeof r->primary, "%s", cfg->beam);
+    }
     if (cfg->epsilon > 0) {
         r->epsilon = cfg->epsilon;
         r->chosen = j->plan.choice.promised;
@@ -721,6 +740,7 @@ static void add_counts(ib_counts *to, const ib_counts *from)
 /* mfs: grids, tallies and direct sums of all shares meet on rank 0, which finishes the image. */
 static ib_status finish_mfs(job *j, ib_error *err)
 {
+    enum { PIECE = 1 << 24 };
     ib_status  rc = sum_trees(j, ib_imager_grids(j->imager), err);
     ib_direct *direct = ib_imager_direct(j->imager);
 
@@ -733,6 +753,13 @@ static ib_status finish_mfs(job *j, ib_error *err)
     if ((rc = ib_agree(j->comm, j->rank || all ? IB_OK : err->status, err)))
         return rc;
     ib_gather(direct, sizeof *direct, all, j->comm);
+    size_t        n_weight;
+    double *const weight = ib_imager_kind_weights(j->imager, &n_weight);
+    for (size_t k = 0; k < n_weight;
+         k += PIECE) { /* every input channel is one rank's: sums of one number and zeros */
+        const int n = n_weight - k < PIECE ? (int)(n_weight - k) : PIECE;
+        MPI_Reduce(j->rank ? weight + k : MPI_IN_PLACE, weight + k, n, MPI_DOUBLE, MPI_SUM, 0, j->comm);
+    }
     if (!j->rank) {
         for (int r = 1; r < j->n_rank; r++)
             ib_direct_merge(direct, &all[r]);

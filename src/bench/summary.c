@@ -111,9 +111,14 @@ static void print_job(FILE *out, const ib_result *r)
             r->n_plane > r->n_chan * r->n_stokes ? ", half of them of the PSF" : "");
     if (r->n_blank)
         fprintf(out, ", %s blank: without a usable sample", ib_text_count(r->n_blank).s);
+    if (r->n_pointing)
+        fprintf(out, "\nmosaic     %zu %s, %zu %s, beam %s", r->n_pointing,
+                r->n_pointing == 1 ? "pointing" : "pointings", r->n_pair,
+                r->n_pair == 1 ? "kind of baseline" : "kinds of baselines", r->primary);
     fprintf(out,
             "\ngridding   %s, support %d, oversampling %d, lookup %s, padding %g (%zu x %zu cells), %s, isa %s\n",
-            kernel, r->support, r->oversampling, lookup, r->padding, r->grid_nx, r->grid_ny, precision, r->isa);
+            r->n_pointing ? "mosaic" : kernel, r->support, r->oversampling, lookup, r->padding, r->grid_nx,
+            r->grid_ny, precision, r->isa);
     if (r->epsilon > 0)
         fprintf(
             out,
@@ -266,6 +271,11 @@ static json_t *document(const ib_result *r, const ib_bounds *bounds)
                                   ib_json_real(r->padding), "lookup", lookup, "precision", precision, "isa", r->isa,
                                   "grid_nx", ib_json_count(r->grid_nx), "grid_ny", ib_json_count(r->grid_ny),
                                   "chunks", ib_json_count(r->n_chunk), "windows", ib_json_count(r->n_window)));
+    json_object_set_new(json, "mosaic",
+                        r->n_pointing
+                            ? json_pack("{s:o, s:o, s:o}", "pointings", ib_json_count(r->n_pointing),
+                                        "baseline_types", ib_json_count(r->n_pair), "beam", ib_json_text(r->primary))
+                            : json_null());
     json_object_set_new(json, "choice", ib_json_choice(r));
     json_object_set_new(json, "phases", ib_json_phases(r, bounds));
     json_object_set_new(json, "limits", ib_json_limits(bounds));

@@ -138,11 +138,21 @@ static samples choose_samples(const ib_primary *primary, int pair, const ib_apro
     return (samples){half / step + 1, (double)step};
 }
 
+/* What linear interpolation between `oversampling` samples per cell makes of a wave, x pixels from the centre over the padded
+   size; 0: there is none. */
+static double interpolated(double x, int oversampling)
+{
+    const double z = oversampling ? IB_PI * x / oversampling : 0, sinc = fabs(z) < 1e-8 ? 1 : sin(z) / z;
+
+    return sinc * sinc;
+}
+
 /* cos(2 pi s x) for all samples and all s, times their share in the sum: the field is even, its edge counts half. */
-static void cosines(const samples *a, double size, const double *s, size_t n, double *out)
+static void cosines(const samples *a, double size, int oversampling, const double *s, size_t n, double *out)
 {
     for (size_t i = 0; i < a->n; i++) {
-        const double share = (i && i + 1 < a->n ? 2 : 1) * a->step / size;
+        const double share =
+            (i && i + 1 < a->n ? 2 : 1) * a->step / size / interpolated((double)i * a->step / size, oversampling);
         for (size_t k = 0; k < n; k++)
             out[i * n + k] = share * cos(2 * IB_PI * fmod(s[k] * (double)i * a->step / size, 1));
     }
@@ -154,16 +164,17 @@ static size_t work_room(const ib_aproj_field *f, size_t n)
     return (f->grid[0] / 2 + 1) * (n + 1) + (f->grid[1] / 2 + 1) * 2 * n;
 }
 
-/* A(s_v, s_u) = sum of E cos cos over a quarter of the padded field: out [n][n] for cells s[n] along either axis. */
-static void values(const ib_primary *primary, int pair, const ib_aproj_field *f, double freq, const double *s,
-                   size_t n, double *work, double *out)
+/* A(s_v, s_u) = sum of E cos cos over a quarter of the padded field: out [n][n] for cells s[n] along either axis.
+   @param oversampling  of the table they are for; 0: none */
+static void values(const ib_primary *primary, int pair, const ib_aproj_field *f, double freq, int oversampling,
+                   const double *s, size_t n, double *work, double *out)
 {
     const samples u = choose_samples(primary, pair, f, 0, freq), v = choose_samples(primary, pair, f, 1, freq);
     double *const beam = work, *const along_u = beam + u.n, *const along_v = along_u + u.n * n;
     double *const half = along_v + v.n * n;
 
-    cosines(&u, (double)f->grid[0], s, n, along_u);
-    cosines(&v, (double)f->grid[1], s, n, along_v);
+    cosines(&u, (double)f->grid[0], oversampling, s, n, along_u);
+    cosines(&v, (double)f->grid[1], oversampling, s, n, along_v);
     memset(half, 0, v.n * n * sizeof *half);
     memset(out, 0, n * n * sizeof *out);
     for (size_t j = 0; j < v.n; j++) {
@@ -275,7 +286,7 @@ ib_status ib_aproj_create(ib_aproj **out, const ib_primary *primary, const ib_ap
     for (size_t g = 0; next_group(&f, high, &low, &high); g++) {
         a->freq[g] = (low + high) / 2;
         for (int pair = 0; pair < primary->n_pair; pair++) {
-            values(primary, pair, &f, a->freq[g], s, n, rest, value);
+            values(primary, pair, &f, a->freq[g], f.oversampling, s, n, rest, value);
             fill(&a->table, value, f.precision, (char *)taps_of(a, g) + (size_t)pair * a->table.pair * real);
         }
     }
@@ -306,13 +317,6 @@ ib_mosaic_table ib_aproj_table(const ib_aproj *aproj, double freq)
     return table;
 }
 
-double ib_aproj_transform(const ib_aproj *aproj, double x)
-{
-    const double z = IB_PI * x / aproj->oversampling, sinc = fabs(z) < 1e-8 ? 1 : sin(z) / z;
-
-    return sinc * sinc;
-}
-
 /* ---- what may be promised ---------------------------------------------------------------------------------------- */
 
 /* The beam that `n` x `n` taps at distances s make of it, at (x, y) of the padded field. */
@@ -340,7 +344,7 @@ static double cut(const ib_primary *primary, int pair, const ib_aproj_field *f, 
     for (int between = 0; between < 2; between++) {
         for (size_t i = 0; i < n; i++)
             s[i] = (double)i - (double)(n / 2) + 0.5 * between;
-        values(primary, pair, f, freq, s, n, a + n * n, a);
+        values(primary, pair, f, freq, 0, s, n, a + n * n, a);
         for (int k = 0; k < 2 * RADII; k++) {
             const double theta = k / 2 * step, l = k % 2 ? theta / sqrt(2) : theta, m = k % 2 ? l : 0;
             const double e = ib_primary_beam(primary, pair, theta, freq);

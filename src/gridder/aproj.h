@@ -4,11 +4,15 @@
  *
  *     A(s) = sum over the padded field of E(l, m) exp(2 pi i s.l) / (grid_nx grid_ny)        s in cells, A real and even
  *
+ *  where E is divided beforehand by what linear interpolation of the table will multiply it with, sinc^2(l / (O grid cell)) along
+ *  either axis: phases are exact, so that this depends on the distance from the pointing, and no pixel of an image of several
+ *  pointings could be corrected for it.
+ *
  * A sample at g, pointed at l_p, adds  V A(t - g) exp(2 pi i t.l_p)  to every cell t of its support, with t in wavelengths in
  * the exponent and V as it was measured, its phase centre at its pointing: what the move to the common tangent point and the
  * phase gradient of the kernel do to the sample's own phase cancels. (Data phased elsewhere than at l_p carry that phase in V.)
  * The factor depends on the cell and on the pointing only, not on the frequency.  The transform of such a grid is the
- * numerator sum of W E Re(V exp(-2 pi i u.l)): nothing has to be divided out but the lookup.
+ * numerator sum of W E Re(V exp(-2 pi i u.l)): nothing has to be divided out.
  *
  * The first tap of a sample is t0 = floor(g - support/2) + 1 as for the standard kernel; tables hold A at `oversampling`
  * offsets per cell and axis and are interpolated linearly along both.
@@ -66,10 +70,6 @@ void ib_aproj_destroy(ib_aproj *aproj);
 
 /** The tables for a frequency: those of the nearest group. */
 ib_mosaic_table ib_aproj_table(const ib_aproj *aproj, double freq);
-
-/** What a pixel of the transform is to be divided by, per axis: that of linear interpolation, sinc^2.
- *  @param x  pixels from the centre over the padded size, |x| <= 1/2 */
-double ib_aproj_transform(const ib_aproj *aproj, double x);
 
 /** Largest error of the lookup over the field, rms over samples, relative to E(0): 1.47 (x/O)^2 E(x) per axis. */
 double ib_aproj_lookup(const ib_primary *primary, const ib_aproj_field *field, int oversampling);

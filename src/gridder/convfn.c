@@ -8,7 +8,7 @@
 
 #define PI 3.14159265358979323846
 
-enum { PSWF_SUPPORT = 7, PSWF_WIDTH = 6 };
+enum { PSWF_SUPPORT = 7, PSWF_WIDTH = 6, NONE = -1 /* a kernel */ };
 
 static double sinc(double z)
 {
@@ -80,6 +80,8 @@ double ib_convfn_transform(const ib_convfn *fn, double x)
 {
     const double box = sinc(x / fn->oversampling);
 
+    if (fn->kernel == NONE)
+        return 1;
     return transform(fn, x) * (fn->lookup == IB_NEAREST ? box : box * box);
 }
 
@@ -265,6 +267,22 @@ ib_status ib_convfn_create(ib_convfn **out, int kernel, int support, int oversam
     else
         *out = fn;
     return rc;
+}
+
+ib_status ib_convfn_none(ib_convfn **out, int support, int oversampling, int precision, ib_error *err)
+{
+    ib_convfn *fn = ib_alloc_zero(1, sizeof *fn, "convolution function", err);
+
+    if (!fn)
+        return err->status;
+    *fn = (ib_convfn){.kernel = NONE,
+                      .lookup = IB_LINEAR,
+                      .precision = precision,
+                      .support = support,
+                      .oversampling = oversampling,
+                      .half = support / 2};
+    *out = fn;
+    return IB_OK;
 }
 
 void ib_convfn_destroy(ib_convfn *fn)

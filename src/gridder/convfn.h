@@ -49,6 +49,10 @@ ib_status ib_convfn_describe(ib_convfn *fn, int kernel, int support, int oversam
 ib_status ib_convfn_create(ib_convfn **out, int kernel, int support, int oversampling, double padding, int lookup,
                            int precision, ib_error *err);
 
+/** No function and no table: kernels come from elsewhere and are their own image, of which nothing is divided out
+ *  (gridder/aproj.h). */
+ib_status ib_convfn_none(ib_convfn **out, int support, int oversampling, int precision, ib_error *err);
+
 /** Accepts NULL. */
 void ib_convfn_destroy(ib_convfn *fn);
 

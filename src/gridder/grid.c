@@ -21,7 +21,8 @@ struct ib_scratch {
     double     pu[PLACES], pv[PLACES]; /* or floats, as the precision says */
     void      *value;                  /* real [IB_BATCH][planes][2] */
     void      *leaf;
-    ib_touched touched; /* by this thread */
+    int32_t   *pair, *pointing; /* mosaic: [IB_BATCH] of the samples */
+    ib_touched touched;         /* by this thread */
 
     /* the direct sum of this thread, and samples that wait until they are enough to be worth it */
     ib_direct direct;
@@ -44,7 +45,9 @@ ib_status ib_scratch_create(ib_scratch **out, const ib_plan *plan, int precision
         return err->status;
     s->leaf = ib_alloc(1, IB_SCRATCH_BYTES, "scratch", err);
     s->value = ib_alloc(IB_BATCH, cell, "scratch", err);
-    if (!s->leaf || !s->value) {
+    if (plan->mosaic.primary && (s->pair = ib_alloc(2 * IB_BATCH, sizeof *s->pair, "scratch", err)))
+        s->pointing = s->pair + IB_BATCH;
+    if (!s->leaf || !s->value || (plan->mosaic.primary && !s->pair)) {
         ib_scratch_destroy(s);
         return err->status;
     }
@@ -57,6 +60,7 @@ void ib_scratch_destroy(ib_scratch *s)
     if (!s)
         return;
     ib_free(s->value);
+    ib_free(s->pair);
     ib_free(s->leaf);
     ib_free(s);
 }
@@ -70,7 +74,9 @@ ib_status ib_lane_create(ib_lane **out, const ib_plan *plan, const ib_config *cf
 
     ok = ok && (lane->grid = ib_alloc_zero(1, ib_grid_bytes(g, cfg->precision), "grids", err)) &&
          (lane->value = ib_alloc_zero(plan->max_rows * 2 * planes, real, "weighted samples", err));
-    if (ok && plan->psf) {
+    if (ok && plan->mosaic.primary)
+        ok = (lane->response = ib_alloc(plan->mosaic.n_kind, sizeof *lane->response, "weighted samples", err));
+    if (ok && plan->psf && !plan->mosaic.primary) { /* the samples of a mosaic's PSF are complex */
         lane->weight = (char *)lane->value + 2 * n_stokes * real;
         lane->weight_row = 2 * planes;
         lane->weight_plane = 2;
@@ -100,6 +106,7 @@ void ib_lane_destroy(ib_lane *lane)
     ib_free(lane->grid);
     ib_free(lane->value);
     ib_free(lane->own_weight);
+    ib_free(lane->response);
     ib_free(lane);
 }
 
@@ -279,6 +286,38 @@ static void turn(const ib_gridder *gridder, const ib_lane *lane, const ib_view *
     }
 }
 
+/* The samples of a mosaic's PSF: those of a source of 1 Jy at one pixel, or 1 at the centre of the image, as their pointings see
+   it (imaging-spec 4.4). Like the visibilities themselves they are phased to their own field. */
+static void respond(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, size_t first, size_t n)
+{
+    enum { SOME = 256 };
+    const ib_mosaic *mosaic = &gridder->plan->mosaic;
+    const bool       single = gridder->fn->precision == IB_SINGLE;
+    const int        n_stokes = gridder->plan->n_stokes;
+    const size_t     step = 2 * (size_t)gridder->plan->geometry.planes;
+    const double     wavenumber = view->freq / IB_LIGHT;
+    double           turns[SOME], phase[SOME][2];
+
+    for (size_t r = first, m; r < first + n; r += m) {
+        m = first + n - r < SOME ? first + n - r : SOME;
+        for (size_t k = 0; k < m; k++) {
+            const double *uvw = view->uvw[r + k], *at = mosaic->centre->pointing[view->kind[r + k] / mosaic->n_pair];
+            turns[k] = view->use[r + k]
+                           ? wavenumber * (uvw[0] * (mosaic->at[0] - at[0]) + uvw[1] * (mosaic->at[1] - at[1]))
+                           : 0;
+        }
+        ib_phasors(m, turns, phase);
+        for (size_t k = 0; k < m; k++)
+            for (int p = 0; p < n_stokes; p++) {
+                const double w =
+                    get(lane->weight, single, weight_at(lane, r + k, p)) * lane->response[view->kind[r + k]];
+                const size_t at = (r + k) * step + 2 * (size_t)(n_stokes + p);
+                put(lane->value, single, at, w * phase[k][0]);
+                put(lane->value, single, at + 1, w * phase[k][1]);
+            }
+    }
+}
+
 /* Weighted samples of all planes for a piece of the rows. Everything usable counts as gridded for now: what turns out to
    lie outside is taken away again. */
 static void prepare(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, size_t first, size_t n,
@@ -290,6 +329,8 @@ static void prepare(const ib_gridder *gridder, const ib_lane *lane, const ib_vie
             weigh_for_imaging(gridder, lane, view, p, first, n, &tally[p]);
     if (view->path)
         turn(gridder, lane, view, first, n);
+    if (gridder->kernels && gridder->plan->psf)
+        respond(gridder, lane, view, first, n);
 }
 
 /* ---- a batch, in grid order ---------------------------------------------------------------------------------------- */
@@ -334,6 +375,10 @@ static ib_cells locate(const ib_gridder *gridder, const ib_view *view, const ib_
              .pu.d = s->pu,
              .pv.d = s->pv,
     };
+    if (gridder->kernels) {
+        job.centre = gridder->kernels->aproj->centre;
+        job.first = gridder->kernels->aproj->first;
+    }
     gridder->isa->locate(&job);
     return job.extent;
 }
@@ -419,6 +464,10 @@ static size_t sift(const ib_gridder *gridder, const ib_lane *lane, const ib_orde
         memmove((char *)s->value + m * bytes, (char *)s->value + i * bytes, bytes);
         s->iu[m] = s->iu[i];
         s->iv[m] = s->iv[i];
+        if (gridder->kernels) {
+            s->pair[m] = s->pair[i];
+            s->pointing[m] = s->pointing[i];
+        }
         if (single) {
             pu[m] = pu[i];
             pv[m] = pv[i];
@@ -482,6 +531,46 @@ static void touch(ib_touched *t, size_t columns, size_t row_first, size_t row_en
     t->row_end = row_end > t->row_end ? row_end : t->row_end;
 }
 
+/* Which kernels the samples of a batch have. */
+static void find_kinds(const ib_gridder *gridder, const ib_view *view, const ib_order *order, size_t first, size_t n,
+                       ib_scratch *s)
+{
+    const uint32_t n_pair = (uint32_t)gridder->plan->mosaic.n_pair;
+
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t kind = view->kind[order->row[first + i] & IB_ROW_MASK];
+        s->pointing[i] = (int32_t)(n_pair == 1 ? kind : kind / n_pair);
+        s->pair[i] = (int32_t)(n_pair == 1 ? 0 : kind % n_pair);
+    }
+}
+
+static void grid_mosaic(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, size_t n, ib_scratch *s)
+{
+    const ib_geometry       *g = &gridder->plan->geometry;
+    const ib_mosaic_kernels *k = gridder->kernels;
+    const ib_mosaic_job      job = {
+             .n = n,
+             .iu = s->iu,
+             .iv = s->iv,
+             .pu = s->pu,
+             .pv = s->pv,
+             .pair = s->pair,
+             .pointing = s->pointing,
+             .planes = g->planes,
+             .value = s->value,
+             .grid = lane->grid,
+             .stride = g->stride,
+             .patch = &g->patch,
+             .table = ib_aproj_table(k->aproj, view->freq),
+             .phase_u = k->phase_u,
+             .phase_v = k->phase_v,
+             .phase_columns = k->columns,
+             .phase_rows = k->rows,
+             .scratch = s->leaf,
+    };
+    gridder->isa->mosaic[gridder->fn->precision](&job);
+}
+
 static void add_batch(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
                       size_t first, size_t n, ib_scratch *s, ib_tally *tally)
 {
@@ -493,7 +582,9 @@ static void add_batch(const ib_gridder *gridder, ib_lane *lane, const ib_view *v
     const bool         inside =
         cells.low_u >= 0 && cells.high_u <= b.high_u[0] && cells.low_v >= b.low_v[1] && cells.high_v <= b.high_v[0];
 
-    if (lane->direct_plane >= 0)
+    if (gridder->kernels)
+        find_kinds(gridder, view, order, first, n, s);
+    else if (lane->direct_plane >= 0)
         add_direct(gridder, lane, view, order, first, n, &b, s);
     const size_t m = inside && !n_empty ? n : sift(gridder, lane, order, first, n, &b, s, tally);
     if (!m)
@@ -502,6 +593,10 @@ static void add_batch(const ib_gridder *gridder, ib_lane *lane, const ib_view *v
           (size_t)(cells.low_v > g->patch.group_v ? cells.low_v - g->patch.group_v : 0),
           (size_t)cells.high_v + (size_t)g->patch.patch_v);
 
+    if (gridder->kernels) {
+        grid_mosaic(gridder, lane, view, m, s);
+        return;
+    }
     const ib_tile_job job = {
         .n = m,
         .iu = s->iu,
@@ -605,6 +700,104 @@ static double end_direct(ib_lane *lane, ib_scratch *const *scratch, int n_thread
     return seconds;
 }
 
+/* ---- kinds of a mosaic ---------------------------------------------------------------------------------------- */
+
+/* Sums of the weights that were gridded, kind by kind: the sum over kinds does not depend on the order of pointings in the
+   data. */
+static void add_kinds(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const double *before,
+                      int n_thread)
+{
+    const bool   single = gridder->fn->precision == IB_SINGLE;
+    const size_t n_kind = gridder->plan->mosaic.n_kind;
+
+    for (int p = 0; p < gridder->plan->n_stokes; p++) {
+        double *to = view->kind_weight + (size_t)p * n_kind, total = before[p];
+        double *sum = lane->response;
+#pragma omp parallel for schedule(dynamic) num_threads(n_thread) if (n_thread > 1) default(none)                     \
+    shared(lane, view, single, n_kind, p, sum)
+        for (size_t k = 0; k < n_kind; k++) {
+            sum[k] = 0;
+            for (uint32_t i = view->kind_first[k]; i < view->kind_first[k + 1]; i++)
+                sum[k] += get(lane->weight, single, weight_at(lane, view->by_kind[i], p));
+        }
+        for (size_t k = 0; k < n_kind; k++) {
+            to[k] += sum[k];
+            total += sum[k];
+        }
+        lane->tally[p].weight = total;
+    }
+}
+
+/* Add the samples of a kind to the direct sum `own`, moved to the centre of the image. */
+static void collect_kind(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, size_t kind,
+                         ib_scratch *s, ib_direct *own)
+{
+    const ib_mosaic *mosaic = &gridder->plan->mosaic;
+    const double    *at = mosaic->centre->pointing[kind / mosaic->n_pair], wavenumber = view->freq / IB_LIGHT;
+    const bool       single = gridder->fn->precision == IB_SINGLE;
+    const size_t     planes = (size_t)gridder->plan->geometry.planes, plane = (size_t)lane->direct_plane;
+    double           turns[WAIT], phase[WAIT][2];
+
+    for (uint32_t first = view->kind_first[kind], m; first < view->kind_first[kind + 1]; first += m) {
+        const uint32_t left = view->kind_first[kind + 1] - first;
+        size_t         n = 0;
+
+        m = left < WAIT ? left : WAIT;
+        for (uint32_t i = first; i < first + m; i++) {
+            const size_t row = view->by_kind[i];
+            s->weight[n] = get(lane->weight, single, weight_at(lane, row, lane->direct_plane));
+            if (!(s->weight[n] > 0))
+                continue;
+            s->u[n] = view->uvw[row][0] * wavenumber;
+            s->v[n] = view->uvw[row][1] * wavenumber;
+            s->re[n] = get(lane->value, single, 2 * (row * planes + plane));
+            s->im[n] = get(lane->value, single, 2 * (row * planes + plane) + 1);
+            turns[n] = s->u[n] * at[0] + s->v[n] * at[1];
+            n++;
+        }
+        ib_phasors(n, turns, phase);
+        for (size_t i = 0; i < n; i++) {
+            const double re = s->re[i], im = s->im[i];
+            s->re[i] = re * phase[i][0] - im * phase[i][1];
+            s->im[i] = re * phase[i][1] + im * phase[i][0];
+        }
+        ib_direct_add(own, n, &(ib_direct_samples){s->u, s->v, s->re, s->im, s->weight});
+    }
+}
+
+/* The direct sum of a mosaic: kind by kind, each seen through its beam. @return seconds */
+static double add_direct_kinds(const ib_gridder *gridder, ib_lane *lane, const ib_view *view,
+                               ib_scratch *const *scratch, int n_thread)
+{
+    const ib_mosaic *mosaic = &gridder->plan->mosaic;
+    const double     start = ib_now();
+
+#pragma omp parallel for schedule(dynamic) num_threads(n_thread) if (n_thread > 1) default(none)                     \
+    shared(gridder, lane, view, scratch, mosaic)
+    for (size_t k = 0; k < mosaic->n_kind; k++) {
+        ib_scratch *s = scratch[omp_get_thread_num()];
+        ib_direct   own = lane->direct;
+
+        memset(own.sum, 0, sizeof own.sum);
+        own.weight = own.square = 0;
+        collect_kind(gridder, lane, view, k, s, &own);
+        if (!(own.weight > 0))
+            continue;
+        const double *at = mosaic->centre->pointing[k / mosaic->n_pair];
+        for (size_t j = 0; j < own.n_m; j++)
+            for (size_t i = 0; i < own.n_l; i++)
+                for (int side = 0; side < 4; side++) {
+                    const double l = side % 2 ? -own.l[i] : own.l[i], m = side / 2 ? -own.m[j] : own.m[j];
+                    own.sum[j][side / 2][i][side % 2] *= ib_primary_beam(mosaic->primary, (int)(k % mosaic->n_pair),
+                                                                         hypot(l - at[0], m - at[1]), view->freq);
+                }
+        ib_direct_merge(&s->direct, &own);
+    }
+    for (int t = 0; t < n_thread; t++)
+        ib_direct_merge(&lane->direct, &scratch[t]->direct);
+    return ib_now() - start;
+}
+
 double ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
                    ib_scratch *const *scratch, ib_tally (*tile_tally)[IB_MAX_STOKES], int n_thread)
 {
@@ -624,6 +817,8 @@ double ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view
     ib_tally outside[IB_MAX_STOKES] = {{0}};
     for (int p = 0; p < IB_MAX_STOKES; p++)
         before[p] = lane->tally[p].weight;
+    if (gridder->kernels)
+        ib_mosaic_respond(&gridder->plan->mosaic, gridder->cfg->mosaic_psf, view->freq, lane->response);
     prepare_all(gridder, lane, view, n_thread);
     if (n_thread == 1) {
         for (size_t t = 0; t < order->colour_first[IB_COLOURS]; t++) {
@@ -656,5 +851,9 @@ double ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view
     for (int t = 0; t < n_thread; t++)
         touch(&lane->touched, scratch[t]->touched.columns, scratch[t]->touched.row_first,
               scratch[t]->touched.row_end);
+    if (gridder->kernels)
+        add_kinds(gridder, lane, view, before, n_thread);
+    if (gridder->kernels && lane->direct_plane >= 0)
+        return add_direct_kinds(gridder, lane, view, scratch, n_thread);
     return lane->direct_plane < 0 ? 0 : end_direct(lane, scratch, n_thread);
 }

@@ -11,10 +11,11 @@
 
 /** What all threads share; constant once made. */
 typedef struct ib_gridder {
-    const ib_plan   *plan;
-    const ib_config *cfg;
-    const ib_isa    *isa;
-    const ib_convfn *fn;
+    const ib_plan           *plan;
+    const ib_config         *cfg;
+    const ib_isa            *isa;
+    const ib_convfn         *fn;
+    const ib_mosaic_kernels *kernels; /* of a mosaic; NULL: the standard gridder */
 } ib_gridder;
 
 /** What one plane got. */
@@ -36,10 +37,11 @@ typedef struct ib_lane {
     int          direct_plane; /* -1: this channel is not checked */
 
     /* the weighted samples of one input channel */
-    void  *value;  /* real [row][planes][2], as in a cell of the grid: a PSF's samples are its weights */
-    void  *weight; /* real; that of plane p stands at row * weight_row + p * weight_plane */
-    size_t weight_row, weight_plane; /* reals */
-    void  *own_weight;               /* weight, where no PSF holds it */
+    void   *value;  /* real [row][planes][2], as in a cell of the grid: a PSF's samples are its weights */
+    void   *weight; /* real; that of plane p stands at row * weight_row + p * weight_plane */
+    size_t  weight_row, weight_plane; /* reals */
+    void   *own_weight;               /* weight, where no PSF holds it */
+    double *response;                 /* mosaic: [kind] of the PSF's source at this channel */
 } ib_lane;
 
 /** One channel of one block of rows. Views. */
@@ -55,6 +57,12 @@ typedef struct ib_view {
     const uint8_t *use;            /* [row] 0: an autocorrelation, or uvw not finite: not in any order */
     bool           all;            /* every row is used */
     size_t         n_row, n_auto;  /* rows, autocorrelations among them */
+
+    /* of a mosaic */
+    const uint32_t *kind;        /* [row] */
+    const uint32_t *by_kind;     /* [row] rows, kind by kind */
+    const uint32_t *kind_first;  /* [n_kind + 1] into by_kind */
+    double         *kind_weight; /* [n_stokes][n_kind]: what is gridded is added */
 } ib_view;
 
 /** Buffers of one thread. */

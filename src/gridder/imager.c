@@ -5,6 +5,7 @@
 #include "gridder/beam.h"
 #include "gridder/fft.h"
 
+#include <float.h>
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@ enum { READ_PIECE = 16 }; /* channels that one thread reads at a time */
 /* What one thread needs to finish planes. */
 typedef struct bench {
     float      *image;
+    double     *row;     /* mosaic: of a weight image */
+    float      *inverse; /* mosaic: [n_stokes][ny][nx] 1 / sqrt of weight images over the sum of weights */
     ib_summary *summary;
     ib_timers   timers;
     ib_verdict  verdict;
@@ -52,10 +55,11 @@ struct ib_imager {
     uint64_t n_auto, n_unused;
     double (*uvw)[3];
     int32_t (*antenna)[2];
-    float   *row_weight;
-    uint8_t *use;   /* [row] 0: gridded in no channel */
-    int32_t *field; /* [row], with a centre that is not the fields' own; and */
-    double  *path;  /* [row], where they are rotated to it */
+    float    *row_weight;
+    uint8_t  *use;                         /* [row] 0: gridded in no channel */
+    uint32_t *kind, *by_kind, *kind_first; /* of a mosaic: as in ib_view */
+    int32_t  *field;                       /* [row], with a centre that is not the fields' own; and */
+    double   *path;                        /* [row], where they are rotated to it */
 
     /* the samples held: channels x rows of that block */
     ib_samples samples;
@@ -64,6 +68,9 @@ struct ib_imager {
     size_t     n_sorted;
     ib_tally (*tile_tally)[IB_MAX_STOKES];
     size_t tile_room;
+
+    ib_mosaic_kernels kernels;     /* of a mosaic */
+    double           *kind_weight; /* [input channel as plan->part][n_stokes][kind] */
 
     ib_tree   grids, densities;
     uint8_t  *checked;           /* [n_chan] plane to check, plus one; 0: not checked */
@@ -133,6 +140,13 @@ static ib_status make_benches(ib_imager *im, ib_error *err)
             return rc;
         b->image = ib_alloc(g->nx * g->ny, sizeof *b->image, "image plane", err);
         im->work[t] = ib_alloc(1, ib_transform_work(g, im->cfg->precision), "transform", err);
+        if (im->plan->mosaic.primary) {
+            b->row = ib_alloc(g->nx, sizeof *b->row, "weight image", err);
+            b->inverse =
+                ib_alloc((size_t)im->plan->n_stokes * g->nx * g->ny, sizeof *b->inverse, "weight image", err);
+            if (!b->row || !b->inverse)
+                return err->status;
+        }
         if (!b->image || !im->work[t] || ib_summary_create(&b->summary, im->cube, err))
             return err->status;
     }
@@ -150,6 +164,13 @@ static ib_status make_row_buffers(ib_imager *im, ib_error *err)
     im->antenna = ib_alloc(rows, sizeof *im->antenna, "rows", err);
     im->row_weight = ib_alloc(rows * IB_MAX_CORR, sizeof *im->row_weight, "rows", err);
     im->use = ib_alloc(rows, sizeof *im->use, "rows", err);
+    if (im->plan->mosaic.primary) {
+        im->kind = ib_alloc(rows, sizeof *im->kind, "rows", err);
+        im->by_kind = ib_alloc(rows, sizeof *im->by_kind, "rows", err);
+        im->kind_first = ib_alloc(im->plan->mosaic.n_kind + 2, sizeof *im->kind_first, "rows", err);
+        if (!im->kind || !im->by_kind || !im->kind_first)
+            return err->status;
+    }
     if (im->plan->centre.motion != IB_AS_IS) {
         im->field = ib_alloc(rows, sizeof *im->field, "rows", err);
         im->path = ib_alloc(rows, sizeof *im->path, "rows", err);
@@ -157,6 +178,26 @@ static ib_status make_row_buffers(ib_imager *im, ib_error *err)
             return err->status;
     }
     return im->uvw && im->antenna && im->row_weight && im->use ? IB_OK : err->status;
+}
+
+/* The convolution function, or the kernels of a mosaic and room for the weights of its kinds. */
+static ib_status make_kernels(ib_imager *im, ib_error *err)
+{
+    const ib_plan     *plan = im->plan;
+    const ib_config   *cfg = im->cfg;
+    const ib_geometry *g = &plan->geometry;
+
+    if (!plan->mosaic.primary)
+        return ib_convfn_create(&im->fn, cfg->kernel, (int)cfg->support, (int)cfg->oversampling, plan->padding,
+                                cfg->lookup, cfg->precision, err);
+    ib_status rc = ib_convfn_none(&im->fn, (int)cfg->support, (int)cfg->oversampling, cfg->precision, err);
+    if (!rc)
+        rc = ib_mosaic_kernels_create(&im->kernels, &plan->mosaic, g->margin, g->stride, g->height, err);
+    if (rc)
+        return rc;
+    im->kind_weight = ib_alloc_zero(plan->part_first[plan->n_chan] * (size_t)plan->n_stokes * plan->mosaic.n_kind,
+                                    sizeof *im->kind_weight, "weight image", err);
+    return im->kind_weight ? IB_OK : err->status;
 }
 
 ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config *cfg, const ib_vis_info *info,
@@ -178,8 +219,7 @@ ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config
     ib_tree_begin(&im->densities, (size_t)plan->n_stokes * plan->geometry.nx * plan->geometry.ny, IB_DOUBLE,
                   n_thread);
 
-    ib_status rc = ib_convfn_create(&im->fn, cfg->kernel, (int)cfg->support, (int)cfg->oversampling, plan->padding,
-                                    cfg->lookup, cfg->precision, err);
+    ib_status rc = make_kernels(im, err);
     if (!rc)
         rc = ib_transform_create(&im->transform, &plan->geometry, im->fn, ib_isa_find(cfg->isa)->name, wisdom, err);
     if (!rc)
@@ -204,14 +244,15 @@ ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config
                 im->recipe[s][p].n_in = 0;
     const ib_geometry *g = &plan->geometry;
     const double half_x = 0.5 * (double)g->nx / (double)g->grid_nx, half_y = 0.5 * (double)g->ny / (double)g->grid_ny;
-    im->promise = cfg->check ? ib_convfn_promise(im->fn, half_x, half_y) : 0;
-    im->rounding = cfg->check ? ib_convfn_rounding(im->fn, half_x, half_y, 1) : 0;
-    im->peak[0] = g->nx / 2;
-    im->peak[1] = g->ny / 2;
+    const bool   mosaic = plan->mosaic.primary != NULL;
+    im->promise = mosaic ? plan->mosaic.promise : cfg->check ? ib_convfn_promise(im->fn, half_x, half_y) : 0;
+    im->rounding = cfg->check && !mosaic ? ib_convfn_rounding(im->fn, half_x, half_y, 1) : 0;
+    im->peak[0] = mosaic ? plan->mosaic.peak[0] : g->nx / 2;
+    im->peak[1] = mosaic ? plan->mosaic.peak[1] : g->ny / 2;
     choose_checked(im);
     for (size_t i = 0; i < plan->n_lane; i++)
         begin_check(plan, 0, &im->lane[i]->direct);
-    im->gridder = (ib_gridder){plan, cfg, ib_isa_find(cfg->isa), im->fn};
+    im->gridder = (ib_gridder){plan, cfg, ib_isa_find(cfg->isa), im->fn, mosaic ? &im->kernels : NULL};
     *out = im;
     return IB_OK;
 }
@@ -229,6 +270,8 @@ void ib_imager_destroy(ib_imager *im)
             ib_free(im->work[t]);
         if (im->bench) {
             ib_free(im->bench[t].image);
+            ib_free(im->bench[t].row);
+            ib_free(im->bench[t].inverse);
             ib_summary_destroy(im->bench[t].summary);
         }
     }
@@ -248,6 +291,11 @@ void ib_imager_destroy(ib_imager *im)
     ib_free(im->antenna);
     ib_free(im->row_weight);
     ib_free(im->use);
+    ib_free(im->kind);
+    ib_free(im->by_kind);
+    ib_free(im->kind_first);
+    ib_free(im->kind_weight);
+    ib_mosaic_kernels_clear(&im->kernels);
     ib_free(im->field);
     ib_free(im->path);
     ib_free(im->samples.vis);
@@ -259,6 +307,24 @@ void ib_imager_destroy(ib_imager *im)
 }
 
 /* ---- reading ----------------------------------------------------------------------------------------------- */
+
+/* Pointing and baseline type of every row, and the rows of each kind. */
+static void sort_kinds(ib_imager *im)
+{
+    const ib_mosaic *m = &im->plan->mosaic;
+    uint32_t        *first = im->kind_first + 1; /* one further on, so that counting leaves it where it belongs */
+
+    memset(im->kind_first, 0, (m->n_kind + 2) * sizeof *im->kind_first);
+    for (size_t r = 0; r < im->n_row; r++) {
+        im->kind[r] =
+            ib_mosaic_kind(m, im->plan->centre.sight[im->field[r]].pointing, im->antenna[r][0], im->antenna[r][1]);
+        first[im->kind[r] + 1]++;
+    }
+    for (size_t k = 0; k < m->n_kind; k++)
+        first[k + 1] += first[k];
+    for (size_t r = 0; r < im->n_row; r++)
+        im->by_kind[first[im->kind[r]]++] = (uint32_t)r;
+}
 
 static ib_status hold_rows(ib_imager *im, size_t spw, size_t row0, size_t n_row, ib_error *err)
 {
@@ -283,6 +349,8 @@ static ib_status hold_rows(ib_imager *im, size_t spw, size_t row0, size_t n_row,
         im->use[r] = !self && isfinite(im->uvw[r][0]) && isfinite(im->uvw[r][1]) && isfinite(im->uvw[r][2]);
         im->n_unused += !im->use[r];
     }
+    if (im->plan->mosaic.primary)
+        sort_kinds(im);
     return IB_OK;
 }
 
@@ -389,8 +457,8 @@ static ib_status hold_orders(ib_imager *im, ib_range chans, ib_error *err)
         if (!s->wanted || s->valid)
             continue;
         s->valid = !ib_order_rows(&s->order, &im->plan->geometry, im->n_row, (const double(*)[3])im->uvw,
-                                  (const int32_t(*)[2])im->antenna, NULL, 1, im->plan->bin_freq[s->spw][s->bin],
-                                  many ? 1 : im->n_thread, &mine);
+                                  (const int32_t(*)[2])im->antenna, im->kind, (uint32_t)im->plan->mosaic.n_kind,
+                                  im->plan->bin_freq[s->spw][s->bin], many ? 1 : im->n_thread, &mine);
         if (!s->valid) {
 #pragma omp critical(ib_sort_error)
             first = mine;
@@ -436,6 +504,12 @@ static ib_range unit_parts(const ib_plan *plan, size_t unit)
     return (ib_range){first[unit], first[unit + 1] - first[unit]};
 }
 
+/* Of an input channel, [n_stokes][kind]. */
+static double *part_weights(const ib_imager *im, size_t part)
+{
+    return im->kind_weight + part * (size_t)im->plan->n_stokes * im->plan->mosaic.n_kind;
+}
+
 /* Weigh or grid what the held samples have for a unit. n_thread > 1 only outside of parallel regions.
    Returns the seconds that the direct sum took of it. */
 static double add_unit(ib_imager *im, size_t unit, ib_range chans, task what, ib_lane *lane,
@@ -464,6 +538,10 @@ static double add_unit(ib_imager *im, size_t unit, ib_range chans, task what, ib
             .all = im->n_unused == 0,
             .n_row = im->n_row,
             .n_auto = im->n_auto,
+            .kind = im->kind,
+            .by_kind = im->by_kind,
+            .kind_first = im->kind_first,
+            .kind_weight = im->kind_weight ? part_weights(im, i) : NULL,
         };
         for (size_t k = 0; k < im->n_sorted; k++) {
             const sorted *s = &im->sorted[k];
@@ -546,28 +624,57 @@ static void blank(float *image, size_t n)
         image[i] = NAN;
 }
 
+/* What a plane is made of. */
+typedef struct sheet {
+    int          plane;   /* of the grid; -1: the weight image, as the shade has it */
+    double       weight;  /* sum of weights; not positive: blank */
+    const float *inverse; /* of a mosaic, or NULL */
+    ib_shade     shade;
+    float        most; /* out: of a mosaic, the largest |N| over the sum of weights */
+} sheet;
+
+/* A band of rows of a plane. @return the largest |N| */
+static float make_rows(const ib_imager *im, void *grid, const ib_touched *touched, const sheet *what, size_t row,
+                       size_t n, void *work, float *image)
+{
+    const ib_geometry *g = &im->plan->geometry;
+    const size_t       at = row * g->nx, n_pixel = n * g->nx;
+    float              most = 0;
+
+    if (what->plane >= 0 && what->weight > 0)
+        ib_transform_rows(im->transform, grid, touched, what->plane, what->weight, row, n, work, image);
+    if (!(what->weight > 0) || !(what->shade.factor > 0))
+        blank(image + at, n_pixel);
+    else if (what->plane < 0)
+        ib_mosaic_unveil(&what->shade, n_pixel, what->inverse + at, image + at);
+    else if (what->inverse)
+        most = ib_mosaic_shade(&what->shade, n_pixel, what->inverse + at, image + at);
+    return most;
+}
+
 /* Rows of a plane, band by band, each summarised while it is in cache; then its histogram. Without weight there is
    nothing to see. The plane is the first bench's. */
-static void make_plane(const ib_imager *im, void *grid, const ib_touched *touched, int q, double weight, bench *b,
+static void make_plane(const ib_imager *im, void *grid, const ib_touched *touched, sheet *what, bench *b,
                        void *const *work, int n_thread, ib_plane *plane)
 {
     const ib_geometry *g = &im->plan->geometry;
     ib_summary *const  summary = b->summary;
     float *const       image = b->image;
     const size_t       n_band = ib_summary_bands(g->ny);
+    float              most = 0;
 
 #pragma omp parallel for ordered schedule(dynamic, 1) num_threads(n_thread) default(none)                            \
-    shared(im, grid, touched, q, weight, work, g, summary, image, n_band)
+    shared(im, grid, touched, what, work, g, summary, image, n_band) reduction(max                                   \
+                                                                               : most)
     for (size_t band = 0; band < n_band; band++) {
         const size_t row = band * IB_BAND_ROWS, n = g->ny - row < IB_BAND_ROWS ? g->ny - row : IB_BAND_ROWS;
-        if (weight > 0)
-            ib_transform_rows(im->transform, grid, touched, q, weight, row, n, work[omp_get_thread_num()], image);
-        else
-            blank(image + row * g->nx, n * g->nx);
+        const float  here = make_rows(im, grid, touched, what, row, n, work[omp_get_thread_num()], image);
+        most = here > most ? here : most;
         ib_summary_look(summary, image, band);
 #pragma omp ordered
         ib_summary_hash(summary, image, band);
     }
+    what->most = most;
     plane->pixel = image;
     ib_summary_settle(summary, plane);
 #pragma omp parallel for schedule(static) num_threads(n_thread) default(none) shared(plane, b, n_band)
@@ -578,13 +685,156 @@ static void make_plane(const ib_imager *im, void *grid, const ib_touched *touche
     ib_summary_close(summary, plane);
 }
 
+/* ---- weight images of a mosaic ---------------------------------------------------------------------------------- */
+
+/* Q over the sum of weights: its largest value, that where the PSF's source is, and what the source's unit visibilities add
+   up to there. */
+typedef struct veil {
+    const float *inverse; /* [ny][nx] 1 / sqrt of it */
+    double       most, peak, unit;
+} veil;
+
+/* A plane's weights are those of an earlier one: correlations that are flagged together, mostly. */
+static bool same_weights(const ib_imager *im, ib_range parts, int p, int earlier)
+{
+    const size_t n = im->plan->mosaic.n_kind;
+    bool         same = true;
+
+    for (size_t i = parts.first; i < parts.first + parts.n && same; i++)
+        same = !memcmp(part_weights(im, i) + (size_t)p * n, part_weights(im, i) + (size_t)earlier * n,
+                       n * sizeof(double));
+    return same;
+}
+
+static void weigh_pixels(const ib_imager *im, ib_range parts, int p, double weight, bench *b, int n_thread, veil *out)
+{
+    const ib_plan   *plan = im->plan;
+    const ib_mosaic *mosaic = &plan->mosaic;
+    const size_t     nx = mosaic->nx, ny = mosaic->ny, n_kind = mosaic->n_kind;
+    float *const     inverse = b->inverse + (size_t)p * nx * ny;
+    double           most = 0, unit = 0;
+
+#pragma omp parallel for schedule(dynamic, 8) num_threads(n_thread) default(none)                                    \
+    shared(im, parts, p, weight, b, plan, mosaic, nx, ny, n_kind, inverse) reduction(max                             \
+                                                                                     : most)
+    for (size_t j = 0; j < ny; j++) {
+        double *const row = b[omp_get_thread_num()].row;
+        memset(row, 0, nx * sizeof *row);
+        for (size_t i = parts.first; i < parts.first + parts.n; i++)
+            ib_mosaic_add_row(mosaic, im->info->spw[plan->part[i].spw].freq[plan->part[i].chan],
+                              part_weights(im, i) + (size_t)p * n_kind, j, row);
+        const double here = ib_mosaic_invert(nx, row, 1 / weight, inverse + j * nx);
+        most = here > most ? here : most;
+    }
+    for (size_t i = parts.first; i < parts.first + parts.n; i++)
+        unit += ib_mosaic_unit(mosaic, im->info->spw[plan->part[i].spw].freq[plan->part[i].chan],
+                               part_weights(im, i) + (size_t)p * n_kind);
+    const double s = (double)inverse[mosaic->peak[1] * nx + mosaic->peak[0]];
+    *out = (veil){inverse, most, 1 / (s * s), unit / weight};
+}
+
+/* What becomes of a product's pixels; a factor of 0: blank. */
+static ib_shade shade_of(const ib_imager *im, const veil *v, int product, double weight)
+{
+    const double pblimit = im->cfg->pblimit, root = sqrt(v->most);
+    ib_shade     s = {.factor = 0, .limit = FLT_MAX, .power = 0};
+
+    if (!(v->most > 0))
+        return s;
+    if (pblimit > 0)
+        s.limit = (float)fmin(FLT_MAX, (1 + 1e-6) / (pblimit * root)); /* the largest pixel stays with a limit of 1 */
+    if (product == IB_PB)
+        s = (ib_shade){.factor = (float)(1 / root), .power = 1};
+    else if (product == IB_WEIGHT)
+        s = (ib_shade){.factor = (float)weight, .power = 2};
+    else if (product == IB_PSF && im->cfg->mosaic_psf == IB_PSF_UNIT)
+        s = (ib_shade){.factor = v->unit > 0 ? (float)(1 / v->unit) : 0, .limit = INFINITY, .power = 0};
+    else if (product == IB_PSF) {
+        s.factor = v->peak > 0 ? (float)(1 / sqrt(v->peak)) : 0;
+        s.power = 1;
+    } else {
+        s.power = im->cfg->normalise == IB_FLAT_SKY ? 2 : im->cfg->normalise == IB_FLAT_NOISE ? 1 : 0;
+        s.factor = (float)(s.power == 2 ? 1 : s.power == 1 ? 1 / root : 1 / v->most);
+    }
+    return s;
+}
+
+/* Compare N with the direct sum where the promise holds, in units of the rms that random phases would give, as of any
+   other image; what is promised is relative to the largest |N|. */
+static void check_mosaic(const ib_imager *im, size_t chan, const ib_direct *d, const float *image, const sheet *what,
+                         const veil *v, ib_verdict *verdict)
+{
+    const ib_geometry *g = &im->plan->geometry;
+    const double       bound = 1 / (fmax(im->cfg->pblimit, 0.2) * sqrt(v->most));
+    const double       unit = d->weight > 0 ? sqrt(0.5 * d->square) / d->weight : 0;
+    double             square = 0;
+    size_t             n = 0;
+
+    if (!(unit > 0))
+        return;
+    for (size_t j = 0; j < d->n_m; j++)
+        for (size_t i = 0; i < d->n_l; i++) {
+            const size_t right = check_offset(im->plan, chan, 0, i), up = check_offset(im->plan, chan, 1, j);
+            for (int side = 0; side < 4; side++) { /* l grows to the left */
+                const size_t x = side % 2 ? g->nx / 2 + right : g->nx / 2 - right;
+                const size_t y = side / 2 ? g->ny / 2 - up : g->ny / 2 + up;
+                const double s = (double)v->inverse[y * g->nx + x];
+                if (!(s <= bound))
+                    continue;
+                const double got =
+                    (double)image[y * g->nx + x] / ((double)what->shade.factor * pow(s, what->shade.power));
+                const double off = got - d->sum[j][side / 2][i][side % 2] / d->weight;
+                square += off * off;
+                n++;
+            }
+        }
+    if (!n)
+        return;
+    const double measured = sqrt(square / (double)n) / unit;
+    const double promised = (im->promise + 0x1p-22) * (double)what->most / unit; /* pixels are float32 */
+
+    if (!verdict->n_plane || !(measured * verdict->promised <= verdict->measured * promised)) {
+        verdict->promised = promised;
+        verdict->measured = measured;
+    }
+    verdict->n_plane++;
+    verdict->n_pixel += n;
+}
+
+/* Primary beam and weight image of a plane. */
+static ib_status write_veil(ib_imager *im, size_t chan, int p, const ib_outcome *outcome, const veil *v, bench *b,
+                            void *const *work, int n_thread, ib_error *err)
+{
+    const ib_tally *tally = &outcome->tally[p];
+    ib_status       rc = IB_OK;
+
+    for (int product = IB_PB; product <= IB_WEIGHT && !rc; product++) {
+        double   start = ib_now();
+        ib_plane plane = {
+            .chan = chan, .stokes = (size_t)p, .sum_of_weights = tally->weight, .counts = tally->counts};
+        sheet what = {-1, tally->weight, v->inverse, shade_of(im, v, product, tally->weight), 0};
+
+        make_plane(im, NULL, NULL, &what, b, work, n_thread, &plane);
+        memcpy(plane.beam, outcome->beam[p], sizeof plane.beam);
+        ib_book(&b->timers, IB_PHASE_FFT, &start);
+        rc = im->port->write(im->port->self, (ib_product)product, &plane, err);
+        ib_book(&b->timers, IB_PHASE_WRITE, &start);
+    }
+    return rc;
+}
+
+/* ---- a channel -------------------------------------------------------------------------------------------------- */
+
 /* Transform, summarise and write the planes of a channel; the PSF first, for the beam. b[n_thread]. */
 static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_outcome *outcome, bench *b,
                                 int n_thread, ib_error *err)
 {
     const ib_plan     *plan = im->plan;
     const ib_geometry *g = &plan->geometry;
+    const bool         mosaic = plan->mosaic.primary != NULL;
+    const ib_range     parts = {plan->part_first[chan], plan->part_first[chan + 1] - plan->part_first[chan]};
     void *const *const work = im->work + (b - im->bench);
+    veil               v[IB_MAX_STOKES] = {{NULL, 0, 0, 0}};
     double             start = ib_now();
     bool               any = false;
 
@@ -597,32 +847,53 @@ static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_ou
         double         *beam = outcome->beam[p];
         const bool      empty = !(tally->weight > 0);
 
+        if (mosaic && !empty) {
+            int earlier = 0;
+            while (earlier < p && !(v[earlier].inverse && same_weights(im, parts, p, earlier)))
+                earlier++;
+            if (earlier < p)
+                v[p] = v[earlier];
+            else
+                weigh_pixels(im, parts, p, tally->weight, b, n_thread, &v[p]);
+        }
         beam[0] = beam[1] = beam[2] = empty ? NAN : 0;
         for (int product = plan->psf ? IB_PSF : IB_DIRTY; product >= IB_DIRTY; product--) {
             ib_plane plane = {
                 .chan = chan, .stokes = (size_t)p, .sum_of_weights = tally->weight, .counts = tally->counts};
+            sheet what = {product == IB_PSF ? plan->n_stokes + p : p, tally->weight, v[p].inverse, {1, 0, 0}, 0};
 
-            make_plane(im, lane->grid, &lane->touched, product == IB_PSF ? plan->n_stokes + p : p, tally->weight, b,
-                       work, n_thread, &plane);
-            ib_status rc = empty ? IB_OK : check_numbers(im, product, &plane, err);
+            if (mosaic && !empty)
+                what.shade = shade_of(im, &v[p], product, tally->weight);
+            const bool nothing = empty || !(what.shade.factor > 0);
+            make_plane(im, lane->grid, &lane->touched, &what, b, work, n_thread, &plane);
+            ib_status rc = nothing ? IB_OK : check_numbers(im, product, &plane, err);
             if (rc)
                 return rc;
             ib_book(&b->timers, IB_PHASE_FFT, &start);
-            if (product == IB_PSF && !empty) {
+            if (product == IB_PSF && !nothing) {
                 if (!ib_beam_fit(plane.pixel, g->nx, g->ny, im->peak, g->cell, beam))
                     beam[0] = beam[1] = beam[2] = 0;
                 ib_book(&b->timers, IB_PHASE_BEAM, &start);
             }
             memcpy(plane.beam, beam, sizeof plane.beam);
-            if (product == IB_DIRTY && !empty && lane->direct_plane == p) {
-                check_plane(im, chan, &lane->direct, plane.pixel, tally, &plane.stats, lane->touched.columns,
-                            &b->verdict);
+            if (product == IB_DIRTY && !nothing && lane->direct_plane == p) {
+                if (mosaic)
+                    check_mosaic(im, chan, &lane->direct, plane.pixel, &what, &v[p], &b->verdict);
+                else
+                    check_plane(im, chan, &lane->direct, plane.pixel, tally, &plane.stats, lane->touched.columns,
+                                &b->verdict);
                 ib_book(&b->timers, IB_PHASE_CHECK, &start);
             }
             rc = im->port->write(im->port->self, (ib_product)product, &plane, err);
             ib_book(&b->timers, IB_PHASE_WRITE, &start);
             if (rc)
                 return rc;
+        }
+        if (mosaic && im->cfg->pb) {
+            ib_status rc = write_veil(im, chan, p, outcome, &v[p], b, work, n_thread, err);
+            if (rc)
+                return rc;
+            start = ib_now();
         }
     }
     return IB_OK;
@@ -960,6 +1231,14 @@ ib_tree *ib_imager_grids(ib_imager *im)
 ib_tree *ib_imager_densities(ib_imager *im)
 {
     return &im->densities;
+}
+
+double *ib_imager_kind_weights(ib_imager *im, size_t *n)
+{
+    const ib_plan *plan = im->plan;
+
+    *n = im->kind_weight ? plan->part_first[plan->n_chan] * (size_t)plan->n_stokes * plan->mosaic.n_kind : 0;
+    return im->kind_weight;
 }
 
 ib_direct *ib_imager_direct(ib_imager *im)

@@ -7,7 +7,7 @@
 #include "gridder/grid.h"
 #include "gridder/tree.h"
 
-typedef enum ib_product { IB_DIRTY, IB_PSF, IB_N_PRODUCTS } ib_product;
+typedef enum ib_product { IB_DIRTY, IB_PSF, IB_PB, IB_WEIGHT, IB_N_PRODUCTS } ib_product;
 
 /** Where samples come from and planes go. */
 typedef struct ib_port {
@@ -61,6 +61,10 @@ ib_tree *ib_imager_densities(ib_imager *imager);
 
 /** The direct sum of an mfs image, whose samples are spread over ranks: add up and give back before finish. */
 ib_direct *ib_imager_direct(ib_imager *imager);
+
+/** Weights of an mfs mosaic, [input channel][n_stokes][kind], likewise: add up before finish. NULL without a mosaic.
+ *  @param n  their number */
+double *ib_imager_kind_weights(ib_imager *imager, size_t *n);
 
 void ib_imager_times(const ib_imager *imager, ib_timers *timers); /* mean over threads where they work side by side */
 ib_verdict ib_imager_verdict(const ib_imager *imager);

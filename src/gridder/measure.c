@@ -362,7 +362,7 @@ static ib_status prepare_engine(subject *s, ib_error *err)
                            (const int32_t(*)[2])o->antenna, NULL, 1, o->info.spw->freq[0], 1, err);
     if (rc)
         return rc;
-    s->gridder = (ib_gridder){&s->plan, &s->cfg, ib_isa_find(s->how.isa), s->fn};
+    s->gridder = (ib_gridder){&s->plan, &s->cfg, ib_isa_find(s->how.isa), s->fn, NULL};
     s->lane = ib_alloc_zero(n_thread, sizeof *s->lane, "threads", err);
     s->scratch = ib_alloc_zero(n_thread, sizeof *s->scratch, "threads", err);
     s->leaf = ib_alloc_zero(n_thread, sizeof *s->leaf, "threads", err);

@@ -16,8 +16,10 @@ enum {
     MAX_SIZE = 65536
 };
 
-#define DRIFT      0.5        /* cells that samples may move within a bin */
-#define READ_AHEAD (64 << 20) /* bytes of samples beyond which a longer read is no faster */
+#define LEAST_PADDING 1.2        /* of a mosaic */
+#define SEEN          0.2        /* beam at which a field of a mosaic ends, as far as w goes */
+#define DRIFT         0.5        /* cells that samples may move within a bin */
+#define READ_AHEAD    (64 << 20) /* bytes of samples beyond which a longer read is no faster */
 
 size_t ib_good_size(double n)
 {
@@ -59,8 +61,8 @@ static double round_cell(double cell)
 }
 
 /* A fifth of the resolution; twice the width of the primary beam of the smallest dish at the lowest frequency. */
-static ib_status choose_image(ib_geometry *g, const ib_config *cfg, const ib_vis_info *info, const ib_extent *extent,
-                              ib_error *err)
+static ib_status choose_image(ib_geometry *g, const ib_mosaic *mosaic, const ib_config *cfg, const ib_vis_info *info,
+                              const ib_extent *extent, ib_error *err)
 {
     double lowest, highest, longest = 0, dish = INFINITY;
 
@@ -83,7 +85,9 @@ static ib_status choose_image(ib_geometry *g, const ib_config *cfg, const ib_vis
         size_t *n = axis ? &g->ny : &g->nx;
         int64_t size = cfg->imsize[axis] > 0 ? cfg->imsize[axis] : info->imsize[axis];
         if (size <= 0) {
-            const double field = 2 * 1.02 * IB_LIGHT / (lowest * dish); /* 0 when no dish is known */
+            const double field = mosaic->primary
+                                     ? 2 * ib_mosaic_extent(mosaic, lowest, 1, axis)
+                                     : 2 * 1.02 * IB_LIGHT / (lowest * dish); /* 0 when no dish is known */
             size = field > 0 ? (int64_t)ib_good_size(fmin(field / g->cell[axis], MAX_AUTO_SIZE)) : 512;
             if (size < 64)
                 size = 64;
@@ -101,14 +105,9 @@ static ib_status choose_image(ib_geometry *g, const ib_config *cfg, const ib_vis
     return IB_OK;
 }
 
-double ib_lay_out(ib_geometry *g, const ib_isa *isa, int precision, int n_grid, int support, double padding)
+/* The grid as it is stored, once its size and patches are known. @return its padding */
+static double store(ib_geometry *g)
 {
-    g->support = support;
-    g->grid_nx = ib_fft_size(padding * (double)g->nx, precision);
-    g->grid_ny = ib_fft_size(padding * (double)g->ny, precision);
-    for (g->planes = 1; g->planes < n_grid; g->planes *= 2)
-        ;
-    isa->patch[precision](g->support, g->planes, &g->patch);
     const size_t step = 8; /* cells: rows and the zero column start on 64 bytes */
     g->margin = ((size_t)g->support / 2 + (size_t)g->patch.group_u + step) / step * step;
     g->stride = (g->margin + g->grid_nx / 2 + 1 + (size_t)g->patch.patch_u + step - 1) / step * step;
@@ -122,6 +121,22 @@ double ib_lay_out(ib_geometry *g, const ib_isa *isa, int precision, int n_grid, 
     const int reach = 2 + (reach_u > reach_v ? reach_u : reach_v);
     g->tile = (size_t)(reach < 48 ? 48 : (reach + 15) / 16 * 16);
     return fmin((double)g->grid_nx / (double)g->nx, (double)g->grid_ny / (double)g->ny);
+}
+
+static void choose_planes(ib_geometry *g, int n_grid)
+{
+    for (g->planes = 1; g->planes < n_grid; g->planes *= 2)
+        ;
+}
+
+double ib_lay_out(ib_geometry *g, const ib_isa *isa, int precision, int n_grid, int support, double padding)
+{
+    g->support = support;
+    g->grid_nx = ib_fft_size(padding * (double)g->nx, precision);
+    g->grid_ny = ib_fft_size(padding * (double)g->ny, precision);
+    choose_planes(g, n_grid);
+    isa->patch[precision](g->support, g->planes, &g->patch);
+    return store(g);
 }
 
 /* A choice becomes the configuration. */
@@ -139,11 +154,55 @@ static ib_status choose_parameters(ib_plan *plan, ib_config *cfg, const ib_vis_i
     return rc;
 }
 
+/* The grid of a mosaic reaches as far as the beams do that matter: a source that is seen at one edge of the grid is an
+   alias at the other (imaging-spec 4.4). */
+static ib_status choose_mosaic(ib_plan *plan, ib_config *cfg, const ib_isa *isa, const ib_vis_info *info,
+                               ib_error *err)
+{
+    ib_geometry *g = &plan->geometry;
+    double       lowest, highest;
+    size_t       n_chan = 0;
+
+    if (cfg->epsilon > 0)
+        return ib_fail(
+            err, IB_EUNSUPPORTED,
+            "--epsilon: a mosaic's accuracy is that of its primary beams; leave it out, or give --oversampling");
+    if (cfg->kernel != IB_KERNEL_KB || cfg->lookup != IB_LINEAR)
+        return ib_fail(err, IB_EUNSUPPORTED,
+                       "--kernel, --lookup: a mosaic's kernels are its primary beams, interpolated; leave them out");
+    extremes(info, &lowest, &highest);
+    double *const freq = ib_alloc(plan->part_first[plan->n_chan], sizeof *freq, "channels", err);
+    if (!freq)
+        return err->status;
+    for (size_t s = 0; s < info->n_spw; s++)
+        for (size_t c = 0; c < info->spw[s].n_chan; c++)
+            freq[n_chan++] = info->spw[s].freq[c];
+    for (int axis = 0; axis < 2; axis++) {
+        const double n = (double)(axis ? g->ny : g->nx);
+        double       wanted = (cfg->padding > 0 ? cfg->padding : LEAST_PADDING) * n;
+        if (!(cfg->padding > 0))
+            wanted = fmax(wanted, 2 * ib_mosaic_extent(&plan->mosaic, lowest, 2, axis) / g->cell[axis]);
+        *(axis ? &g->grid_ny : &g->grid_nx) = ib_fft_size(wanted, cfg->precision);
+    }
+    ib_status rc = ib_mosaic_settle(&plan->mosaic, cfg, (const size_t[]){g->nx, g->ny}, g->cell,
+                                    (const size_t[]){g->grid_nx, g->grid_ny}, freq, n_chan, err);
+    if (rc)
+        return rc;
+    choose_planes(g, plan->n_grid);
+    cfg->support = g->support = plan->mosaic.field.support;
+    cfg->oversampling = plan->mosaic.field.oversampling;
+    cfg->padding = fmin((double)g->grid_nx / (double)g->nx, (double)g->grid_ny / (double)g->ny);
+    isa->mosaic_patch[cfg->precision](g->support, g->planes, &g->patch);
+    return IB_OK;
+}
+
 static ib_status choose_grid(ib_plan *plan, const ib_config *cfg, const ib_isa *isa, ib_error *err)
 {
     ib_geometry *g = &plan->geometry;
 
-    plan->padding = ib_lay_out(g, isa, cfg->precision, plan->n_grid, (int)cfg->support, cfg->padding);
+    plan->padding = plan->mosaic.primary
+                        ? store(g)
+                        : ib_lay_out(g, isa, cfg->precision, plan->n_grid, (int)cfg->support, cfg->padding);
     if (g->grid_nx < (size_t)g->support + 2 || g->grid_ny < (size_t)g->support + 2)
         return ib_fail(
             err, IB_EUSAGE,
@@ -453,6 +512,14 @@ static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, in
     plan->fixed_bytes = (int64_t)(d->rows * row + 64 * d->n_read + 512 * plan->n_chan + (size_t)n_thread * thread) +
                         (int64_t)((size_t)(cfg->oversampling + 8) * ((size_t)cfg->support + 24) * real) +
                         (16 << 20); /* table of taps; plans, buffers of libraries */
+    if (plan->mosaic.primary) {
+        const size_t n_kind = plan->mosaic.n_kind, n_stokes = (size_t)plan->n_stokes;
+        plan->lane_bytes += (int64_t)(d->rows * n_stokes * real + n_kind * sizeof(double));
+        plan->fixed_bytes +=
+            ib_mosaic_bytes(&plan->mosaic, g->stride, g->height) +
+            (int64_t)(d->n_read * n_stokes * n_kind * sizeof(double) + d->rows * 8) +
+            (int64_t)n_thread * (int64_t)(n_stokes * pixels * sizeof(float) + g->nx * sizeof(double) + IB_BATCH * 8);
+    }
     plan->tree_bytes = plan->mode == IB_MFS ? tree_nodes(plan->n_unit) * (int64_t)grids : 0;
     if (plan->density_all)
         plan->tree_bytes += tree_nodes(plan->n_unit) * (int64_t)density;
@@ -476,7 +543,7 @@ static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis
     plan->block_rows = IB_BLOCK_ROWS;
     plan->max_rows = d.rows;
     count_bytes(plan, cfg, &d, n_thread, base_bytes);
-    plan->fixed_bytes += info->held_bytes + n_thread * info->thread_bytes;
+    plan->fixed_bytes += info->held_bytes;
 
     const int64_t least = bytes_of(plan, info, 1, unit);
     if (least > cfg->memory)
@@ -535,9 +602,6 @@ ib_status ib_plan_make(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, c
         return ib_fail(err, known ? IB_EUNSUPPORTED : IB_EUSAGE, "--isa %s: %s; use auto", cfg->isa,
                        known ? "this machine does not have it" : "this program knows no such instruction set");
     }
-    if (cfg->gridder == IB_MOSAIC)
-        return ib_fail(err, IB_EUNSUPPORTED,
-                       "--gridder mosaic: in preparation; image fields one by one with --field");
     ib_status rc = ib_centre_make(&plan->centre, cfg, info, err);
     if (!rc)
         rc = ib_planes_choose(info, cfg->stokes, plan->stokes, &n_stokes, err);
@@ -546,10 +610,14 @@ ib_status ib_plan_make(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, c
     plan->psf = cfg->psf;
     plan->n_grid = plan->n_stokes * (cfg->psf ? 2 : 1);
     if (!rc)
-        rc = choose_image(&plan->geometry, cfg, info, extent, err);
+        rc = cfg->gridder == IB_MOSAIC ? ib_mosaic_begin(&plan->mosaic, cfg, info, &plan->centre, err) : IB_OK;
+    if (!rc)
+        rc = choose_image(&plan->geometry, &plan->mosaic, cfg, info, extent, err);
     if (!rc)
         rc = choose_channels(plan, cfg, info, err);
-    if (!rc && cfg->epsilon > 0)
+    if (!rc && cfg->gridder == IB_MOSAIC)
+        rc = choose_mosaic(plan, cfg, isa, info, err);
+    else if (!rc && cfg->epsilon > 0)
         rc = choose_parameters(plan, cfg, info, extent, err);
     if (!rc)
         rc = choose_grid(plan, cfg, isa, err);
@@ -578,6 +646,10 @@ ib_status ib_plan_make(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, c
     const double cells = longest_u * highest / IB_LIGHT * g->cell[0] * (double)g->grid_nx;
     plan->columns = (size_t)fmin(floor(cells + 0.5 * g->support) + 1, (double)g->grid_nx / 2 + 1);
     plan->w_phase = 2 * IB_PI * longest_w * highest / IB_LIGHT * r2 / (1 + sqrt(1 - r2));
+    if (plan->mosaic.primary) { /* of every field about its own centre; at the lowest frequency the beam wins */
+        const double theta = ib_mosaic_angle(&plan->mosaic, lowest, SEEN);
+        plan->w_phase = IB_PI * longest_w * lowest / IB_LIGHT * theta * theta;
+    }
     choose_check(plan, cfg, info);
     return IB_OK;
 }
@@ -597,6 +669,7 @@ void ib_plan_clear(ib_plan *plan, const ib_vis_info *info)
     ib_free(plan->part_first);
     ib_free(plan->part);
     ib_free(plan->share_first);
+    ib_mosaic_clear(&plan->mosaic);
     ib_centre_clear(&plan->centre);
     memset(plan, 0, sizeof *plan);
 }

@@ -5,6 +5,7 @@
 
 #include "gridder/centre.h"
 #include "gridder/choice.h"
+#include "gridder/mosaic.h"
 #include "model/image.h"
 
 enum { IB_BLOCK_ROWS = 1 << 20 }; /* rows sorted together: fixed, because the order of additions depends on it */
@@ -44,6 +45,7 @@ typedef struct ib_plan {
     double      padding; /* really used: the smaller one of the two axes */
     ib_choice   choice;  /* with --epsilon */
     ib_centre   centre;
+    ib_mosaic   mosaic; /* its primary is NULL for the standard gridder */
     int         mode, n_stokes, stokes[IB_MAX_STOKES];
     bool        psf, density_all, needs_density;
     int         n_grid; /* planes gridded together for one image channel: Stokes planes and their PSFs */

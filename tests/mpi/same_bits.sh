@@ -40,9 +40,19 @@ repeats mfs --mode mfs --stokes IV --support 12
 repeats briggs --weighting briggs --robust 0 --density all --bin 2 --stokes I
 repeats double --precision double --support 31 --lookup nearest --psf
 
-input=$input,hours=9,width=20kHz
-repeats frame --frame lsrk --stokes corr
-again frame 2 1 --frame lsrk --stokes corr --chunks 3
+# Fields in turn, each with its own centre.
+input=sim:aca-9eb,times=20,channels=5,imsize=96,cell=3arcsec,flagged=0.1,flagged_channels=0.2
+for run in "mosaic --stokes corr" "continuum --mode mfs --weighting briggs --stokes I"; do
+    name=${run%% *}
+    # shellcheck disable=SC2086 # words
+    OMP_NUM_THREADS=1 image 1 "$name" "$input" --gridder mosaic ${run#* }
+    for split in "1 2" "2 2" "3 1"; do
+        # shellcheck disable=SC2086 # words
+        again "$name" $split --gridder mosaic ${run#* }
+        same "$name.weight.hdf5" again.weight.hdf5
+        rm again.pb.hdf5 again.weight.hdf5
+    done
+done
 
 # One row, one channel: nothing to share.
 input=sim:point,times=1,baselines=1,channels=1,imsize=32

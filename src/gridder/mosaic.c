@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "gridder/mosaic.h"
+#include "base/error.h"
+#include "base/mem.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Loops over rows of pixels, once per instruction set; nothing is fused. */
+#if defined(__x86_64__) && defined(__GNUC__) && __GNUC__ >= 12 && !defined(__clang__)
+#define PER_ISA __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define PER_ISA
+#endif
+
+#define SEEN 0.5 /* PB at the centre of the image, below which the PSF is taken where the pointings see most */
+
+/* ---- deciding ---------------------------------------------------------------------------------------------- */
+
+ib_status ib_mosaic_begin(ib_mosaic *m, const ib_config *cfg, const ib_vis_info *info, const ib_centre *centre,
+                          ib_error *err)
+{
+    const ib_primary_recipe recipe = {.beam = cfg->beam,
+                                      .truncate = cfg->beam_truncate == IB_TRUNCATE_CASA,
+                                      .dish = cfg->dish,
+                                      .blockage = cfg->blockage,
+                                      .telescope = info->telescope,
+                                      .n_antenna = info->n_antenna,
+                                      .diameter = info->dish};
+
+    *m = (ib_mosaic){.centre = centre};
+    if (ib_primary_create(&m->primary, &recipe, err))
+        return err->status;
+    m->n_pair = (size_t)m->primary->n_pair;
+    m->n_kind = centre->n_pointing * m->n_pair;
+    return IB_OK;
+}
+
+void ib_mosaic_clear(ib_mosaic *m)
+{
+    ib_primary_destroy(m->primary);
+    ib_free(m->freq);
+    memset(m, 0, sizeof *m);
+}
+
+double ib_mosaic_angle(const ib_mosaic *m, double freq, double level)
+{
+    enum { STEPS = 2000 };
+    double widest = 0;
+
+    for (int pair = 0; pair < m->primary->n_pair; pair++) {
+        const double step = ib_primary_radius(m->primary, pair, freq) / STEPS;
+        int          k = 1;
+        while (k < STEPS && ib_primary_beam(m->primary, pair, k * step, freq) > level)
+            k++;
+        widest = fmax(widest, k * step);
+    }
+    return widest;
+}
+
+double ib_mosaic_extent(const ib_mosaic *m, double freq, double widths, int axis)
+{
+    double farthest = 0;
+
+    for (size_t p = 0; p < m->centre->n_pointing; p++)
+        farthest = fmax(farthest, fabs(m->centre->pointing[p][axis]));
+    return farthest + widths * 2 * ib_mosaic_angle(m, freq, 0.5);
+}
+
+/* Where the PSF's source is, from what equal weights for all pointings and baseline types make of Q: before work no
+   others are known, and all channels and planes should have the same. */
+static ib_status choose_peak(ib_mosaic *m, double freq, ib_error *err)
+{
+    double *ones = ib_alloc(m->n_kind, sizeof *ones, "weight image", err);
+    double *row = ib_alloc(m->nx, sizeof *row, "weight image", err);
+    double  most = 0, centre = 0;
+    size_t  step = 1; /* rows; an eighth of a beam is near enough */
+    size_t  best[2] = {m->nx / 2, m->ny / 2};
+
+    if (ones && row) {
+        for (size_t k = 0; k < m->n_kind; k++)
+            ones[k] = 1;
+        while (step < m->ny / 2 && (double)(2 * step) * m->cell[1] < 0.25 * ib_mosaic_angle(m, freq, 0.5))
+            step *= 2;
+        for (size_t j = m->ny / 2 % step; j < m->ny; j += step) {
+            memset(row, 0, m->nx * sizeof *row);
+            ib_mosaic_add_row(m, freq, ones, j, row);
+            for (size_t i = 0; i < m->nx; i++)
+                if (row[i] > most) {
+                    most = row[i];
+                    best[0] = i;
+                    best[1] = j;
+                }
+            if (j == m->ny / 2)
+                centre = row[m->nx / 2];
+        }
+    }
+    const bool seen = centre >= SEEN * SEEN * most;
+    m->peak[0] = seen ? m->nx / 2 : best[0];
+    m->peak[1] = seen ? m->ny / 2 : best[1];
+    m->at[0] = -((double)m->peak[0] - (double)(m->nx / 2)) * m->cell[0];
+    m->at[1] = ((double)m->peak[1] - (double)(m->ny / 2)) * m->cell[1];
+    const bool ok = ones && row;
+    ib_free(ones);
+    ib_free(row);
+    return ok ? IB_OK : err->status;
+}
+
+ib_status ib_mosaic_settle(ib_mosaic *m, const ib_config *cfg, const size_t image[2], const double cell[2],
+                           const size_t grid[2], double *freq, size_t n_chan, ib_error *err)
+{
+    double mean = 0;
+
+    m->freq = freq;
+    m->nx = image[0];
+    m->ny = image[1];
+    memcpy(m->cell, cell, sizeof m->cell);
+    m->field = (ib_aproj_field){.grid = {grid[0], grid[1]},
+                                .cell = {cell[0], cell[1]},
+                                .span = {0.5 * (double)image[0] * cell[0] + ib_mosaic_extent(m, freq[0], 0, 0),
+                                         0.5 * (double)image[1] * cell[1] + ib_mosaic_extent(m, freq[0], 0, 1)},
+                                .n_chan = n_chan,
+                                .freq = freq,
+                                .tolerance = cfg->beam_tolerance,
+                                .oversampling = (int)cfg->oversampling,
+                                .precision = cfg->precision};
+    const int needed = ib_aproj_support(m->primary, &m->field);
+    m->field.support = cfg->support > 0 ? (int)cfg->support : needed;
+    if (m->field.support < needed)
+        return ib_fail(err, IB_EUSAGE,
+                       "--support %d would cut the primary beams off: on this grid of %zu x %zu cells they need %d",
+                       m->field.support, grid[0], grid[1], needed);
+    if (m->field.oversampling == 0)
+        m->field.oversampling = ib_aproj_oversampling(m->primary, &m->field);
+    if (ib_aproj_promise(&m->promise, m->primary, &m->field, err))
+        return err->status;
+    for (size_t c = 0; c < n_chan; c++)
+        mean += freq[c] / (double)n_chan;
+    return choose_peak(m, mean, err);
+}
+
+/* ---- beams ------------------------------------------------------------------------------------------------- */
+
+void ib_mosaic_respond(const ib_mosaic *m, int psf, double freq, double *out)
+{
+    for (size_t p = 0; p < m->centre->n_pointing; p++) {
+        const double theta = hypot(m->at[0] - m->centre->pointing[p][0], m->at[1] - m->centre->pointing[p][1]);
+        for (size_t pair = 0; pair < m->n_pair; pair++)
+            out[p * m->n_pair + pair] = psf == IB_PSF_UNIT ? 1 : ib_primary_beam(m->primary, (int)pair, theta, freq);
+    }
+}
+
+double ib_mosaic_unit(const ib_mosaic *m, double freq, const double *weight)
+{
+    double sum = 0;
+
+    for (size_t k = 0; k < m->n_kind; k++) {
+        const double *at = m->centre->pointing[k / m->n_pair];
+        if (weight[k] > 0)
+            sum += weight[k] *
+                   ib_primary_beam(m->primary, (int)(k % m->n_pair), hypot(m->at[0] - at[0], m->at[1] - at[1]), freq);
+    }
+    return sum;
+}
+
+void ib_mosaic_add_row(const ib_mosaic *m, double freq, const double *weight, size_t row, double *out)
+{
+    const double l = (double)(m->nx / 2) * m->cell[0], mm = ((double)row - (double)(m->ny / 2)) * m->cell[1];
+
+    for (size_t p = 0; p < m->centre->n_pointing; p++)
+        for (size_t pair = 0; pair < m->n_pair; pair++) {
+            const double w = weight[p * m->n_pair + pair];
+            if (w > 0)
+                ib_primary_add_squares(m->primary, (int)pair, freq, w, l - m->centre->pointing[p][0], -m->cell[0],
+                                       mm - m->centre->pointing[p][1], m->nx, out);
+        }
+}
+
+PER_ISA double ib_mosaic_invert(size_t n, const double *row, double scale, float *inverse)
+{
+    double most = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const double q = row[i] * scale;
+        inverse[i] = (float)(1 / sqrt(q > 0 ? q : 0));
+        most = q > most ? q : most;
+    }
+    return most;
+}
+
+PER_ISA float ib_mosaic_shade(const ib_shade *shade, size_t n, const float *inverse, float *pixel)
+{
+    const float factor = shade->factor, limit = shade->limit;
+    float       most = 0;
+
+    if (shade->power == 0)
+        for (size_t i = 0; i < n; i++) {
+            const float x = pixel[i], size = x < 0 ? -x : x;
+            most = size > most ? size : most;
+            pixel[i] = inverse[i] <= limit ? x * factor : 0;
+        }
+    else if (shade->power == 1)
+        for (size_t i = 0; i < n; i++) {
+            const float x = pixel[i], size = x < 0 ? -x : x;
+            most = size > most ? size : most;
+            pixel[i] = inverse[i] <= limit ? x * factor * inverse[i] : 0;
+        }
+    else
+        for (size_t i = 0; i < n; i++) {
+            const float x = pixel[i], size = x < 0 ? -x : x;
+            most = size > most ? size : most;
+            pixel[i] = inverse[i] <= limit ? x * factor * inverse[i] * inverse[i] : 0;
+        }
+    return most;
+}
+
+PER_ISA void ib_mosaic_unveil(const ib_shade *shade, size_t n, const float *inverse, float *pixel)
+{
+    const float factor = shade->factor;
+
+    for (size_t i = 0; i < n; i++)
+        pixel[i] = shade->power == 1 ? factor / inverse[i] : factor / (inverse[i] * inverse[i]);
+}
+
+/* ---- kernels ----------------------------------------------------------------------------------------------- */
+
+ib_status ib_mosaic_kernels_create(ib_mosaic_kernels *k, const ib_mosaic *m, size_t margin, size_t columns,
+                                   size_t rows, ib_error *err)
+{
+    const size_t n = m->centre->n_pointing, real = m->field.precision == IB_DOUBLE ? sizeof(double) : sizeof(float);
+
+    *k = (ib_mosaic_kernels){.columns = columns, .rows = rows};
+    ib_status rc = ib_aproj_create(&k->aproj, m->primary, &m->field, err);
+    if (rc)
+        return rc;
+    k->phase_u = ib_alloc(n * 2 * columns, real, "phases of pointings", err);
+    k->phase_v = ib_alloc(n * 2 * rows, real, "phases of pointings", err);
+    if (!k->phase_u || !k->phase_v)
+        return err->status;
+    for (size_t p = 0; p < n; p++) {
+        char *u = (char *)k->phase_u + p * 2 * columns * real, *v = (char *)k->phase_v + p * 2 * rows * real;
+        ib_aproj_phase(m->centre->pointing[p][0] / (m->cell[0] * (double)m->field.grid[0]), -(int64_t)margin, columns,
+                       m->field.precision, u, u + columns * real);
+        ib_aproj_phase(-m->centre->pointing[p][1] / (m->cell[1] * (double)m->field.grid[1]),
+                       -(int64_t)(m->field.grid[1] / 2), rows, m->field.precision, v, v + rows * real);
+    }
+    return IB_OK;
+}
+
+void ib_mosaic_kernels_clear(ib_mosaic_kernels *k)
+{
+    ib_aproj_destroy(k->aproj);
+    ib_free(k->phase_u);
+    ib_free(k->phase_v);
+    memset(k, 0, sizeof *k);
+}
+
+int64_t ib_mosaic_bytes(const ib_mosaic *m, size_t columns, size_t rows)
+{
+    const size_t real = m->field.precision == IB_DOUBLE ? sizeof(double) : sizeof(float);
+
+    return ib_aproj_bytes(m->primary, &m->field) + (int64_t)(m->centre->n_pointing * 2 * (columns + rows) * real);
+}
