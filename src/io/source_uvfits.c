@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* UVFITS: random groups (FITS standard 4.0, section 6) with the names of AIPS memo 117.
 
-   A group is a row: its parameters (u, v, w, baseline, date ...) and then a small array of samples. CFITSIO is asked
-   once, at opening, for headers and tables; groups are read in place. The file is cut by rows, images by channels: a
-   request takes whole groups in one read where little of them is not wanted, else the piece that is.
+   A group is a row: its parameters (u, v, w, baseline, date ...) and then a small array of samples. The file is cut by
+   rows, images by channels: a request takes whole groups in one read where little of them is not wanted, else the piece
+   that is.
 
    Windows. One per pair of frequency setup (row of table AIPS FQ) and IF; its rows are the groups of that setup that
    belong to selected sources. Their numbers count IFs within setups, as CASA's importuvfits does.
@@ -11,22 +11,18 @@
    What several parameters of one name hold adds up, each with its own scale and zero: a date is often split in two. */
 #include "base/error.h"
 #include "base/mem.h"
+#include "io/fits.h"
 #include "model/source.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <fitsio.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
-    CARD = 80,
-    BLOCK = 2880,
     SCRATCH = 1 << 20,   /* bytes read at once */
     GAP = 1 << 14,       /* bytes of a group that are read although not wanted, to save a read */
     MAX_PARTS = 4,       /* parameters of one name */
@@ -81,11 +77,9 @@ typedef struct window {
 
 typedef struct source_uvfits {
     char               path[256]; /* for sentences */
-    int                fd;
-    uint64_t           file_bytes;
+    ib_fits            fits;      /* with the first header */
     const ib_vis_info *info;
 
-    uint64_t  data_at; /* first byte of the first group */
     size_t    n_group, group_bytes;
     int       bitpix;
     size_t    size; /* bytes of a number */
@@ -112,24 +106,6 @@ typedef struct source_uvfits {
 
 /* ---- reading in place --------------------------------------------------------------------------------------- */
 
-static ib_status read_bytes(const source_uvfits *s, uint64_t at, size_t n, uint8_t *to, ib_error *err)
-{
-    while (n > 0) {
-        const ssize_t got = pread(s->fd, to, n, (off_t)at);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return ib_fail(err, IB_EIO, "read %s: %s", s->path, strerror(errno));
-        if (got == 0)
-            return ib_fail(err, IB_EDATA, "read %s: the file has become shorter, %zu bytes are missing", s->path, n);
-        to += got;
-        at += (uint64_t)got;
-        n -= (size_t)got;
-    }
-    return IB_OK;
-}
-
 /* How many groups' pieces of so many bytes fit into the scratch. */
 static size_t room_for(const source_uvfits *s, size_t bytes)
 {
@@ -140,17 +116,18 @@ static size_t room_for(const source_uvfits *s, size_t bytes)
 static ib_status fetch(const source_uvfits *s, ib_range groups, size_t offset, size_t bytes, size_t *step,
                        ib_error *err)
 {
-    const uint64_t at = s->data_at + (uint64_t)groups.first * s->group_bytes + offset;
+    const uint64_t at = s->fits.data_at + (uint64_t)groups.first * s->group_bytes + offset;
 
     *step = s->group_bytes - bytes <= GAP ? s->group_bytes : bytes;
     if (*step == s->group_bytes)
-        return read_bytes(s, at, (groups.n - 1) * s->group_bytes + bytes, s->scratch, err);
+        return ib_fits_read(&s->fits, at, (groups.n - 1) * s->group_bytes + bytes, s->scratch, err);
     for (size_t g = 0; g < groups.n; g++)
-        if (read_bytes(s, at + (uint64_t)g * s->group_bytes, bytes, s->scratch + g * bytes, err))
+        if (ib_fits_read(&s->fits, at + (uint64_t)g * s->group_bytes, bytes, s->scratch + g * bytes, err))
             return err->status;
     return IB_OK;
 }
 
+/* FITS is big-endian, we are not (sink_hdf5.c insists). */
 static float float_at(const uint8_t *at)
 {
     uint32_t bits;
@@ -162,42 +139,13 @@ static float float_at(const uint8_t *at)
     return value;
 }
 
-/* A number as it is stored: FITS is big-endian, we are not (sink_hdf5.c insists). */
-static double number_at(const uint8_t *at, int bitpix)
-{
-    uint16_t two;
-    uint32_t four;
-    uint64_t eight;
-    double   value;
-
-    switch (bitpix) {
-    case 8:
-        return *at;
-    case 16:
-        memcpy(&two, at, sizeof two);
-        return (int16_t)__builtin_bswap16(two);
-    case 32:
-        memcpy(&four, at, sizeof four);
-        return (int32_t)__builtin_bswap32(four);
-    case -32:
-        return (double)float_at(at);
-    default: /* 64, -64 */
-        memcpy(&eight, at, sizeof eight);
-        eight = __builtin_bswap64(eight);
-        if (bitpix == 64)
-            return (double)(int64_t)eight;
-        memcpy(&value, &eight, sizeof value);
-        return value;
-    }
-}
-
 static double parameter_of(const source_uvfits *s, const uint8_t *group, role which)
 {
     const parameter *p = &s->parameter[which];
     double           sum = 0;
 
     for (int i = 0; i < p->n; i++)
-        sum += number_at(group + p->part[i].at, s->bitpix) * p->part[i].scale + p->part[i].zero;
+        sum += ib_fits_number(group + p->part[i].at, s->bitpix) * p->part[i].scale + p->part[i].zero;
     return sum;
 }
 
@@ -255,19 +203,25 @@ static ib_range groups_of(const row_set *set, size_t row, size_t n)
     return (ib_range){set->run[low].first + skip, left < n ? left : n};
 }
 
-static void take_row(const source_uvfits *s, const uint8_t *group, const ib_rows *into, size_t row)
+/* What opening made sure of is looked at again: other programs may write to the file. */
+static bool take_row(const source_uvfits *s, const uint8_t *group, const ib_rows *into, size_t row)
 {
-    int antenna[2] = {0, 0}, sub = 1;
+    int antenna[2], sub;
 
     for (int k = 0; into->uvw && k < 3; k++)
         into->uvw[row][k] = parameter_of(s, group, ROLE_U + (role)k) * s->metres[k];
-    if (into->antenna) {
-        antennas_of(s, group, antenna, &sub);
-        for (int k = 0; k < 2; k++)
-            into->antenna[row][k] = s->mapped ? place_of(s, sub, antenna[k]) : antenna[k];
+    for (int k = 0; into->antenna && k < 2; k++) {
+        if (!antennas_of(s, group, antenna, &sub))
+            return false;
+        into->antenna[row][k] = s->mapped ? place_of(s, sub, antenna[k]) : antenna[k];
+        if (into->antenna[row][k] < 0)
+            return false;
     }
-    if (into->field)
-        into->field[row] = s->field_of ? s->field_of[whole(parameter_of(s, group, ROLE_SOURCE))] : 0;
+    if (into->field) {
+        const int source = s->field_of ? whole(parameter_of(s, group, ROLE_SOURCE)) : 0;
+        into->field[row] = source < 0 ? -1 : s->field_of ? s->field_of[source] : 0;
+    }
+    return !into->field || into->field[row] >= 0;
 }
 
 static ib_status uvfits_rows(void *self, size_t spw, ib_range rows, const ib_rows *into, ib_error *err)
@@ -282,9 +236,11 @@ static ib_status uvfits_rows(void *self, size_t spw, ib_range rows, const ib_row
         const ib_range groups = groups_of(set, rows.first + done, left < most ? left : most);
 
         if (fetch(s, groups, 0, s->parameter_bytes, &step, err))
-            return err->status;
+            return ib_within(err, "read %s: ", s->path);
         for (size_t g = 0; g < groups.n; g++)
-            take_row(s, s->scratch + g * step, into, done + g);
+            if (!take_row(s, s->scratch + g * step, into, done + g))
+                return ib_fail(err, IB_EDATA, "read %s: group %zu has changed since the file was opened", s->path,
+                               groups.first + g);
         done += groups.n;
     }
     return IB_OK;
@@ -292,7 +248,7 @@ static ib_status uvfits_rows(void *self, size_t spw, ib_range rows, const ib_row
 
 static double sample_at(const source_uvfits *s, const uint8_t *at)
 {
-    const double stored = number_at(at, s->bitpix);
+    const double stored = ib_fits_number(at, s->bitpix);
 
     return s->has_blank && stored == s->blank ? (double)NAN : stored * s->scale + s->zero;
 }
@@ -309,13 +265,11 @@ typedef struct piece {
 static inline void take_samples(const source_uvfits *s, const piece *p, bool plain, bool weighted,
                                 const ib_samples *into)
 {
-    const size_t n_corr = s->n_corr;
-
     for (size_t c = 0; c < p->n_chan; c++)
         for (size_t g = 0; g < p->n_group; g++)
             for (size_t k = 0; k < p->n_corr; k++) {
                 const uint8_t *at = s->scratch + g * p->step + c * s->chan_step + k * s->corr_step;
-                const size_t   to = ((p->chan + c) * p->n_row + p->row + g) * n_corr + p->corr + k;
+                const size_t   to = ((p->chan + c) * p->n_row + p->row + g) * s->n_corr + p->corr + k;
                 float          value[3] = {0, 0, 1};
 
                 for (size_t i = 0; i < (weighted ? 3 : 2); i++)
@@ -371,7 +325,7 @@ static ib_status uvfits_read(void *self, size_t spw, ib_range chans, ib_range ro
                 const ib_range groups = groups_of(set, rows.first + p.row, rest < most ? rest : most);
 
                 if (fetch(s, groups, begin + p.corr * s->corr_step, bytes, &p.step, err))
-                    return err->status;
+                    return ib_within(err, "read %s: ", s->path);
                 p.n_group = groups.n;
                 take_piece(s, &p, into);
             }
@@ -397,15 +351,14 @@ static void uvfits_close(void *self)
     ib_free(s->window);
     ib_free(s->field_of);
     ib_free(s->scratch);
-    if (s->fd >= 0)
-        close(s->fd);
+    ib_fits_close(&s->fits);
     ib_free(s);
 }
 
 /* ---- opening: keywords and columns -------------------------------------------------------------------------- */
 
 typedef struct axis {
-    char   name[FLEN_VALUE];
+    char   name[IB_FITS_VALUE];
     size_t n, step; /* step in bytes */
     double value, pixel, delta;
 } axis;
@@ -415,7 +368,7 @@ typedef struct opening {
     source_uvfits   *s;
     const ib_config *cfg;
     ib_vis_info     *info;
-    fitsfile        *fits;
+    ib_fits          table; /* the one being read */
     axis             axis[MAX_AXES];
     int              n_axis;
     const axis      *stokes, *freq, *IF, *ra, *dec;
@@ -428,160 +381,24 @@ typedef struct opening {
     uint8_t *field_on, *spw_on, *chan_on;
 } opening;
 
-static ib_status cfitsio_failed(int status, const char *what, ib_error *err)
+/* Text of a keyword of the first header, cut to size. */
+static void describe(const opening *o, const char *key, char *into, size_t size)
 {
-    char text[FLEN_STATUS];
+    char text[IB_FITS_VALUE];
 
-    fits_get_errstatus(status, text);
-    fits_clear_errmsg();
-    return ib_fail(err, status == MEMORY_ALLOCATION ? IB_ENOMEM : IB_EDATA, "%s: CFITSIO: %s", what, text);
-}
-
-/* Names come from files: they may not break a sentence. */
-static void clean(char *text)
-{
-    for (size_t n = strlen(text); n && (text[n - 1] == ' ' || text[n - 1] == '\0'); n--)
-        text[n - 1] = '\0';
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || (unsigned char)*text > '~')
-            *text = '?';
-}
-
-static void copy_text(char *into, size_t size, const char *text)
-{
+    ib_fits_text(&o->s->fits, key, text);
     const size_t n = strlen(text) < size ? strlen(text) : size - 1;
-
     memcpy(into, text, n);
     into[n] = '\0';
 }
 
-/* Text of a keyword, also of a number; empty when it is not there. */
-static void key_text(fitsfile *fits, const char *name, char text[FLEN_VALUE])
-{
-    int status = 0;
-
-    text[0] = '\0';
-    if (fits_read_key(fits, TSTRING, name, text, NULL, &status))
-        text[0] = '\0';
-    fits_clear_errmsg();
-    clean(text);
-}
-
-static void key_name(fitsfile *fits, const char *name, char *into, size_t size)
-{
-    char text[FLEN_VALUE];
-
-    key_text(fits, name, text);
-    copy_text(into, size, text);
-}
-
-/* A real number; `missing` where the keyword is not there or has no value. */
-static ib_status key_real(fitsfile *fits, const char *name, double missing, double *value, ib_error *err)
-{
-    char  text[FLEN_VALUE], *end;
-    char *exponent;
-
-    key_text(fits, name, text);
-    *value = missing;
-    if (!text[0])
-        return IB_OK;
-    exponent = strpbrk(text, "dD");
-    if (exponent)
-        *exponent = 'E';
-    *value = strtod(text, &end);
-    if (end == text || *end || !isfinite(*value))
-        return ib_fail(err, IB_EDATA, "%s is \"%.30s\", which is no number; correct the header", name, text);
-    return IB_OK;
-}
-
-/* Keyword of a numbered axis or parameter. */
-static ib_status numbered_real(fitsfile *fits, const char *stem, int i, double missing, double *value, ib_error *err)
-{
-    char name[32];
-
-    snprintf(name, sizeof name, "%s%d", stem, i);
-    return key_real(fits, name, missing, value, err);
-}
-
-/* A count that must be there, low to high. */
-static ib_status key_count(fitsfile *fits, const char *name, double low, double high, size_t *n, ib_error *err)
-{
-    double value;
-
-    if (key_real(fits, name, NAN, &value, err))
-        return err->status;
-    if (isnan(value))
-        return ib_fail(err, IB_EDATA, "%s is missing; UVFITS needs it", name);
-    if (!(value >= low && value <= high) || value != floor(value))
-        return ib_fail(err, IB_EDATA, "%s is %g; it must be a whole number from %g to %g", name, value, low, high);
-    *n = (size_t)value;
-    return IB_OK;
-}
-
-/* A column of the present table as doubles [n_row][per_row], NaN where it has none. *found false, and nothing touched,
-   when there is no such column. */
-static ib_status read_column(fitsfile *fits, const char *name, size_t n_row, size_t per_row, double *into,
-                             bool *found, ib_error *err)
-{
-    int      status = 0, at, type;
-    LONGLONG repeat, width;
-    double   none = NAN;
-    char     label[80];
-
-    snprintf(label, sizeof label, "column %s", name);
-    *found = !fits_get_colnum(fits, CASEINSEN, (char *)name, &at, &status) || status == COL_NOT_UNIQUE;
-    fits_clear_errmsg();
-    if (!*found)
-        return IB_OK;
-    status = 0;
-    if (fits_get_coltypell(fits, at, &type, &repeat, &width, &status))
-        return cfitsio_failed(status, label, err);
-    if (type < 0 || type == TSTRING || type == TCOMPLEX || type == TDBLCOMPLEX)
-        return ib_fail(err, IB_EDATA, "%s does not hold numbers", label);
-    if (repeat < (LONGLONG)per_row)
-        return ib_fail(err, IB_EDATA, "%s has %lld values in a row; the data have %zu IFs", label, (long long)repeat,
-                       per_row);
-    for (size_t row = 0; row < n_row; row++)
-        if (fits_read_col(fits, TDOUBLE, at, (LONGLONG)row + 1, 1, (LONGLONG)per_row, &none, into + row * per_row,
-                          NULL, &status))
-            return cfitsio_failed(status, label, err);
-    return IB_OK;
-}
-
-static ib_status need_column(fitsfile *fits, const char *name, size_t n_row, size_t per_row, double *into,
-                             ib_error *err)
+static ib_status need_column(const opening *o, const char *name, size_t per_row, double *into, ib_error *err)
 {
     bool found;
 
-    if (read_column(fits, name, n_row, per_row, into, &found, err))
+    if (ib_fits_column(&o->table, name, per_row, into, &found, err))
         return err->status;
     return found ? IB_OK : ib_fail(err, IB_EDATA, "column %s is missing", name);
-}
-
-/* Text of a row of a column; empty where there is none. */
-static ib_status read_name(fitsfile *fits, const char *name, size_t row, char *into, size_t size, ib_error *err)
-{
-    int      status = 0, at, type;
-    LONGLONG repeat, width;
-    char     text[256] = "", *texts[] = {text};
-
-    into[0] = '\0';
-    if (fits_get_colnum(fits, CASEINSEN, (char *)name, &at, &status) && status != COL_NOT_UNIQUE) {
-        fits_clear_errmsg();
-        return IB_OK;
-    }
-    status = 0;
-    fits_get_coltypell(fits, at, &type, &repeat, &width, &status);
-    if (!status && (type != TSTRING || repeat >= (LONGLONG)sizeof text || width >= (LONGLONG)sizeof text))
-        return ib_fail(err, IB_EDATA, "column %s does not hold texts of at most %zu characters", name,
-                       sizeof text - 1);
-    if (!status && repeat > 0)
-        fits_read_col(fits, TSTRING, at, (LONGLONG)row + 1, 1, 1, "", texts, NULL, &status);
-    if (status)
-        return cfitsio_failed(status, name, err);
-    clean(text);
-    copy_text(into, size, text);
-    return IB_OK;
 }
 
 /* ---- opening: groups ---------------------------------------------------------------------------------------- */
@@ -618,17 +435,18 @@ static ib_status read_parameters(opening *o, size_t n, ib_error *err)
 {
     source_uvfits *s = o->s;
 
+    if (n > MAX_PARAMETERS)
+        return ib_fail(err, IB_EDATA, "PCOUNT is %zu; groups have at most %d parameters", n, MAX_PARAMETERS);
     for (size_t i = 0; i < n; i++) {
-        char   key[32], name[FLEN_VALUE];
+        char   name[IB_FITS_VALUE];
         double scale, zero;
 
-        snprintf(key, sizeof key, "PTYPE%zu", i + 1);
-        key_text(o->fits, key, name);
+        ib_fits_text_at(&s->fits, "PTYPE", i + 1, name);
         const role which = role_of(name);
         if (which == ROLE_OTHER)
             continue;
-        if (numbered_real(o->fits, "PSCAL", (int)i + 1, 1, &scale, err) ||
-            numbered_real(o->fits, "PZERO", (int)i + 1, 0, &zero, err))
+        if (ib_fits_real_at(&s->fits, "PSCAL", i + 1, 1, &scale, err) ||
+            ib_fits_real_at(&s->fits, "PZERO", i + 1, 0, &zero, err))
             return err->status;
 
         parameter *p = &s->parameter[which];
@@ -676,29 +494,31 @@ static const axis *find_axis(const opening *o, const char *name)
 
 static ib_status read_axes(opening *o, ib_error *err)
 {
-    size_t n_axis, room = o->s->file_bytes / o->s->size, step = o->s->size;
+    const ib_fits *fits = &o->s->fits;
+    size_t         n_axis, room = fits->bytes / o->s->size, step = o->s->size;
 
-    if (key_count(o->fits, "NAXIS", 3, MAX_AXES, &n_axis, err))
+    if (ib_fits_count(fits, "NAXIS", 3, &n_axis, err))
         return err->status;
+    if (n_axis > MAX_AXES)
+        return ib_fail(err, IB_EDATA, "NAXIS is %zu; groups have at most %d axes", n_axis, MAX_AXES);
     o->n_axis = (int)n_axis;
-    for (int i = 1; i < o->n_axis; i++) {
+    for (size_t i = 1; i < n_axis; i++) {
         axis *a = &o->axis[i];
         char  name[16];
 
-        snprintf(name, sizeof name, "NAXIS%d", i + 1);
-        if (key_count(o->fits, name, 1, 1e15, &a->n, err))
+        snprintf(name, sizeof name, "NAXIS%d", (int)i + 1);
+        if (ib_fits_count(fits, name, 1, &a->n, err))
             return err->status;
         if (a->n > room)
             return ib_fail(err, IB_EDATA, "%s is %zu, more than a file of %llu bytes can hold: is it cut short?",
-                           name, a->n, (unsigned long long)o->s->file_bytes);
+                           name, a->n, (unsigned long long)fits->bytes);
         a->step = step;
         step *= a->n;
         room /= a->n; /* what they multiply to fits into the file */
-        snprintf(name, sizeof name, "CTYPE%d", i + 1);
-        key_text(o->fits, name, a->name);
-        if (numbered_real(o->fits, "CRVAL", i + 1, NAN, &a->value, err) ||
-            numbered_real(o->fits, "CRPIX", i + 1, a->n == 1 ? 1 : NAN, &a->pixel, err) ||
-            numbered_real(o->fits, "CDELT", i + 1, a->n == 1 ? 0 : NAN, &a->delta, err))
+        ib_fits_text_at(fits, "CTYPE", i + 1, a->name);
+        if (ib_fits_real_at(fits, "CRVAL", i + 1, NAN, &a->value, err) ||
+            ib_fits_real_at(fits, "CRPIX", i + 1, a->n == 1 ? 1 : NAN, &a->pixel, err) ||
+            ib_fits_real_at(fits, "CDELT", i + 1, a->n == 1 ? 0 : NAN, &a->delta, err))
             return err->status;
     }
     o->stokes = find_axis(o, "STOKES");
@@ -767,25 +587,22 @@ static ib_status use_axes(opening *o, ib_error *err)
 static ib_status read_groups(opening *o, ib_error *err)
 {
     source_uvfits *s = o->s;
-    char           text[FLEN_VALUE];
+    char           text[IB_FITS_VALUE];
     double         bitpix, blank;
     size_t         n_parameter;
-    LONGLONG       data_at;
-    int            status = 0;
-
-    key_text(o->fits, "GROUPS", text);
+    ib_fits_text(&o->s->fits, "GROUPS", text);
     if (strcmp(text, "T") != 0)
         return ib_fail(err, IB_EDATA, "NAXIS1 is 0, but GROUPS is not T: neither UVFITS nor an image");
-    if (key_real(o->fits, "BITPIX", NAN, &bitpix, err))
+    if (ib_fits_real(&o->s->fits, "BITPIX", NAN, &bitpix, err))
         return err->status;
     if (bitpix != 8 && bitpix != 16 && bitpix != 32 && bitpix != 64 && bitpix != -32 && bitpix != -64)
         return ib_fail(err, IB_EDATA, "BITPIX is %g; FITS knows 8, 16, 32, 64, -32 and -64", bitpix);
     s->bitpix = (int)bitpix;
     s->size = (size_t)abs(s->bitpix) / 8;
-    if (read_axes(o, err) || use_axes(o, err) || key_count(o->fits, "PCOUNT", 1, MAX_PARAMETERS, &n_parameter, err) ||
-        read_parameters(o, n_parameter, err) || key_count(o->fits, "GCOUNT", 0, 1e15, &s->n_group, err) ||
-        key_real(o->fits, "BSCALE", 1, &s->scale, err) || key_real(o->fits, "BZERO", 0, &s->zero, err) ||
-        key_real(o->fits, "BLANK", NAN, &blank, err))
+    if (read_axes(o, err) || use_axes(o, err) || ib_fits_count(&s->fits, "PCOUNT", 1, &n_parameter, err) ||
+        read_parameters(o, n_parameter, err) || ib_fits_count(&s->fits, "GCOUNT", 0, &s->n_group, err) ||
+        ib_fits_real(&o->s->fits, "BSCALE", 1, &s->scale, err) ||
+        ib_fits_real(&o->s->fits, "BZERO", 0, &s->zero, err) || ib_fits_real(&o->s->fits, "BLANK", NAN, &blank, err))
         return err->status;
     s->has_blank = s->bitpix > 0 && !isnan(blank);
     s->blank = blank;
@@ -793,11 +610,8 @@ static ib_status read_groups(opening *o, ib_error *err)
     s->group_bytes = s->parameter_bytes + o->axis[o->n_axis - 1].step * o->axis[o->n_axis - 1].n;
     if (!s->n_group)
         return ib_fail(err, IB_EDATA, "GCOUNT is 0: the file holds no visibilities");
-    if (fits_get_hduaddrll(o->fits, NULL, &data_at, NULL, &status))
-        return cfitsio_failed(status, "the first header", err);
 
-    s->data_at = (uint64_t)data_at;
-    const uint64_t room = s->file_bytes > s->data_at ? s->file_bytes - s->data_at : 0;
+    const uint64_t room = s->fits.bytes - s->fits.data_at;
     if (s->n_group > room / s->group_bytes)
         return ib_fail(err, IB_EDATA,
                        "it is cut short: the header says %zu groups of %zu bytes, the file has %llu of them; copy it "
@@ -874,11 +688,10 @@ static ib_status read_sources(opening *o, size_t n, ib_error *err)
         s->field_of[i] = -1;
     for (size_t i = 0; !rc && i < n; i++)
         epoch[i] = rest[i] = NAN;
-    if (rc || (rc = need_column(o->fits, "ID. NO.", n, 1, number, err)) ||
-        (rc = need_column(o->fits, "RAEPO", n, 1, ra, err)) ||
-        (rc = need_column(o->fits, "DECEPO", n, 1, dec, err)) ||
-        (rc = read_column(o->fits, "EPOCH", n, 1, epoch, &found, err)) ||
-        (rc = read_column(o->fits, "RESTFREQ", n, 1, rest, &found, err)))
+    if (rc || (rc = need_column(o, "ID. NO.", 1, number, err)) || (rc = need_column(o, "RAEPO", 1, ra, err)) ||
+        (rc = need_column(o, "DECEPO", 1, dec, err)) ||
+        (rc = ib_fits_column(&o->table, "EPOCH", 1, epoch, &found, err)) ||
+        (rc = ib_fits_column(&o->table, "RESTFREQ", 1, rest, &found, err)))
         goto done;
 
     for (size_t i = 0; !rc && i < n; i++) {
@@ -893,7 +706,7 @@ static ib_status read_sources(opening *o, size_t n, ib_error *err)
         s->field_of[id] = (int32_t)i;
         o->info->field[i] = field_at((int)i, ra[i], dec[i]);
         o->source_rest[i] = rest[i];
-        rc = read_name(o->fits, "SOURCE", i, o->info->field[i].name, IB_NAME, err);
+        rc = ib_fits_cell(&o->table, "SOURCE", i, o->info->field[i].name, IB_NAME, err);
         snprintf(what, sizeof what, "source \"%.16s\"", o->info->field[i].name);
         if (!rc)
             rc = check_direction(what, ra[i], dec[i], err);
@@ -929,10 +742,10 @@ static ib_status read_setups(opening *o, size_t n, ib_error *err)
     s->n_setup = n;
     for (size_t i = 0; i < n; i++)
         s->setup_number[i] = (double)i + 1;
-    if (read_column(o->fits, "FRQSEL", n, 1, s->setup_number, &found, err) ||
-        need_column(o->fits, "IF FREQ", n, n_if, o->offset, err) ||
-        read_column(o->fits, "CH WIDTH", n, n_if, o->width, &found, err) ||
-        read_column(o->fits, "SIDEBAND", n, n_if, o->side, &found, err))
+    if (ib_fits_column(&o->table, "FRQSEL", 1, s->setup_number, &found, err) ||
+        need_column(o, "IF FREQ", n_if, o->offset, err) ||
+        ib_fits_column(&o->table, "CH WIDTH", n_if, o->width, &found, err) ||
+        ib_fits_column(&o->table, "SIDEBAND", n_if, o->side, &found, err))
         return err->status;
     return IB_OK;
 }
@@ -948,15 +761,15 @@ static ib_status read_antennas(opening *o, size_t n, ib_error *err)
     subarray      *more = ib_alloc_zero(s->n_subarray + 1, sizeof *more, "antennas", err);
     double         version, utc;
     bool           found;
-    char           system[FLEN_VALUE];
+    char           system[IB_FITS_VALUE];
     ib_status      rc = column && dish && more ? IB_OK : err->status;
 
-    if (rc || (rc = key_real(o->fits, "EXTVER", 1, &version, err)) ||
-        (rc = need_column(o->fits, "NOSTA", n, 1, column, err)))
+    if (rc || (rc = ib_fits_real(&o->table, "EXTVER", 1, &version, err)) ||
+        (rc = need_column(o, "NOSTA", 1, column, err)))
         goto done;
     for (size_t i = 0; i < n; i++)
         column[n + i] = 0;
-    rc = read_column(o->fits, "DIAMETER", n, 1, column + n, &found, err);
+    rc = ib_fits_column(&o->table, "DIAMETER", 1, column + n, &found, err);
     if (rc)
         goto done;
 
@@ -991,13 +804,12 @@ static ib_status read_antennas(opening *o, size_t n, ib_error *err)
     more = NULL;
     dish = NULL;
 
-    key_text(o->fits, "TIMSYS", system);
+    ib_fits_text(&o->table, "TIMSYS", system);
     if (!*system)
-        key_text(o->fits, "TIMESYS", system);
-    if ((!strcasecmp(system, "IAT") || !strcasecmp(system, "TAI")) && !key_real(o->fits, "DATUTC", 0, &utc, err))
+        ib_fits_text(&o->table, "TIMESYS", system);
+    if ((!strcasecmp(system, "IAT") || !strcasecmp(system, "TAI")) &&
+        !ib_fits_real(&o->table, "DATUTC", 0, &utc, err))
         o->utc = utc;
-    if (!*info->telescope)
-        key_name(o->fits, "ARRNAM", info->telescope, IB_NAME);
 done:
     ib_free(column);
     ib_free(dish);
@@ -1005,58 +817,43 @@ done:
     return rc;
 }
 
-/* One table, where CFITSIO stands. */
 static ib_status read_table(opening *o, const char *name, ib_error *err)
 {
     static const struct {
         const char *name;
         ib_status (*read)(opening *o, size_t n_row, ib_error *err);
     } tables[] = {{"AIPS AN", read_antennas}, {"AIPS FQ", read_setups}, {"AIPS SU", read_sources}};
-    LONGLONG n_row = 0;
-    int      status = 0;
+    const size_t n_row = ib_fits_rows(&o->table);
 
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
-        if (strcasecmp(name, tables[i].name) != 0)
+        if (strcasecmp(name, tables[i].name) != 0 || !n_row)
             continue;
         if ((tables[i].read == read_setups && o->offset) || (tables[i].read == read_sources && o->has_sources))
             return IB_OK; /* the first version counts */
-        if (fits_get_num_rowsll(o->fits, &n_row, &status))
-            return cfitsio_failed(status, name, err);
-        if (n_row < 1 || (uint64_t)n_row > o->s->file_bytes)
-            return n_row == 0 ? IB_OK : ib_fail(err, IB_EDATA, "table %s has %lld rows", name, (long long)n_row);
-        return tables[i].read(o, (size_t)n_row, err) ? ib_within(err, "table %s: ", name) : IB_OK;
+        if (n_row > MAX_NUMBER)
+            return ib_fail(err, IB_EDATA, "table %s has %zu rows; at most %d make sense", name, n_row, MAX_NUMBER);
+        return tables[i].read(o, n_row, err) ? ib_within(err, "table %s: ", name) : IB_OK;
     }
     return IB_OK;
 }
 
-/* Tables follow each other in whole blocks; the file may end with its last one's data, and something that is no table
-   may follow. */
+/* Tables follow each other in whole units; something that is no table may come after them. */
 static ib_status read_tables(opening *o, ib_error *err)
 {
-    LONGLONG next, data, end;
-    double   n_byte, n_row, heap;
-    char     begin[9] = "", name[FLEN_VALUE];
-    int      status = 0;
+    const source_uvfits *s = o->s;
+    const uint64_t       bytes = (uint64_t)s->n_group * s->group_bytes;
+    uint64_t             next = s->fits.data_at + (bytes + IB_FITS_UNIT - 1) / IB_FITS_UNIT * IB_FITS_UNIT;
+    bool                 found = true;
+    char                 name[IB_FITS_VALUE];
 
-    fits_get_hduaddrll(o->fits, NULL, NULL, &next, &status);
-    while (!status && next > 0 && (uint64_t)next + CARD <= o->s->file_bytes) {
-        if (read_bytes(o->s, (uint64_t)next, 8, (uint8_t *)begin, err))
+    while (found) {
+        if (ib_fits_extension(&o->table, &s->fits, next, &next, &found, err))
             return err->status;
-        if (strcmp(begin, "XTENSION") != 0)
-            return IB_OK;
-        if (fits_movrel_hdu(o->fits, 1, NULL, &status) || fits_get_hduaddrll(o->fits, NULL, &data, &end, &status))
-            break;
-        key_text(o->fits, "EXTNAME", name);
-        if (key_real(o->fits, "NAXIS1", 0, &n_byte, err) || key_real(o->fits, "NAXIS2", 0, &n_row, err) ||
-            key_real(o->fits, "PCOUNT", 0, &heap, err))
-            return ib_within(err, "table %.16s: ", name);
-        if (end <= next || !((double)data + n_byte * n_row + heap <= (double)o->s->file_bytes))
-            return ib_fail(err, IB_EDATA, "it is cut short within the table \"%.16s\"; copy it again", name);
-        if (read_table(o, name, err))
+        ib_fits_text(&o->table, "EXTNAME", name);
+        if (found && read_table(o, name, err))
             return err->status;
-        next = end;
     }
-    return status ? cfitsio_failed(status, "a table", err) : IB_OK;
+    return IB_OK;
 }
 
 /* ---- opening: describe -------------------------------------------------------------------------------------- */
@@ -1071,18 +868,22 @@ static double mjd_of(int year, int month, int day)
 
 static void describe_times(opening *o, double first, double last)
 {
-    char text[FLEN_VALUE];
-    int  year, month, day, status = 0;
+    char text[IB_FITS_VALUE];
+    int  year, month, day;
 
     if (first > 2400000.5 && last < 3000000) {
         o->info->time_first = (first - 2400000.5) * 86400 - o->utc;
         o->info->time_last = (last - 2400000.5) * 86400 - o->utc;
         return;
     }
-    key_text(o->fits, "DATE-OBS", text);
-    if (*text && !fits_str2date(text, &year, &month, &day, &status))
+    ib_fits_text(&o->s->fits, "DATE-OBS", text); /* 2017-09-04, or 04/09/93 */
+    if (sscanf(text, "%4d-%2d-%2d", &year, &month, &day) != 3) {
+        if (sscanf(text, "%2d/%2d/%2d", &day, &month, &year) != 3)
+            return;
+        year += 1900;
+    }
+    if (year > 1858 && year < 3000 && month >= 1 && month <= 12 && day >= 1 && day <= 31)
         o->info->time_first = o->info->time_last = mjd_of(year, month, day) * 86400;
-    fits_clear_errmsg();
 }
 
 /* Frame of the frequencies: by name, or by AIPS' number (Greisen et al. 2006, section 9.2). */
@@ -1091,9 +892,10 @@ static ib_status describe_spectrum(opening *o, ib_error *err)
     static const char *const by_number[] = {"", "LSRK", "BARYCENT", "TOPOCENT"};
     double                   reference, rest;
 
-    key_name(o->fits, "SPECSYS", o->info->frame, sizeof o->info->frame);
-    if (key_real(o->fits, "VELREF", 0, &reference, err) || key_real(o->fits, "RESTFREQ", 0, &rest, err) ||
-        (rest == 0 && key_real(o->fits, "RESTFRQ", 0, &rest, err)))
+    describe(o, "SPECSYS", o->info->frame, sizeof o->info->frame);
+    if (ib_fits_real(&o->s->fits, "VELREF", 0, &reference, err) ||
+        ib_fits_real(&o->s->fits, "RESTFREQ", 0, &rest, err) ||
+        (rest == 0 && ib_fits_real(&o->s->fits, "RESTFRQ", 0, &rest, err)))
         return err->status;
     const double number = reference > 256 ? reference - 256 : reference;
     if (!*o->info->frame && number >= 1 && number <= 3)
@@ -1104,17 +906,17 @@ static ib_status describe_spectrum(opening *o, ib_error *err)
 
 static ib_status describe_header(opening *o, ib_error *err)
 {
-    char system[FLEN_VALUE], equinox[FLEN_VALUE];
+    char system[IB_FITS_VALUE], equinox[IB_FITS_VALUE];
 
-    key_name(o->fits, "TELESCOP", o->info->telescope, IB_NAME);
-    key_name(o->fits, "OBJECT", o->info->object, IB_NAME);
-    key_name(o->fits, "OBSERVER", o->info->observer, IB_NAME);
-    key_text(o->fits, "RADESYS", system);
+    describe(o, "TELESCOP", o->info->telescope, IB_NAME);
+    describe(o, "OBJECT", o->info->object, IB_NAME);
+    describe(o, "OBSERVER", o->info->observer, IB_NAME);
+    ib_fits_text(&o->s->fits, "RADESYS", system);
     if (!*system)
-        key_text(o->fits, "RADECSYS", system);
-    key_text(o->fits, "EQUINOX", equinox);
+        ib_fits_text(&o->s->fits, "RADECSYS", system);
+    ib_fits_text(&o->s->fits, "EQUINOX", equinox);
     if (!*equinox)
-        key_text(o->fits, "EPOCH", equinox);
+        ib_fits_text(&o->s->fits, "EPOCH", equinox);
     if (name_frame(system, equinox, o->header_frame, err))
         return err->status;
     return describe_spectrum(o, err);
@@ -1135,7 +937,7 @@ static ib_status describe_one_source(opening *o, ib_error *err)
     o->s->field_of = NULL;
     o->info->n_field = 0;
     if ((isnan(ra) || isnan(dec)) &&
-        (key_real(o->fits, "OBSRA", NAN, &ra, err) || key_real(o->fits, "OBSDEC", NAN, &dec, err)))
+        (ib_fits_real(&o->s->fits, "OBSRA", NAN, &ra, err) || ib_fits_real(&o->s->fits, "OBSDEC", NAN, &dec, err)))
         return err->status;
     if (isnan(ra) || isnan(dec))
         return ib_fail(
@@ -1431,23 +1233,6 @@ static ib_status describe_fields(opening *o, ib_error *err)
 
 /* ---- opening: all of it ------------------------------------------------------------------------------------- */
 
-static ib_status open_file(opening *o, const char *path, ib_error *err)
-{
-    struct stat what;
-    int         status = 0;
-
-    o->s->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (o->s->fd < 0 || fstat(o->s->fd, &what))
-        return ib_fail(err, errno == ENOENT ? IB_EDATA : IB_EIO, "%s", strerror(errno));
-    o->s->file_bytes = (uint64_t)what.st_size;
-    o->s->scratch = ib_alloc(SCRATCH, 1, "groups as in the file", err);
-    if (!o->s->scratch)
-        return err->status;
-    if (fits_open_diskfile(&o->fits, path, READONLY, &status))
-        return cfitsio_failed(status, "the first header", err);
-    return IB_OK;
-}
-
 /* Without the table there is one setup, and its IFs are all at the axis' own frequency: one can be. */
 static ib_status settle_tables(opening *o, ib_error *err)
 {
@@ -1470,11 +1255,7 @@ static ib_status settle_tables(opening *o, ib_error *err)
 
 static void end_opening(opening *o)
 {
-    int status = 0;
-
-    if (o->fits)
-        fits_close_file(o->fits, &status);
-    fits_clear_errmsg();
+    ib_fits_end(&o->table);
     ib_free(o->offset);
     ib_free(o->width);
     ib_free(o->side);
@@ -1499,11 +1280,12 @@ static ib_status uvfits_open(void **self, const char *path, const ib_config *cfg
         ib_free(o);
         return err->status;
     }
-    o->s->fd = -1;
     o->s->info = info;
     snprintf(o->s->path, sizeof o->s->path, "%s", path);
 
-    ib_status rc = open_file(o, path, err);
+    o->s->scratch = ib_alloc(SCRATCH, 1, "groups as in the file", err);
+
+    ib_status rc = o->s->scratch ? ib_fits_open(&o->s->fits, path, err) : err->status;
     if (!rc && *cfg->column)
         rc = ib_fail(err, IB_EUSAGE, "--column %s: there are no columns to choose from; leave it out", cfg->column);
     if (!rc)
@@ -1540,16 +1322,16 @@ static ib_status uvfits_open(void **self, const char *path, const ib_config *cfg
 /* Random groups announce themselves by a first axis of no length. */
 static int uvfits_probe(const char *path)
 {
-    char      begin[BLOCK + 1] = "";
+    char      begin[IB_FITS_UNIT + 1] = "";
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0)
         return 0;
-    const ssize_t n = read(fd, begin, BLOCK);
+    const ssize_t n = read(fd, begin, IB_FITS_UNIT);
     close(fd);
     if (n < 9 || strncmp(begin, "SIMPLE  =", 9) != 0)
         return 0;
-    for (const char *card = begin; card + CARD <= begin + n; card += CARD)
+    for (const char *card = begin; card + IB_FITS_CARD <= begin + n; card += IB_FITS_CARD)
         if (!strncmp(card, "NAXIS1  =", 9)) {
             const char *value = card + 9 + strspn(card + 9, " ");
             return value[0] == '0' && (value[1] == ' ' || value[1] == '/') ? 80 : 0;
