@@ -12,10 +12,12 @@
 #include "bench/bench.h"
 #include "bench/browse.h"
 #include "bench/calibrate.h"
+#include "bench/compare.h"
 #include "bench/help.h"
 #include "bench/record.h"
 #include "bench/scaling.h"
 #include "bench/sweep.h"
+#include "bench/trend.h"
 #include "bench/view.h"
 #include "io/io.h"
 
@@ -68,6 +70,9 @@ static const subcommand subcommands[] = { /* the first is meant where none is na
     {{"scaling",  "[CAMPAIGN|FOLDER] [OPTIONS]", "speed-up, efficiency and its factors, laws fitted to the times, the phase that will limit next; of the newest campaign in the records unless one is named", ib_scaling_options}, NULL, NULL, NULL, ib_scaling},
     {{"ls",       "[TERM...]", "list launches of the history, the newest last; a term is a run, commit, build or tag, last, or KEY=VALUE (also != < >), as in support=51 or T>10", ib_ls_options}, NULL, NULL, NULL, ib_ls},
     {{"show",     "[TERMS]", "tell one launch: the newest that satisfies the terms", ib_show_options}, NULL, NULL, NULL, ib_show},
+    {{"compare",  "A B [OPTIONS]", "judge stored launches B against A, each named by terms as of ls (commits, tags, runs, settings such as isa=v3): slower, faster, same or inconclusive, with intervals. Exit code 3: slower", ib_compare_options}, NULL, NULL, NULL, ib_compare},
+    {{"trend",    "[TERM...]", "times along the commits of a branch, with the steps in them. Exit code 3: the last one is a regression", ib_trend_options}, NULL, NULL, NULL, ib_trend},
+    {{"gate",     "[A B] [OPTIONS]", "one decision for CI: B against A, or without them the trends of everything. Exit code 0: passed, 3: slower, 5: wrong images, 7: nothing to judge, 11: suspect", ib_gate_options}, NULL, NULL, NULL, ib_gate},
     {{"db",       "rebuild|check|path", "the database that the history is kept in: make it anew from the records, say what it holds and what could not be read, where it is", ib_db_options}, NULL, NULL, NULL, ib_db},
     {{"help",     "[TOPIC]",                         "explain a command, a group of options, an option or a topic", NULL}, NULL, NULL, help, NULL},
 };

@@ -41,17 +41,7 @@ const ib_help_option ib_db_options[] = {
 
 /* ---- ls -------------------------------------------------------------------------------------------------- */
 
-/* Records that were not taken in must not be missed in silence. */
-static void warn_of_problems(const ib_history *history)
-{
-    const ib_history_state *about = ib_history_about(history);
-
-    if (about->n_damaged + about->n_newer)
-        ib_warn("%zu of %zu records could not be read in full; imgbench db check names them",
-                about->n_damaged + about->n_newer, about->n_file);
-}
-
-static ib_status parse_validity(const char *word, ib_validity *out, ib_error *err)
+ib_status ib_validity_parse(const char *word, ib_validity *out, ib_error *err)
 {
     for (int v = IB_REPORTABLE; v <= IB_INVALID; v++)
         if (!strcmp(word, ib_validity_name((ib_validity)v))) {
@@ -110,13 +100,13 @@ ib_status ib_ls(int argc, char *const *argv, FILE *out, ib_error *err)
     if (!rc && !ib_numbers(ib_argument(option, value, "limit"), 0, 500, &limit, 1, err))
         rc = ib_within(err, "ls --limit: ");
     rc = rc ? rc : ib_form_parse(ib_argument(option, value, "format"), &form, err);
-    rc = rc ? rc : parse_validity(ib_argument(option, value, "allow"), &at_worst, err);
+    rc = rc ? rc : ib_validity_parse(ib_argument(option, value, "allow"), &at_worst, err);
     rc = rc ? rc : ib_history_open(&history, ib_argument(option, value, "record"), false, err);
     if (rc)
         return rc;
     for (size_t i = 0, at = 0; i < n_word && at < sizeof terms; i++)
         at += (size_t)snprintf(terms + at, sizeof terms - at, "%s%s", i ? "," : "", word[i]);
-    warn_of_problems(history);
+    ib_history_warn(history);
     rc = ib_history_select(history,
                            &(ib_selection){.terms = terms,
                                            .repository = ib_argument(option, value, "repository"),

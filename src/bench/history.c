@@ -822,6 +822,13 @@ const ib_history_state *ib_history_about(const ib_history *h)
     return &h->state;
 }
 
+void ib_history_warn(const ib_history *h)
+{
+    if (h->state.n_damaged + h->state.n_newer)
+        ib_warn("%zu of %zu records could not be read in full; imgbench db check names them",
+                h->state.n_damaged + h->state.n_newer, h->state.n_file);
+}
+
 void ib_history_problems(ib_history *h, void (*tell)(void *to, const char *file, const char *why, bool newer),
                          void       *to)
 {
@@ -1040,6 +1047,42 @@ void ib_past_problem(const ib_past *p, char *text, size_t size)
             at += (size_t)snprintf(text + at, size - at, " %s=%s", key, json_string_value(value));
     }
     json_decref(problem);
+}
+
+static bool has(const char *list, const char *word)
+{
+    const size_t n = strlen(word);
+
+    for (const char *at = list; at && *at; at += strcspn(at, ","), at += *at == ',')
+        if (strcspn(at, ",") == n && !strncmp(at, word, n))
+            return true;
+    return false;
+}
+
+bool ib_past_same_series(const ib_past *a, const ib_past *b, const char *except)
+{
+    return (has(except, "machine") || !strcmp(a->machine, b->machine)) &&
+           (has(except, "ranks") || a->ranks == b->ranks) && (has(except, "nodes") || a->nodes == b->nodes) &&
+           (has(except, "threads") || a->threads == b->threads) && !strcmp(a->problem, b->problem);
+}
+
+void ib_past_differences(const ib_past *a, const ib_past *b, char *text, size_t size)
+{
+    json_t     *of_a = json_loads(a->environment, 0, NULL), *of_b = json_loads(b->environment, 0, NULL), *value;
+    const char *key;
+    size_t      at = strlen(text);
+
+    json_object_update_missing(of_a, of_b);
+    json_object_foreach(of_a, key, value)
+    {
+        json_t     *other = json_object_get(of_b, key);
+        const char *x = json_string_value(value), *y = json_string_value(other);
+        if (!json_equal(value, other) && at < size && !strstr(text, key))
+            at += (size_t)snprintf(text + at, size - at, "%s%s: %.60s -> %.60s", at ? "; " : "", key, x ? x : "none",
+                                   y ? y : "none");
+    }
+    json_decref(of_a);
+    json_decref(of_b);
 }
 
 static void copy(char *to, size_t size, sqlite3_stmt *s, int column)

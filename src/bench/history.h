@@ -43,6 +43,9 @@ const ib_history_state *ib_history_about(const ib_history *history);
 void ib_history_problems(ib_history *history, void (*tell)(void *to, const char *file, const char *why, bool newer),
                          void       *to);
 
+/** The same as one warning, for commands that show or judge the rest. */
+void ib_history_warn(const ib_history *history);
+
 /** A launch. Times in seconds; NaN where nothing was measured. */
 typedef struct ib_past {
     char        run_id[40], started[32]; /* UTC, "2026-05-01T12:00:00" */
@@ -66,6 +69,13 @@ typedef struct ib_past {
 
 /** The input and the settings of a problem, for people: "sim:chiles support=51". */
 void ib_past_problem(const ib_past *launch, char *text, size_t size);
+
+/** The same problem on the same shape of the same machine. @param except  of ib_selection, for machine, ranks, nodes and
+ *  threads; the problems leave theirs out already */
+bool ib_past_same_series(const ib_past *a, const ib_past *b, const char *except);
+
+/** What of the environment differs between two launches, appended to text: "kernel: Linux 5 -> Linux 6; ...". */
+void ib_past_differences(const ib_past *a, const ib_past *b, char *text, size_t size);
 
 /** Which launches. */
 typedef struct ib_selection {

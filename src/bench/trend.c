@@ -1,0 +1,830 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "bench/trend.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "base/trace.h"
+#include "bench/arguments.h"
+#include "bench/browse.h"
+#include "bench/compare.h"
+#include "bench/process.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_POINTS = 2000, MAX_SERIES = 200, MAX_WORDS = 16, MAX_WORK = 100 };
+
+/* ---- commits --------------------------------------------------------------------------------------------- */
+
+/* The commits of a branch, oldest first, as git knows them. */
+typedef struct branch {
+    char (*hash)[48];
+    size_t n;
+} branch;
+
+/* n = 0 when git does not tell. */
+static ib_status read_branch(branch *b, const char *repository, const char *name, ib_error *err)
+{
+    FILE *out = tmpfile(), *complaint = tmpfile();
+    char *argv[] = {"git",
+                    "-C",
+                    (char *)(uintptr_t)repository,
+                    "rev-list",
+                    "--first-parent",
+                    "--reverse",
+                    (char *)(uintptr_t)name,
+                    "--",
+                    NULL};
+    char  line[128];
+
+    *b = (branch){0};
+    if (out && complaint && *name != '-' && !ib_process_run(argv, NULL, out, complaint)) {
+        rewind(out);
+        while (fgets(line, sizeof line, out))
+            b->n++;
+        b->hash = ib_alloc(b->n + 1, sizeof *b->hash, "commits", err);
+        rewind(out);
+        for (size_t i = 0; b->hash && i < b->n && fgets(line, sizeof line, out); i++)
+            snprintf(b->hash[i], sizeof b->hash[i], "%.*s", (int)strcspn(line, "\n"), line);
+    }
+    if (out)
+        fclose(out);
+    if (complaint)
+        fclose(complaint);
+    return b->n && !b->hash ? err->status : IB_OK;
+}
+
+/* Position of a commit; -1: it is not on the branch. */
+static long position(const branch *b, const char *commit)
+{
+    for (size_t i = b->n; i-- > 0;)
+        if (!strcmp(b->hash[i], commit))
+            return (long)i;
+    return -1;
+}
+
+/* ---- series ---------------------------------------------------------------------------------------------- */
+
+/* The launches of one commit in one series. */
+typedef struct point {
+    const ib_past *newest;
+    long           position;
+    size_t         n, refused;
+    double         median[1 + IB_N_PHASES]; /* s; T, then phases; NaN: none */
+    double         low, high;               /* interval of the median of T; NaN: too few launches */
+} point;
+
+typedef struct series {
+    const ib_past *first;
+    point         *point;
+    size_t         n;
+} series;
+
+typedef struct trend {
+    ib_past *launch;
+    size_t   n_launch;
+    series   series[MAX_SERIES];
+    size_t   n_series, n_off_branch;
+    bool     by_git;
+} trend;
+
+static bool is_release(const ib_past *p)
+{
+    const char *tail = strrchr(p->describe, '-');
+
+    return *p->describe && strncmp(p->commit, p->describe, strlen(p->describe)) != 0 && !(tail && tail[1] == 'g');
+}
+
+static int by_position(const void *a, const void *b)
+{
+    const point *x = a, *y = b;
+
+    return x->position != y->position ? (x->position > y->position) - (x->position < y->position)
+                                      : strcmp(x->newest->started, y->newest->started);
+}
+
+/* Without git commits are in the order of their own time, or of their first launch. */
+static const char *when(const ib_past *p)
+{
+    return *p->commit_time ? p->commit_time : p->started;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const point *x = a, *y = b;
+
+    return strcmp(when(x->newest), when(y->newest));
+}
+
+/* One metric of the launches of a point, the newest MAX_WORK of them. */
+static size_t values(const trend *t, const point *p, int metric, ib_validity at_worst, double value[MAX_WORK])
+{
+    size_t n = 0;
+
+    for (size_t i = t->n_launch; i-- > 0 && n < MAX_WORK;) {
+        const ib_past *l = &t->launch[i];
+        const double   x = metric ? l->phase[metric - 1] : l->total;
+        if (l->validity <= at_worst && x > 0 && !strcmp(l->commit, p->newest->commit) && l->dirty <= 0 &&
+            ib_past_same_series(l, p->newest, ""))
+            value[n++] = x;
+    }
+    return n;
+}
+
+static void summarise(point *p, const trend *t, ib_validity at_worst)
+{
+    double value[MAX_WORK];
+
+    for (int metric = 0; metric <= IB_N_PHASES; metric++) {
+        const size_t n = values(t, p, metric, at_worst, value);
+        p->median[metric] = ib_spread_of(value, n).median; /* sorts */
+        if (metric == 0) {
+            p->n = n;
+            ib_median_interval(value, n, 0.05, &p->low, &p->high);
+        }
+    }
+    for (size_t i = 0; i < t->n_launch; i++)
+        p->refused += t->launch[i].wrong && !strcmp(t->launch[i].commit, p->newest->commit) &&
+                      t->launch[i].dirty <= 0 && ib_past_same_series(&t->launch[i], p->newest, "");
+}
+
+static ib_status arrange(trend *t, const branch *b, ib_validity at_worst, bool releases, ib_error *err)
+{
+    for (size_t i = 0; i < t->n_launch; i++)
+        t->by_git |= position(b, t->launch[i].commit) >= 0;
+    for (size_t i = 0; i < t->n_launch; i++) {
+        const ib_past *l = &t->launch[i];
+        const long     at = t->by_git ? position(b, l->commit) : 0;
+        const bool     counts = l->validity <= at_worst && l->total > 0;
+        size_t         k = 0, j = 0;
+        if (l->dirty > 0 || (!counts && !l->wrong) || (releases && !is_release(l)))
+            continue;
+        if (at < 0) {
+            t->n_off_branch++;
+            continue;
+        }
+        while (k < t->n_series && !ib_past_same_series(t->series[k].first, l, ""))
+            k++;
+        if (k == MAX_SERIES)
+            return ib_fail(err, IB_EUSAGE,
+                           "more than %d problems and shapes; say which: imgbench trend input=... ranks=4",
+                           MAX_SERIES);
+        series *s = &t->series[k];
+        if (k == t->n_series) {
+            *s = (series){.first = l, .point = ib_alloc_zero(MAX_POINTS, sizeof *s->point, "points", err)};
+            if (!s->point)
+                return err->status;
+            t->n_series++;
+        }
+        while (j < s->n && strcmp(s->point[j].newest->commit, l->commit) != 0)
+            j++;
+        if (j == MAX_POINTS)
+            return ib_fail(err, IB_EUSAGE, "more than %d commits; a term such as day>2026-01-01 takes fewer",
+                           MAX_POINTS);
+        s->point[j].newest = l;
+        s->point[j].position = at;
+        s->n += j == s->n;
+    }
+    for (size_t k = 0; k < t->n_series; k++) {
+        series *s = &t->series[k];
+        qsort(s->point, s->n, sizeof *s->point, t->by_git ? by_position : by_time);
+        for (size_t j = 0; j < s->n; j++)
+            summarise(&s->point[j], t, at_worst);
+    }
+    return IB_OK;
+}
+
+static void clear_trend(trend *t)
+{
+    for (size_t k = 0; k < t->n_series; k++)
+        ib_free(t->series[k].point);
+    ib_free(t->launch);
+    t->n_series = 0;
+    t->launch = NULL;
+}
+
+/* ---- steps ----------------------------------------------------------------------------------------------- */
+
+typedef enum state { QUIET, SHORT, IMPROVED, TRANSIENT, ENVIRONMENT, SUSPECT, REGRESSED, WRONG } state;
+
+static const char *const state_name[] = {"steady",  "too short", "improved",   "transient", "environment changed",
+                                         "suspect", "regressed", "wrong image"};
+
+/* One metric of a series. */
+typedef struct course {
+    const series *of;
+    int           metric;               /* 0: T; else phase + 1 */
+    size_t        n, index[MAX_POINTS]; /* points that have it */
+    double        y[MAX_POINTS], noise;
+    ib_step       step[MAX_POINTS / 3 + 1];
+    size_t        n_step;
+    size_t        suspect; /* the first one, in points of the course; n: none */
+    state         state;
+    char          text[400];
+} course;
+
+static const point *at(const course *c, size_t i)
+{
+    return &c->of->point[c->index[i]];
+}
+
+static const char *metric_name(int metric)
+{
+    return metric ? ib_phase_name((ib_phase)(metric - 1)) : "T";
+}
+
+static void build_name(const ib_past *p, char *text, size_t size)
+{
+    const bool described = *p->describe && strncmp(p->commit, p->describe, strlen(p->describe)) != 0;
+
+    snprintf(text, size, "%.*s", described ? 40 : 10, described ? p->describe : p->commit);
+}
+
+/* Gathers a metric along the commits. @return false when it is no gate metric: below 3 % of T throughout. */
+static bool follow(course *c, const series *s, int metric)
+{
+    bool gates = metric == 0;
+
+    c->of = s;
+    c->metric = metric;
+    c->n = 0;
+    for (size_t j = 0; j < s->n; j++)
+        if (s->point[j].median[metric] > 0 && s->point[j].median[0] > 0) {
+            gates |= s->point[j].median[metric] > IB_GATE_SHARE * s->point[j].median[0];
+            c->y[c->n] = log(s->point[j].median[metric]);
+            c->index[c->n++] = j;
+        }
+    c->suspect = c->n;
+    return gates;
+}
+
+static ib_status find_steps(course *c, double margin, ib_error *err)
+{
+    double *weight = ib_alloc(c->n + 1, sizeof *weight, "weights", err);
+
+    if (!weight)
+        return err->status;
+    for (size_t i = 0; i < c->n; i++)
+        weight[i] = sqrt((double)at(c, i)->n);
+    const ib_status rc = ib_steps(c->y, weight, c->n, margin, c->step, &c->n_step, &c->noise, err);
+    ib_free(weight);
+    if (!rc)
+        c->suspect = ib_first_suspect(c->y, c->n_step ? c->step[c->n_step - 1].at : 0, c->n, c->noise, margin);
+    return rc;
+}
+
+/* What the course comes to at its end.
+ * since  commits before do not alarm; -1: none */
+static void conclude(course *c, long since)
+{
+    const ib_step *last = c->n_step ? &c->step[c->n_step - 1] : NULL;
+    char           build[48], change[400] = "";
+
+    c->state = c->n < 6 ? SHORT : QUIET;
+    snprintf(c->text, sizeof c->text, "%zu commits", c->n);
+    if (last) {
+        const point *p = at(c, last->at);
+        build_name(p->newest, build, sizeof build);
+        ib_past_differences(at(c, last->at - 1)->newest, p->newest, change, sizeof change);
+        c->state = last->shift < 0 ? IMPROVED : *change ? ENVIRONMENT : REGRESSED;
+        if (c->state == IMPROVED && c->n_step > 1 && last[-1].shift > 0 && last->at - last[-1].at <= 5 &&
+            fabs(last[-1].shift + last->shift) < 0.5 * last[-1].shift)
+            c->state = TRANSIENT;
+        if (c->state == REGRESSED && p->position < since)
+            c->state = QUIET;
+        snprintf(c->text, sizeof c->text, "%+.1f %% at %s (p %.1g)%s%.250s", 100 * expm1(last->shift), build, last->p,
+                 *change ? "; " : "", change);
+    }
+    if (c->suspect < c->n && at(c, c->suspect)->position >= since && c->state != REGRESSED) {
+        double       work[512];
+        const size_t first = last ? last->at : 0, n = c->suspect - first < 512 ? c->suspect - first : 512;
+        memcpy(work, c->y + c->suspect - n, n * sizeof *work);
+        build_name(at(c, c->suspect)->newest, build, sizeof build);
+        c->state = SUSPECT;
+        snprintf(c->text, sizeof c->text, "%+.1f %% at %s, too new to judge: imgbench ab %.10s %.10s",
+                 100 * expm1(c->y[c->suspect] - ib_spread_of(work, n).median), build,
+                 at(c, c->suspect - 1)->newest->commit, at(c, c->suspect)->newest->commit);
+    }
+    if (c->of->n && c->of->point[c->of->n - 1].refused) {
+        build_name(c->of->point[c->of->n - 1].newest, build, sizeof build);
+        c->state = WRONG;
+        snprintf(c->text, sizeof c->text, "%zu images of %s disagree with the direct Fourier sum",
+                 c->of->point[c->of->n - 1].refused, build);
+    }
+}
+
+/* ---- judging every course -------------------------------------------------------------------------------- */
+
+typedef struct judged {
+    course **course;
+    size_t   n;
+} judged;
+
+static void clear_judged(judged *j)
+{
+    for (size_t i = 0; i < j->n; i++)
+        ib_free(j->course[i]);
+    ib_free(j->course);
+    *j = (judged){0};
+}
+
+/* Steps that so many courses would show by chance are taken back. */
+static ib_status doubt_steps(judged *j, ib_error *err)
+{
+    size_t n = 0, k = 0;
+
+    for (size_t i = 0; i < j->n; i++)
+        n += j->course[i]->n_step;
+    double *p = ib_alloc(n + 1, sizeof *p, "steps", err);
+    bool   *found = ib_alloc(n + 1, sizeof *found, "steps", err);
+    for (size_t i = 0; p && found && i < j->n; i++)
+        for (size_t s = 0; s < j->course[i]->n_step; s++)
+            p[k++] = j->course[i]->step[s].p;
+    if (p && found)
+        ib_discoveries(p, n, IB_FALSE_SHARE, found);
+    k = 0;
+    for (size_t i = 0; p && found && i < j->n; i++) {
+        course *c = j->course[i];
+        size_t  kept = 0;
+        for (size_t s = 0; s < c->n_step; s++)
+            if (found[k++])
+                c->step[kept++] = c->step[s];
+        c->n_step = kept;
+    }
+    const bool ok = p && found;
+    ib_free(p);
+    ib_free(found);
+    return ok ? IB_OK : err->status;
+}
+
+/* @param metrics  how many of T and the phases: 1 for T alone */
+static ib_status judge_all(judged *j, const trend *t, int metrics, double margin, long since, ib_error *err)
+{
+    ib_status rc = IB_OK;
+
+    *j = (judged){.course = ib_alloc_zero(t->n_series * (1 + IB_N_PHASES) + 1, sizeof *j->course, "courses", err)};
+    if (!j->course)
+        return err->status;
+    for (size_t k = 0; k < t->n_series && !rc; k++)
+        for (int metric = 0; metric < metrics && !rc; metric++) {
+            course *c = ib_alloc_zero(1, sizeof *c, "course", err);
+            if (!c)
+                return err->status;
+            j->course[j->n++] = c;
+            if (follow(c, &t->series[k], metric)) {
+                rc = find_steps(c, margin, err);
+            } else {
+                ib_free(c);
+                j->n--;
+            }
+        }
+    rc = rc ? rc : doubt_steps(j, err);
+    for (size_t i = 0; i < j->n && !rc; i++)
+        conclude(j->course[i], since);
+    return rc;
+}
+
+static void name_series(const series *s, char *text, size_t size)
+{
+    char problem[160];
+
+    ib_past_problem(s->first, problem, sizeof problem);
+    snprintf(text, size, "%s, %d x %d, %s", problem, s->first->ranks, s->first->threads, s->first->machine);
+}
+
+static const course *gravest(const judged *j)
+{
+    const course *found = j->n ? j->course[0] : NULL;
+
+    for (size_t i = 0; i < j->n; i++)
+        if (j->course[i]->state > found->state)
+            found = j->course[i];
+    return found;
+}
+
+static ib_status outcome(const judged *j, bool strict, ib_error *err)
+{
+    const course *c = gravest(j);
+    char          name[300];
+
+    name_series(c->of, name, sizeof name);
+    switch (c->state) {
+    case WRONG:
+        return ib_fail(err, IB_ECHECK, "%s: %s", name, c->text);
+    case REGRESSED:
+        return ib_fail(err, IB_ESLOWER, "%s: %s regressed, %s", name, metric_name(c->metric), c->text);
+    case SUSPECT:
+        return ib_fail(err, IB_ESUSPECT, "%s: %s is suspect, %s", name, metric_name(c->metric), c->text);
+    case SHORT:
+        if (strict)
+            return ib_fail(err, IB_EUNDECIDED, "%s: %s, six at least are needed", name, c->text);
+        ib_warn("%s: %s, six at least are needed for steps", name, c->text);
+        return IB_OK;
+    default:
+        return IB_OK;
+    }
+}
+
+/* A point against the one before, by their launches: where commits are few, that is what can be said. */
+static void judge_neighbours(const course *c, size_t i, const trend *t, const ib_judging *how, char *text,
+                             size_t size)
+{
+    double       x[MAX_WORK], y[MAX_WORK], work[MAX_WORK * MAX_WORK];
+    const size_t n = values(t, at(c, i - 1), c->metric, how->at_worst, x);
+    const size_t m = values(t, at(c, i), c->metric, how->at_worst, y);
+
+    for (size_t k = 0; k < n; k++)
+        x[k] = log(x[k]);
+    for (size_t k = 0; k < m; k++)
+        y[k] = log(y[k]);
+    const ib_shift shift = ib_shift_of(x, n, y, m, how->alpha, work);
+    snprintf(text, size, "%s", ib_verdict_name(ib_verdict_of(&shift, how->margin)));
+}
+
+/* ---- telling --------------------------------------------------------------------------------------------- */
+
+static const ib_heading point_heading[] = {
+    {"series", "series"},  {"build", "build"},       {"commit", "commit"},
+    {"day", "launched"},   {"launches", "launches"}, {"median_s", "median, s"},
+    {"low_s", "from"},     {"high_s", "to"},         {"change_percent", "to the one before, %"},
+    {"verdict", "verdict"}};
+enum { POINT_COLUMNS = sizeof point_heading / sizeof *point_heading };
+
+/* The newest so many points. @param name  of the series; NULL: without that column */
+static void put_points(ib_report *report, const course *c, size_t most, const trend *t, const ib_judging *how,
+                       const char *name)
+{
+    char build[48], verdict[80];
+
+    for (size_t i = c->n > most ? c->n - most : 0; i < c->n; i++) {
+        const point *p = at(c, i);
+        const double none = (double)NAN;
+        *verdict = 0;
+        if (i && c->state == SHORT)
+            judge_neighbours(c, i, t, how, verdict, sizeof verdict);
+        for (size_t s = 0; s < c->n_step; s++)
+            if (c->step[s].at == i)
+                snprintf(verdict, sizeof verdict, "%+.1f %%, p %.1g", 100 * expm1(c->step[s].shift), c->step[s].p);
+        if (i >= c->suspect)
+            snprintf(verdict, sizeof verdict, "suspect");
+        if (p->refused)
+            snprintf(verdict, sizeof verdict, "%zu wrong images", p->refused);
+        build_name(p->newest, build, sizeof build);
+        const ib_cell cell[POINT_COLUMNS] = {ib_cell_text(name ? name : ""),
+                                             ib_cell_text(build),
+                                             ib_cell_text(p->newest->commit),
+                                             ib_cell_text(p->newest->started),
+                                             ib_cell_count(p->n),
+                                             ib_cell_real(p->median[c->metric]),
+                                             ib_cell_real(c->metric ? none : p->low),
+                                             ib_cell_real(c->metric ? none : p->high),
+                                             ib_cell_real(i ? 100 * expm1(c->y[i] - c->y[i - 1]) : none),
+                                             ib_cell_text(verdict)};
+        ib_report_row(report, cell + !name);
+    }
+}
+
+/* A section per series for people, one table of all for programs. */
+static void put_courses(ib_report *report, ib_form form, const judged *j, size_t most, const trend *t,
+                        const ib_judging *how)
+{
+    static const ib_heading heading[] = {
+        {"series", "series"}, {"metric", "metric"}, {"state", "state"}, {"text", "text"}};
+    char name[300], text[500];
+
+    if (form == IB_FORM_JSON)
+        ib_report_table(report, "series", heading, 4);
+    for (size_t i = 0; i < j->n; i++) {
+        const course *c = j->course[i];
+        name_series(c->of, name, sizeof name);
+        if (form == IB_FORM_JSON) {
+            ib_report_row(report, (const ib_cell[]){ib_cell_text(name), ib_cell_text(metric_name(c->metric)),
+                                                    ib_cell_text(state_name[c->state]), ib_cell_text(c->text)});
+            continue;
+        }
+        ib_report_section(report, name, "");
+        snprintf(text, sizeof text, "%s: %s", state_name[c->state], c->text);
+        ib_report_fact(report, "state", metric_name(c->metric), text);
+        ib_report_table(report, "points", point_heading + 1, POINT_COLUMNS - 1);
+        put_points(report, c, most, t, how, NULL);
+        ib_report_table_end(report);
+    }
+    if (form != IB_FORM_JSON)
+        return;
+    ib_report_table_end(report);
+    ib_report_table(report, "points", point_heading, POINT_COLUMNS);
+    for (size_t i = 0; i < j->n; i++) {
+        name_series(j->course[i]->of, name, sizeof name);
+        put_points(report, j->course[i], most, t, how, name);
+    }
+    ib_report_table_end(report);
+}
+
+/* Text of XML. */
+static void put_xml(FILE *out, const char *text)
+{
+    for (; *text; text++)
+        if (*text == '<' || *text == '>' || *text == '&' || *text == '"')
+            fprintf(out, "&#%d;", *text);
+        else if ((unsigned char)*text >= ' ')
+            fputc(*text, out);
+}
+
+/* One case of a JUnit report. @param failure, skipped  texts; NULL: it is not */
+typedef struct verdict_case {
+    char suite[300], name[16], text[700];
+    bool failed, skipped;
+} verdict_case;
+
+static ib_status write_junit(const char *path, const verdict_case *c, size_t n, ib_error *err)
+{
+    size_t failed = 0, skipped = 0;
+    FILE  *out = fopen(path, "w");
+
+    if (!out)
+        return ib_fail(err, IB_EIO, "gate --junit: create %.300s: %s", path, strerror(errno));
+    for (size_t i = 0; i < n; i++) {
+        failed += c[i].failed;
+        skipped += c[i].skipped;
+    }
+    fprintf(
+        out,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"imgbench gate\" tests=\"%zu\" failures=\"%zu\" "
+        "skipped=\"%zu\" errors=\"0\">\n",
+        n, failed, skipped);
+    for (size_t i = 0; i < n; i++) {
+        fputs("  <testcase classname=\"", out);
+        put_xml(out, c[i].suite);
+        fputs("\" name=\"", out);
+        put_xml(out, c[i].name);
+        fputs(c[i].failed    ? "\"><failure message=\""
+              : c[i].skipped ? "\"><skipped message=\""
+                             : "\"><system-out>",
+              out);
+        put_xml(out, c[i].text);
+        fputs(c[i].failed || c[i].skipped ? "\"/></testcase>\n" : "</system-out></testcase>\n", out);
+    }
+    fputs("</testsuite>\n", out);
+    const bool bad = ferror(out) != 0;
+    return fclose(out) || bad ? ib_fail(err, IB_EIO, "gate --junit: write %.300s: %s", path, strerror(errno)) : IB_OK;
+}
+
+/* ---- subcommands ----------------------------------------------------------------------------------------- */
+
+/* clang-format off */
+const ib_help_option ib_trend_options[] = {
+    {"metric",     "NAME",    "T",       "T, or a phase"},
+    {"releases",   "",        "",        "only commits that a tag names"},
+    {"since",      "COMMIT",  "",        "steps of commits before do not alarm"},
+    {"branch",     "NAME",    "HEAD",    "whose first parents order the commits"},
+    {"points",     "N",       "40",      "the newest so many in the tables; all are judged"},
+    {"margin",     "PERCENT", "2",       "steps up to this do not matter"},
+    {"allow",      "LEVEL",   "valid",   "the least worth that counts: reportable, valid or provisional"},
+    {"strict",     "",        "",        "too short a series ends with exit code 4"},
+    {"repository", "FOLDER",  ".",       "where git is asked for the order of commits"},
+    {"record",     "FOLDER",  "results", "where the records are"},
+    {"format",     "NAME",    "table",   "table, json or md (Markdown)"},
+    {NULL, NULL, NULL, NULL},
+};
+
+const ib_help_option ib_gate_options[] = {
+    {"where",           "TERMS",   "",        "launches that are judged: machine=cobalt,ranks=4"},
+    {"since",           "COMMIT",  "",        "without A and B: steps of commits before do not alarm"},
+    {"branch",          "NAME",    "HEAD",    "whose first parents order the commits"},
+    {"junit",           "FILE",    "",        "write the verdicts as JUnit XML, too"},
+    {"margin",          "PERCENT", "2",       "changes up to this do not matter"},
+    {"allow",           "LEVEL",   "valid",   "the least worth that counts: reportable, valid or provisional"},
+    {"any-environment", "",        "",        "with A and B: judge although compiler, libraries or kernel changed, too"},
+    {"strict",          "",        "",        "what is not decided ends with exit code 4"},
+    {"repository",      "FOLDER",  ".",       "where git is asked"},
+    {"record",          "FOLDER",  "results", "where the records are"},
+    {"format",          "NAME",    "table",   "table, json or md (Markdown)"},
+    {NULL, NULL, NULL, NULL},
+};
+/* clang-format on */
+
+/* What both have. */
+typedef struct request {
+    const ib_help_option *option;
+    const char           *value[IB_MAX_ARGUMENTS];
+    ib_form               form;
+    ib_judging            how;
+    ib_history           *history;
+    trend                *trend;
+} request;
+
+static const char *given(const request *r, const char *name)
+{
+    return ib_argument(r->option, r->value, name);
+}
+
+static ib_status open_request(request *r, ib_error *err)
+{
+    ib_status rc = ib_form_parse(given(r, "format"), &r->form, err);
+
+    rc = rc ? rc : ib_judging_parse(given(r, "margin"), given(r, "allow"), &r->how, err);
+    rc = rc ? rc : ib_history_open(&r->history, given(r, "record"), false, err);
+    if (!rc)
+        ib_history_warn(r->history);
+    return rc;
+}
+
+/* Select, arrange along the commits, judge.
+ * since  receives the position of --since; a commit that is not on the branch is an error */
+static ib_status judge_trend(request *r, const char *terms, bool releases, int metrics, judged *j, ib_error *err)
+{
+    branch    b = {0};
+    long      since = -1;
+    ib_status rc;
+
+    *j = (judged){0};
+    r->trend = ib_alloc_zero(1, sizeof *r->trend, "trend", err);
+    if (!r->trend)
+        return err->status;
+    rc = ib_history_select(
+        r->history, &(ib_selection){.terms = terms, .repository = given(r, "repository"), .at_worst = IB_INVALID},
+        &r->trend->launch, &r->trend->n_launch, err);
+    rc = rc ? rc : read_branch(&b, given(r, "repository"), given(r, "branch"), err);
+    rc = rc ? rc : arrange(r->trend, &b, r->how.at_worst, releases, err);
+    if (!rc && *given(r, "since")) {
+        char  hash[64], revision[160];
+        char *ask[] = {"git",    "-C", (char *)(uintptr_t)given(r, "repository"), "rev-parse", "--verify", "--quiet",
+                       revision, NULL};
+        snprintf(revision, sizeof revision, "%.140s^{commit}", given(r, "since"));
+        if (r->trend->by_git && *revision != '-' && !ib_process_line(ask, hash, sizeof hash))
+            since = position(&b, hash);
+        if (since < 0)
+            rc = ib_fail(err, IB_EUSAGE, "--since: %.60s is no commit of %.100s that git knows in %.200s",
+                         given(r, "since"), given(r, "branch"), given(r, "repository"));
+    }
+    if (!rc && r->trend->n_series == 0)
+        rc = ib_fail(err, IB_ENODATA, "no %s of unchanged sources worth counting in %.200s%s%.200s",
+                     releases ? "release" : "launch", given(r, "record"), *terms ? " satisfies " : "", terms);
+    rc = rc ? rc : judge_all(j, r->trend, metrics, r->how.margin, since, err);
+    ib_free(b.hash);
+    return rc;
+}
+
+static void put_notes(ib_report *report, const trend *t)
+{
+    char text[200];
+
+    if (!t->by_git)
+        ib_report_fact(report, "order", "order", "by the time of commits: git knows none of them here");
+    if (t->n_off_branch) {
+        snprintf(text, sizeof text, "%zu launches of commits that are not on the branch", t->n_off_branch);
+        ib_report_fact(report, "off_branch", "left out", text);
+    }
+}
+
+ib_status ib_trend(int argc, char *const *argv, FILE *out, ib_error *err)
+{
+    request     r = {.option = ib_trend_options};
+    const char *word[MAX_WORDS];
+    char        terms[1000] = "";
+    size_t      n_word;
+    int64_t     points = 40;
+    int         metric = 0;
+    judged      j = {0};
+    ib_report  *report = NULL;
+
+    ib_status rc = ib_arguments_words("trend", r.option, argc, argv, r.value, word, MAX_WORDS, &n_word, err);
+    if (rc)
+        return rc;
+    if (!ib_numbers(given(&r, "points"), 1, 500, &points, 1, err))
+        return ib_within(err, "trend --points: ");
+    while (metric <= IB_N_PHASES && strcmp(given(&r, "metric"), metric_name(metric)) != 0)
+        metric++;
+    if (metric > IB_N_PHASES)
+        return ib_fail(err, IB_EUSAGE, "trend --metric: \"%.40s\" is neither T nor a phase", given(&r, "metric"));
+    for (size_t i = 0, length = 0; i < n_word && length < sizeof terms; i++)
+        length += (size_t)snprintf(terms + length, sizeof terms - length, "%s%s", i ? "," : "", word[i]);
+    rc = open_request(&r, err);
+    rc = rc ? rc : judge_trend(&r, terms, *given(&r, "releases"), metric + 1, &j, err);
+    /* of T and the phases up to it, only the one asked for */
+    for (size_t i = 0, n = j.n; !rc && i < n; i++)
+        if (j.course[i]->metric != metric) {
+            ib_free(j.course[i]);
+            memmove(&j.course[i], &j.course[i + 1], (n - i - 1) * sizeof *j.course);
+            n = --j.n;
+            i--;
+        }
+    if (!rc && j.n == 0)
+        rc = ib_fail(err, IB_ENODATA, "%s takes less than 3 %% of T everywhere", given(&r, "metric"));
+    rc = rc ? rc : ib_report_begin(&report, out, r.form, err);
+    if (!rc) {
+        put_notes(report, r.trend);
+        put_courses(report, r.form, &j, (size_t)points, r.trend, &r.how);
+        rc = ib_report_end(report, err);
+    }
+    rc = rc ? rc : outcome(&j, *given(&r, "strict"), err);
+    clear_judged(&j);
+    if (r.trend)
+        clear_trend(r.trend);
+    ib_free(r.trend);
+    ib_history_close(r.history);
+    return rc;
+}
+
+/* One line per metric of every series. */
+static void put_gate(ib_report *report, const verdict_case *c, size_t n)
+{
+    static const ib_heading heading[] = {
+        {"series", "series"}, {"metric", "metric"}, {"passed", "passed"}, {"verdict", "verdict"}};
+
+    ib_report_table(report, "verdicts", heading, 4);
+    for (size_t i = 0; i < n; i++)
+        ib_report_row(report, (const ib_cell[]){ib_cell_text(c[i].suite), ib_cell_text(c[i].name),
+                                                ib_cell_text(c[i].failed    ? "no"
+                                                             : c[i].skipped ? "undecided"
+                                                                            : "yes"),
+                                                ib_cell_text(c[i].text)});
+    ib_report_table_end(report);
+}
+
+static ib_status gate_trend(request *r, verdict_case **cases, size_t *n, ib_report *report, ib_error *err)
+{
+    judged    j;
+    ib_status rc = judge_trend(r, given(r, "where"), false, 1 + IB_N_PHASES, &j, err);
+
+    *cases = rc ? NULL : ib_alloc_zero(j.n + 1, sizeof **cases, "verdicts", err);
+    rc = rc || *cases ? rc : err->status;
+    for (size_t i = 0; i < j.n && !rc; i++) {
+        verdict_case *c = &(*cases)[(*n)++];
+        const state   s = j.course[i]->state;
+        name_series(j.course[i]->of, c->suite, sizeof c->suite);
+        snprintf(c->name, sizeof c->name, "%s", metric_name(j.course[i]->metric));
+        snprintf(c->text, sizeof c->text, "%s: %s", state_name[s], j.course[i]->text);
+        c->failed = s >= SUSPECT;
+        c->skipped = s == SHORT || s == ENVIRONMENT;
+    }
+    if (!rc) {
+        put_notes(report, r->trend);
+        rc = outcome(&j, *given(r, "strict"), err);
+    }
+    clear_judged(&j);
+    return rc;
+}
+
+static ib_status gate_comparison(request *r, const char *const word[2], verdict_case **cases, size_t *n,
+                                 ib_report *report, ib_error *err)
+{
+    ib_comparison c;
+
+    r->how.any_environment = *given(r, "any-environment");
+    ib_status rc = ib_compare_terms(r->history, word, given(r, "where"), given(r, "repository"), &r->how, &c, err);
+
+    *cases = rc ? NULL : ib_alloc_zero(c.n + 1, sizeof **cases, "verdicts", err);
+    rc = rc || *cases ? rc : err->status;
+    for (size_t i = 0; i < c.n && !rc; i++) {
+        verdict_case *v = &(*cases)[(*n)++];
+        name_series(&(series){.first = &c.finding[i].series}, v->suite, sizeof v->suite);
+        snprintf(v->name, sizeof v->name, "%s", c.finding[i].metric);
+        ib_finding_text(&c.finding[i], v->text, sizeof v->text);
+        v->failed = c.finding[i].verdict >= IB_SLOWER;
+        v->skipped = !v->failed && c.finding[i].verdict >= IB_TOO_FEW;
+    }
+    if (!rc) {
+        ib_report_fact(report, "a", "A", word[0]);
+        ib_report_fact(report, "b", "B", word[1]);
+        rc = ib_comparison_outcome(&c, word[0], word[1], *given(r, "strict"), err);
+    }
+    ib_comparison_clear(&c);
+    return rc;
+}
+
+ib_status ib_gate(int argc, char *const *argv, FILE *out, ib_error *err)
+{
+    request       r = {.option = ib_gate_options};
+    const char   *word[2];
+    size_t        n_word, n = 0;
+    verdict_case *cases = NULL;
+    ib_report    *report = NULL;
+    ib_error      other;
+
+    ib_status rc = ib_arguments_words("gate", r.option, argc, argv, r.value, word, 2, &n_word, err);
+    if (!rc && n_word == 1)
+        rc = ib_fail(err, IB_EUSAGE, "gate judges the trend, or two sets of launches: imgbench gate main my-branch");
+    rc = rc ? rc : open_request(&r, err);
+    rc = rc ? rc : ib_report_begin(&report, out, r.form, err);
+    if (!rc)
+        rc = n_word ? gate_comparison(&r, word, &cases, &n, report, err) : gate_trend(&r, &cases, &n, report, err);
+    if (report) {
+        if (n)
+            put_gate(report, cases, n);
+        ib_report_fact(report, "decision", "decision", rc ? err->text : "passed");
+        if (*given(&r, "junit") && n && write_junit(given(&r, "junit"), cases, n, &other) && !rc)
+            rc = (*err = other).status;
+        if (ib_report_end(report, &other) && !rc)
+            rc = (*err = other).status;
+    }
+    ib_free(cases);
+    if (r.trend)
+        clear_trend(r.trend);
+    ib_free(r.trend);
+    ib_history_close(r.history);
+    return rc;
+}
