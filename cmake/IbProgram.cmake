@@ -9,7 +9,7 @@ string(STRIP "${flags}" flags)
 set(libraries "")
 pkg_check_modules(CASACORE QUIET casacore) # only for its version
 foreach(pair FFTW:FFTW3 HDF5:HDF5 casacore:CASACORE CFITSIO:CFITSIO WCSLIB:WCSLIB Jansson:JANSSON xxHash:XXHASH
-     SQLite:SQLITE GSL:GSL)
+     SQLite:SQLITE GSL:GSL ERFA:ERFA)
   string(REPLACE ":" ";" pair ${pair})
   list(GET pair 0 name)
   list(GET pair 1 var)

@@ -65,6 +65,7 @@ enum { IB_DENSITY_AUTO, IB_DENSITY_CHANNEL, IB_DENSITY_ALL };
 enum { IB_RULE_NEAREST, IB_RULE_FLOOR };
 enum { IB_HARMONIC, IB_MIN, IB_MEAN };
 enum { IB_FORMAT_TABLE, IB_FORMAT_JSON };
+enum { IB_FRAME_DATA, IB_FRAME_TOPO, IB_FRAME_GEO, IB_FRAME_BARY, IB_FRAME_LSRK, IB_N_FRAMES };
 
 /** What is imaged without an input: CHILES with fewer integrations, channels and pixels. */
 #define IB_DEFAULT_INPUT "sim:chiles,times=24,channel=0.125,image=0.1,cell=1arcsec"
@@ -85,6 +86,9 @@ typedef struct ib_config {
     int         mode;        /* IB_CUBE, IB_MFS */
     int         stokes;      /* IB_PLANES_... */
     int64_t     bin;         /* input channels per image channel */
+    int         frame;       /* IB_FRAME_... of the image channels; IB_FRAME_DATA: as the input's */
+    const char *frame_grid;  /* START,WIDTH,N of the channels; "": the input's, as they are in that frame */
+    int         frame_rule;  /* IB_LINEAR, IB_NEAREST */
     int         psf;         /* image the point spread function too */
     /* gridding */
     int         gridder;        /* IB_STANDARD, IB_MOSAIC; the following up to mosaic_psf are a mosaic's */

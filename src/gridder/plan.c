@@ -543,7 +543,7 @@ static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis
     plan->block_rows = IB_BLOCK_ROWS;
     plan->max_rows = d.rows;
     count_bytes(plan, cfg, &d, n_thread, base_bytes);
-    plan->fixed_bytes += info->held_bytes;
+    plan->fixed_bytes += info->held_bytes + n_thread * info->thread_bytes;
 
     const int64_t least = bytes_of(plan, info, 1, unit);
     if (least > cfg->memory)

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "model/regrid.h"
 
 #include <errno.h>
 #include <math.h>
@@ -20,7 +21,7 @@ static const ib_source_ops *const formats[] = {&ib_source_sim, &ib_source_hdf5, 
 enum { N_FORMATS = sizeof formats / sizeof *formats };
 
 struct ib_source {
-    const ib_source_ops *ops;
+    const ib_source_ops *format, *ops; /* ops: the format's, or those of a layer over it */
     void                *self;
     const ib_vis_info   *info;
     atomic_int_fast64_t  bytes;
@@ -137,9 +138,12 @@ ib_status ib_source_open(ib_source **out, const ib_config *cfg, ib_vis_info *inf
     if (rc)
         return rc;
     source->info = info;
-    rc = choose(cfg->input, &source->ops, err);
+    rc = choose(cfg->input, &source->format, err);
+    source->ops = ib_regrid_wanted(cfg) ? &ib_regrid_ops : source->format;
     if (!rc)
-        rc = source->ops->open(&source->self, cfg->input, cfg, info, err);
+        rc = source->ops == source->format
+                 ? source->format->open(&source->self, cfg->input, cfg, info, err)
+                 : ib_regrid_open(&source->self, source->format, cfg->input, cfg, info, err);
     if (!rc && check_info(info, err))
         rc = ib_within(err, "open %.200s: ", cfg->input);
     if (rc) {
@@ -194,12 +198,12 @@ ib_status ib_source_read(ib_source *source, size_t spw, ib_range chans, ib_range
 
 const char *ib_source_format(const ib_source *source)
 {
-    return source->ops->name;
+    return source->format->name;
 }
 
 bool ib_source_concurrent(const ib_source *source)
 {
-    return source->ops->concurrent;
+    return source->format->concurrent;
 }
 
 int64_t ib_source_bytes(const ib_source *source)

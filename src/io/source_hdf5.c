@@ -156,6 +156,8 @@ static ib_status hdf5_rows(void *self, size_t spw, ib_range rows, const ib_rows 
         return err->status;
     if (into->field && read_rows(source, w, IB_VIS_FIELD, 0, rows, into->field, err))
         return err->status;
+    if (into->time && w->file.has_time && read_rows(source, w, IB_VIS_TIME, 0, rows, into->time, err))
+        return err->status;
     if (into->weight && !w->file.weight_per_channel &&
         read_rows(source, w, IB_VIS_WEIGHT, 0, rows, into->weight, err))
         return err->status;
@@ -282,11 +284,14 @@ static ib_status list_length(const opening *o, hid_t where, const char *name, si
     return IB_OK;
 }
 
-static ib_status read_dishes(const opening *o, ib_error *err)
+static ib_status read_antennas(const opening *o, ib_error *err)
 {
     ib_vis_info *info = o->info;
     size_t       n;
 
+    if (ib_h5_has(o->file, "site") &&
+        ib_h5_read(o->file, "site", H5T_NATIVE_DOUBLE, 1, &(hsize_t){3}, info->site, err))
+        return err->status;
     if (!ib_h5_has(o->file, "dish_diameter"))
         return IB_OK;
     if (list_length(o, o->file, "dish_diameter", sizeof *info->dish, &n, err))
@@ -501,6 +506,7 @@ static ib_status keep_windows(opening *o, ib_error *err)
     ib_vis_info *info = o->info;
     source_hdf5 *source = o->source;
 
+    info->has_time = true; /* when all do */
     info->spw = ib_alloc_zero(o->n_spw, sizeof *info->spw, "windows", err);
     source->window = ib_alloc_zero(o->n_spw, sizeof *source->window, "windows", err);
     if (!info->spw || !source->window)
@@ -508,6 +514,7 @@ static ib_status keep_windows(opening *o, ib_error *err)
     for (size_t i = 0; i < o->n_spw; i++) {
         if (!o->spw[i].n_chan)
             continue;
+        info->has_time = info->has_time && o->window[i].file.has_time;
         info->spw[info->n_spw++] = o->spw[i];
         source->window[source->n_window++] = o->window[i];
         o->spw[i] = (ib_spw){0};
@@ -586,7 +593,7 @@ static ib_status hdf5_open(void **self, const char *path, const ib_config *cfg, 
     if (!rc)
         rc = read_attributes(&o, err);
     if (!rc)
-        rc = read_dishes(&o, err);
+        rc = read_antennas(&o, err);
     if (!rc)
         rc = read_fields(&o, err);
     if (!rc)

@@ -688,6 +688,32 @@ static ib_status describe_fields(opening *o, ib_error *err)
     return IB_OK;
 }
 
+/* The mean of the antennas that stand on the Earth, and whether rows tell their time: only spectral frames need them, so
+   a set without them is none the worse. */
+static void describe_site(const opening *o)
+{
+    double   sum[3] = {0};
+    size_t   n = 0;
+    char     scale[16];
+    ib_error ignored;
+
+    for (size_t i = 0; i < ib_casa_rows(o->antenna); i++) {
+        double p[3];
+        if (ib_casa_numbers(o->antenna, "POSITION", i, 3, p, &ignored))
+            continue;
+        const double radius = sqrt(p[0] * p[0] + p[1] * p[1] + p[2] * p[2]);
+        if (!(radius > 6.33e6 && radius < 6.4e6)) /* m, of the Earth's surface */
+            continue;
+        for (int k = 0; k < 3; k++)
+            sum[k] += p[k];
+        n++;
+    }
+    for (int k = 0; n && k < 3; k++)
+        o->info->site[k] = sum[k] / (double)n;
+    o->info->has_time =
+        !ib_casa_frame(o->ms->main, "TIME", 0, scale, sizeof scale, &ignored) && (!*scale || !strcmp(scale, "UTC"));
+}
+
 static ib_status describe_antennas(opening *o, ib_error *err)
 {
     ib_vis_info   *info = o->info;
@@ -705,6 +731,7 @@ static ib_status describe_antennas(opening *o, ib_error *err)
     for (size_t i = 0; i < all.n; i++)
         if (!(info->dish[i] > 0 && isfinite(info->dish[i])))
             info->dish[i] = 0;
+    describe_site(o);
     return IB_OK;
 }
 
@@ -977,6 +1004,9 @@ static ib_status ms_rows(void *self, size_t s, ib_range rows, const ib_rows *int
             goto failed;
         if (into->field &&
             ib_casa_scalars(ms->main, "FIELD_ID", IB_CASA_INT, b.slices, b.n_slice, into->field + done, err))
+            goto failed;
+        if (into->time &&
+            ib_casa_scalars(ms->main, "TIME", IB_CASA_DOUBLE, b.slices, b.n_slice, into->time + done, err))
             goto failed;
         if (want_weight && row_weights(ms, w, &b, into->weight + done * w->n_corr, err))
             goto failed;

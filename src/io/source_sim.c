@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/nearest.h"
 #include "base/text.h"
+#include "model/frame.h"
 #include "model/primary.h"
 #include "model/simulate.h"
 #include "model/source.h"
@@ -397,6 +398,7 @@ typedef struct sim {
     uint8_t    *pair;        /* [n_baseline] baseline types, of `primary` */
     ib_primary *primary;     /* NULL: there is no primary beam */
     double (*axes)[3][3];    /* [n_time] directions of u, v, w */
+    double        *time;     /* [n_time] s, MJD x 86400 */
     uint32_t      *row;      /* [n_row] in the grid of times and baselines; NULL: all of it */
     int           *chan;     /* [n_chan] selected channels */
     double        *freq;     /* [n_chan] Hz */
@@ -430,6 +432,7 @@ static void sim_close(void *self)
     ib_free(s->pair);
     ib_primary_destroy(s->primary);
     ib_free(s->axes);
+    ib_free(s->time);
     ib_free(s->row);
     ib_free(s->chan);
     ib_free(s->freq);
@@ -558,17 +561,20 @@ static ib_status make_times(sim *s, ib_vis_info *info, ib_error *err)
     const double step = s->ask.hours * 3600 / (double)s->n_time;
 
     s->axes = ib_alloc(s->n_time, sizeof *s->axes, "times", err);
-    if (!s->axes)
+    s->time = ib_alloc(s->n_time, sizeof *s->time, "times", err);
+    if (!s->axes || !s->time)
         return err->status;
     for (size_t t = 0; t < s->n_time; t++) {
         const double    time = transit + ((double)t + 0.5 - 0.5 * (double)s->n_time) * step;
         const ib_field *field = &info->field[field_of(s, t)];
 
         ib_sim_axes(ib_sim_sidereal(time, longitude) - field->ra, field->dec, s->axes[t]);
-        if (t == 0)
-            info->time_first = time;
-        info->time_last = time;
+        s->time[t] = time;
     }
+    info->time_first = s->time[0];
+    info->time_last = s->time[s->n_time - 1];
+    info->has_time = true;
+    ib_frame_site(longitude, ib_sim_array_find(s->ask.preset->array)->latitude, info->site);
     return IB_OK;
 }
 
@@ -799,6 +805,8 @@ static ib_status sim_rows(void *self, size_t spw, ib_range rows, const ib_rows *
             memcpy(into->antenna[i], s->antenna[row % s->n_baseline], sizeof into->antenna[i]);
         if (into->field)
             into->field[i] = (int32_t)field_of(s, row / s->n_baseline);
+        if (into->time)
+            into->time[i] = s->time[row / s->n_baseline];
         for (size_t c = 0; into->weight && c < s->n_corr; c++)
             into->weight[i * s->n_corr + c] = sigma > 0 ? (float)(1 / (sigma * sigma)) : 1;
     }

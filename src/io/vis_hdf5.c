@@ -13,7 +13,7 @@
 
 /* ---- layout ------------------------------------------------------------------------------------------------- */
 
-static const char *const set_names[IB_VIS_SETS] = {"uvw", "antenna", "field", "weight", "visibility", "flag"};
+static const char *const set_names[IB_VIS_SETS] = {"uvw", "antenna", "field", "weight", "visibility", "flag", "time"};
 
 const char *ib_vis_set_name(int set)
 {
@@ -37,6 +37,7 @@ static hid_t set_type(int set)
 {
     switch (set) {
     case IB_VIS_UVW:
+    case IB_VIS_TIME:
         return H5Tcopy(H5T_NATIVE_DOUBLE);
     case IB_VIS_ANTENNA:
     case IB_VIS_FIELD:
@@ -79,7 +80,7 @@ static int set_shape(const ib_vis_window *window, int set, hsize_t shape[3])
         shape[n++] = 3;
     else if (set == IB_VIS_ANTENNA)
         shape[n++] = 2;
-    else if (set != IB_VIS_FIELD)
+    else if (set != IB_VIS_FIELD && set != IB_VIS_TIME)
         shape[n++] = window->n_corr;
     return n;
 }
@@ -93,6 +94,8 @@ size_t ib_vis_row_bytes(const ib_vis_window *window, int set)
         return 2 * sizeof(int32_t);
     case IB_VIS_FIELD:
         return sizeof(int32_t);
+    case IB_VIS_TIME:
+        return sizeof(double);
     case IB_VIS_WEIGHT:
         return window->n_corr * sizeof(float);
     case IB_VIS_FLAG:
@@ -163,6 +166,7 @@ static ib_status read_sizes(hid_t group, ib_vis_window *window, ib_error *err)
     window->n_row = shape[1];
     window->n_corr = shape[2];
     window->weight_per_channel = !ib_h5_shape(group, set_names[IB_VIS_WEIGHT], 3, weight, &ignored);
+    window->has_time = ib_h5_has(group, set_names[IB_VIS_TIME]);
     return IB_OK;
 }
 
@@ -180,6 +184,8 @@ ib_status ib_vis_locate(hid_t file, size_t number, uint64_t file_bytes, ib_vis_w
 
     ib_status rc = read_sizes(group, window, err);
     for (int set = 0; !rc && set < IB_VIS_SETS; set++) {
+        if (set == IB_VIS_TIME && !window->has_time)
+            continue;
         const hid_t dataset = ib_h5_has(group, set_names[set]) ? H5Dopen2(group, set_names[set], H5P_DEFAULT) : -1;
 
         if (dataset < 0) {
@@ -268,12 +274,13 @@ static ib_status put_fields(hid_t file, const ib_vis_info *info, ib_error *err)
     return rc;
 }
 
-static ib_status put_window(hid_t file, size_t number, const ib_spw *spw, ib_error *err)
+static ib_status put_window(hid_t file, size_t number, const ib_spw *spw, bool has_time, ib_error *err)
 {
     const ib_vis_window window = {.n_row = spw->n_row,
                                   .n_chan = spw->n_chan,
                                   .n_corr = spw->n_corr,
-                                  .weight_per_channel = spw->weight_per_channel};
+                                  .weight_per_channel = spw->weight_per_channel,
+                                  .has_time = has_time};
     char                name[32];
     hid_t               group;
 
@@ -288,6 +295,8 @@ static ib_status put_window(hid_t file, size_t number, const ib_spw *spw, ib_err
     if (!rc)
         rc = put_set(group, "correlation", H5T_NATIVE_INT32, spw->n_corr, spw->corr, err);
     for (int set = 0; !rc && set < IB_VIS_SETS; set++) {
+        if (set == IB_VIS_TIME && !has_time)
+            continue;
         hsize_t     shape[3];
         const int   n_axis = set_shape(&window, set, shape);
         const hid_t type = set_type(set);
@@ -315,8 +324,10 @@ ib_status ib_vis_create(const char *path, const ib_vis_info *info, ib_layout *la
         rc = put_fields(file, info, err);
     if (!rc && info->n_antenna)
         rc = put_set(file, "dish_diameter", H5T_NATIVE_DOUBLE, info->n_antenna, info->dish, err);
+    if (!rc && info->site[0] * info->site[0] + info->site[1] * info->site[1] + info->site[2] * info->site[2] > 0)
+        rc = put_set(file, "site", H5T_NATIVE_DOUBLE, 3, info->site, err);
     for (size_t s = 0; !rc && s < info->n_spw; s++)
-        rc = put_window(file, s, &info->spw[s], err);
+        rc = put_window(file, s, &info->spw[s], info->has_time, err);
     if (file >= 0 && H5Fclose(file) < 0 && !rc)
         rc = ib_h5_fail(err, IB_EIO, "close %s", layout->partial);
     if (!rc)
@@ -375,14 +386,15 @@ static ib_status fill_rows(const filling *f, ib_range mine, ib_error *err)
 {
     const ib_vis_window *w = &f->window;
     const size_t         weight = w->weight_per_channel ? 0 : w->n_corr * sizeof(float);
-    const size_t         most = at_most(mine.n, 1 + f->memory / (36 + weight));
+    const size_t         most = at_most(mine.n, 1 + f->memory / (36 + 8 + weight));
     ib_rows              rows = {.uvw = ib_alloc(most, sizeof *rows.uvw, "rows", err),
                                  .antenna = ib_alloc(most, sizeof *rows.antenna, "rows", err),
                                  .field = ib_alloc(most, sizeof *rows.field, "rows", err),
-                                 .weight = weight ? ib_alloc(most, weight, "rows", err) : NULL};
+                                 .weight = weight ? ib_alloc(most, weight, "rows", err) : NULL,
+                                 .time = w->has_time ? ib_alloc(most, sizeof *rows.time, "rows", err) : NULL};
     ib_status            rc = IB_OK;
 
-    if (!rows.uvw || !rows.antenna || !rows.field || (weight && !rows.weight)) {
+    if ((w->has_time && !rows.time) || !rows.uvw || !rows.antenna || !rows.field || (weight && !rows.weight)) {
         rc = err->status;
         goto done;
     }
@@ -402,12 +414,15 @@ static ib_status fill_rows(const filling *f, ib_range mine, ib_error *err)
             rc = put_rows(f, IB_VIS_FIELD, 0, range, 1, rows.field, err);
         if (!rc && weight)
             rc = put_rows(f, IB_VIS_WEIGHT, 0, range, 1, rows.weight, err);
+        if (!rc && rows.time)
+            rc = put_rows(f, IB_VIS_TIME, 0, range, 1, rows.time, err);
     }
 done:
     ib_free(rows.uvw);
     ib_free(rows.antenna);
     ib_free(rows.field);
     ib_free(rows.weight);
+    ib_free(rows.time);
     return rc;
 }
 

@@ -15,11 +15,11 @@
 enum { IB_VIS_VERSION = 1 };
 
 /** The large data sets of a window. */
-enum { IB_VIS_UVW, IB_VIS_ANTENNA, IB_VIS_FIELD, IB_VIS_WEIGHT, IB_VIS_DATA, IB_VIS_FLAG, IB_VIS_SETS };
+enum { IB_VIS_UVW, IB_VIS_ANTENNA, IB_VIS_FIELD, IB_VIS_WEIGHT, IB_VIS_DATA, IB_VIS_FLAG, IB_VIS_TIME, IB_VIS_SETS };
 
 typedef struct ib_vis_window {
     size_t   n_row, n_chan, n_corr;
-    bool     weight_per_channel;
+    bool     weight_per_channel, has_time;
     uint64_t at[IB_VIS_SETS]; /* byte offset in the file */
 } ib_vis_window;
 

@@ -25,7 +25,7 @@ typedef struct ib_source_ops {
     /** Accepts NULL. */
     void (*close)(void *self);
 
-    bool concurrent; /* several threads may read at once */
+    bool concurrent; /* several threads may ask for rows and read at once */
 } ib_source_ops;
 
 #endif

@@ -59,6 +59,9 @@ typedef struct ib_vis_info {
     double    cell[2];               /* rad, likewise */
     int       stokes;                /* IB_PLANES_... that AUTO stands for */
     int64_t   held_bytes;            /* memory the source holds while it reads, beside the caller's buffers */
+    int64_t   thread_bytes;          /* likewise, for each thread that reads */
+    double    site[3];               /* m, ITRF: the middle of the array; 0: unknown */
+    bool      has_time;              /* rows tell their time */
 } ib_vis_info;
 
 void ib_vis_info_clear(ib_vis_info *info);
@@ -69,6 +72,7 @@ typedef struct ib_rows {
     int32_t (*antenna)[2];
     int32_t *field;  /* index into info->field */
     float   *weight; /* [row][corr]; filled only if the window has no weight per channel */
+    double  *time;   /* s, MJD x 86400, UTC, middle of the integration; filled only if info->has_time */
 } ib_rows;
 
 /** Samples of channels x rows. Buffers are the caller's. */

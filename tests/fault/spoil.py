@@ -34,7 +34,7 @@ def fill(file, ending, value):
 
 for name in sets:
     flat = name.replace("/", "-")
-    if name != "dish_diameter":  # which may be left out
+    if name.split("/")[-1] not in ("dish_diameter", "site", "time"):  # which may be left out
         spoil("without-" + flat, lambda file: file.__delitem__(name))
     if h5py.File(source, "r")[name].shape[0] > 1:
         spoil("short-" + flat, lambda file: shorten(file, name))

@@ -40,6 +40,10 @@ repeats mfs --mode mfs --stokes IV --support 12
 repeats briggs --weighting briggs --robust 0 --density all --bin 2 --stokes I
 repeats double --precision double --support 31 --lookup nearest --psf
 
+input=$input,hours=9,width=20kHz
+repeats frame --frame lsrk --stokes corr
+again frame 2 1 --frame lsrk --stokes corr --chunks 3
+
 # Fields in turn, each with its own centre.
 input=sim:aca-9eb,times=20,channels=5,imsize=96,cell=3arcsec,flagged=0.1,flagged_channels=0.2
 for run in "mosaic --stokes corr" "continuum --mode mfs --weighting briggs --stokes I"; do

@@ -122,9 +122,9 @@ static bool read_window(ib_test *t, fixture *f, size_t s)
         IB_CHECK(t, !"no such window");
         return false;
     }
-    const ib_spw    *spw = &f->info.spw[s];
-    const ib_range   rows = {0, spw->n_row}, chans = {0, spw->n_chan};
-    const ib_rows    geometry = {got.uvw, got.antenna, got.field, got.row_weight};
+    const ib_spw  *spw = &f->info.spw[s];
+    const ib_range rows = {0, spw->n_row}, chans = {0, spw->n_chan};
+    const ib_rows  geometry = {.uvw = got.uvw, .antenna = got.antenna, .field = got.field, .weight = got.row_weight};
     const ib_samples samples = {got.vis, got.weight, got.flag};
 
     if (spw->n_row * spw->n_chan * spw->n_corr > MOST) {
