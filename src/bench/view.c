@@ -16,8 +16,19 @@
 
 enum { MOST = 1200, ELLIPSE = 72 }; /* drawn pixels per side, corners of the beam */
 
-/* The picture in its own pixels: the box of the plane and what is around it, the panel of the point spread function; titles need a width. */
-enum { SIDE = 700, LEFT = 90, TOP = 70, BOTTOM = 65, BAR = 125, PANEL = 320, PANEL_LEFT = 65, LEAST = 700 };
+/* The picture in its own pixels: the box of the plane and what is around it, the panel of the point spread function; titles
+   and labels need room. */
+enum {
+    SIDE = 700,
+    LEFT = 90,
+    TOP = 70,
+    BOTTOM = 65,
+    BAR = 125,
+    PANEL = 320,
+    PANEL_LEFT = 65,
+    LEAST = 700,
+    ROOM = 350
+};
 
 /* clang-format off */
 const ib_help_option ib_view_options[] = {
@@ -43,6 +54,7 @@ typedef struct view {
     size_t      chan, stokes, window[4];
     ib_raster   image, spread, beam; /* of the three */
     double      low, high;           /* ends of the colours */
+    bool        blank;               /* no pixel has a value */
     double      soft;                /* asinh(value / soft) is what is linear; 0: the value is */
 } view;
 
@@ -121,6 +133,10 @@ static ib_status cut(double centre, double cell, double side, double offset, siz
         return ib_fail(err, IB_EUSAGE, "--zoom: nothing of the image is there");
     *first = (size_t)low;
     *count = (size_t)(high - low) + 1;
+    if (*count == 1 && n > 1) { /* gnuplot's images have two pixels at least */
+        *first -= *first + 1 == n;
+        *count = 2;
+    }
     return IB_OK;
 }
 
@@ -241,6 +257,7 @@ static ib_status choose_colours(view *v, ib_error *err)
 
     if (!value)
         return err->status;
+    v->blank = n == 0;
     v->low = n ? (double)value[0] : 0;
     v->high = n ? (double)value[n - 1] : 0;
     if (*range && (ib_words(range, word, 2, err) != 2 || parse_end(word[0], value, n, &v->low, err) ||
@@ -427,6 +444,8 @@ static void put_titles(FILE *out, const view *v, int wide, int high)
                       ib_text_angle(beam[0]).s, ib_text_angle(beam[1]).s, beam[2] * 180 / IB_PI);
     if (v->pb)
         n += snprintf(facts + n, sizeof facts - (size_t)n, "%sprimary beam 0.2 (dashed), 0.5", n ? "; " : "");
+    if (v->blank)
+        n += snprintf(facts + n, sizeof facts - (size_t)n, "%sblank", n ? "; " : "");
     if (v->image.step > 1)
         snprintf(facts + n, sizeof facts - (size_t)n, "%smeans of %zu x %zu pixels", n ? "; " : "", v->image.step,
                  v->image.step);
@@ -453,11 +472,23 @@ static void put_box(FILE *out, const place *at, int left, int bottom, int width,
     block " using 1:2 with lines linewidth 3 linecolor 'black', " block                                              \
           " using 1:2 with lines linewidth 1.5 linecolor 'white'"
 
+static void put_label(FILE *out, const char *axis, const char *what, const char *from, const char *unit)
+{
+    char label[100];
+
+    snprintf(label, sizeof label, "%s offset%s%s (%s)", what, *from ? " from " : "", from, unit);
+    fprintf(out, "set %s ", axis);
+    ib_gnuplot_quote(out, label);
+    fputc('\n', out);
+}
+
 /* The plane with its contours and its beam. */
 static void put_plane(FILE *out, const view *v, const place *at, int width, int height, int wide, int high)
 {
     const double *beam = v->image.beam, margin = 0.03 * fmin(at->north - at->south, at->east - at->west);
-    char          ra[32], dec[32];
+    const bool    ellipse =
+        beam[0] > 0 && beam[0] / at->unit.rad < 0.5 * fmin(at->north - at->south, at->east - at->west);
+    char ra[32], dec[32];
 
     if (v->pb) {
         fprintf(
@@ -468,20 +499,15 @@ static void put_plane(FILE *out, const view *v, const place *at, int width, int 
         put_pixels(out, v, &v->beam, false);
         fprintf(out, "\nunset table\nunset contour\nset surface\n");
     }
-    if (beam[0] > 0)
+    if (ellipse)
         put_beam(out, "beam", beam, at->east - margin - 0.5 * beam[0] / at->unit.rad,
                  at->south + margin + 0.5 * beam[0] / at->unit.rad, at->unit.rad);
     sexagesimal(ra, sizeof ra, v->cube->ra, true);
     sexagesimal(dec, sizeof dec, v->cube->dec, false);
     put_box(out, at, LEFT, BOTTOM, width, height, wide, high);
-    fprintf(out, "set xlabel ");
-    char label[100];
-    snprintf(label, sizeof label, "right ascension offset from %s (%s)", ra, at->unit.name);
-    ib_gnuplot_quote(out, label);
-    fprintf(out, "\nset ylabel ");
-    snprintf(label, sizeof label, "declination offset from %s (%s)", dec, at->unit.name);
-    ib_gnuplot_quote(out, label);
-    fprintf(out, "\nset cblabel ");
+    put_label(out, "xlabel", "right ascension", width < ROOM ? "" : ra, at->unit.name);
+    put_label(out, "ylabel", "declination", height < ROOM ? "" : dec, at->unit.name);
+    fprintf(out, "set cblabel ");
     ib_gnuplot_quote(out, v->cube->unit);
     fprintf(out, "\nset cbrange [%.9g:%.9g]\nset colorbox user origin screen %.6f,%.6f size screen %.6f,%.6f\n",
             coloured(v, v->low), coloured(v, v->high), (double)(LEFT + width + 14) / wide, (double)BOTTOM / high,
@@ -496,7 +522,7 @@ static void put_plane(FILE *out, const view *v, const place *at, int width, int 
                 ", $contour using 1:2 with lines linewidth 2.5 linecolor 'black', "
                 "$contour using 1:($3 > 0.35 ? $2 : NaN) with lines linewidth 1.2 linecolor 'white', "
                 "$contour using 1:($3 < 0.35 ? $2 : NaN) with lines linewidth 1.2 dashtype (6,6) linecolor 'white'");
-    if (beam[0] > 0)
+    if (ellipse)
         fprintf(out, ", " OUTLINED("$beam"));
     fputc('\n', out);
     put_pixels(out, v, &v->image, true);

@@ -47,7 +47,7 @@ typedef struct ib_picture {
     size_t  nx, ny, n_chan, n_stokes;
     double  ra, dec, centre[2], cell[2]; /* rad at a pixel (from 0; 0.5 is between two), and of a pixel */
     double *freq, *stokes;               /* [n_chan] Hz, 0 unknown; [n_stokes] FITS codes, 0 unknown */
-    char    unit[IB_NAME], object[IB_NAME];
+    char    unit[IB_NAME], object[IB_NAME], path[512];
 } ib_picture;
 
 /** @return IB_EDATA when it is missing or no cube. End it with ib_picture_close, which accepts NULL. */

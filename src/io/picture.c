@@ -188,6 +188,7 @@ ib_status ib_picture_open(ib_picture **out, const char *path, ib_error *err)
         return err->status;
     c->file = c->root = H5I_INVALID_HID;
     *err = (ib_error){0};
+    snprintf(c->about.path, sizeof c->about.path, "%s", path);
     if (is_fits(path) ? open_fits(c, path, err) : open_hdf5(c, path, err)) {
         if (!strstr(err->text, path))
             ib_within(err, "read %s: ", path);
@@ -382,7 +383,7 @@ ib_status ib_picture_read(const ib_picture *picture, size_t chan, size_t stokes,
     if (read_pixels(c, chan, stokes, width, height, out, err)) {
         ib_free(out->pixel);
         out->pixel = NULL;
-        return err->status;
+        return ib_within(err, "%s: ", picture->path);
     }
     return IB_OK;
 }
