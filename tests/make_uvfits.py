@@ -16,6 +16,7 @@ L, M = 140 * ARCSEC, 80 * ARCSEC
 N = np.sqrt(1 - L * L - M * M)
 FREQ, STEP = 1.4e9, 1e6
 DAY = 2458000.5  # JD: 2017-09-04
+SITE = (-1601185.25, -5041977.5, 3554875.75)  # of the VLA, m
 FITS_OF = {5: -1, 8: -2, 6: -3, 7: -4, 9: -5, 12: -6, 10: -7, 11: -8, 1: 1, 2: 2, 3: 3, 4: 4}
 CORR_OF = {value: key for key, value in FITS_OF.items()}
 
@@ -283,7 +284,8 @@ def make(path, variant, twin=None):
             file.write(table("AIPS AN", [("ANNAME", "8A", ["ANT%d" % k for k in range(6)]),
                                          ("STABXYZ", "3D", np.zeros((6, 3))), ("ORBPARM", "0D", None),
                                          ("NOSTA", "1J", o["numbers"]), ("DIAMETER", "1E", [o["dish"]] * 6)], 6,
-                             cards=[("ARRNAM", "VLA"), ("TIMSYS", "IAT"), ("DATUTC", 37.0)]))
+                             cards=[("ARRNAM", "VLA"), ("TIMSYS", "IAT"), ("DATUTC", 37.0)] +
+                                   list(zip(("ARRAYX", "ARRAYY", "ARRAYZ"), SITE))))
         if o["sources"]:
             file.write(table("AIPS SU", [("ID. NO.", "1J", [s[0] for s in o["sources"]]),
                                          ("SOURCE", "16A", [s[1] for s in o["sources"]]),
@@ -307,6 +309,7 @@ def write_twin(path, o, uvw, first, second, found, code, number):
                           rest_frequency=0.0, cell_l=0.0, cell_m=0.0, imsize_l=0, imsize_m=0, planes="I")
         file["fields"] = np.array([(s[1], np.deg2rad(s[2]), np.deg2rad(s[3])) for s in sources],
                                   dtype=[("name", "S64"), ("ra", "f8"), ("dec", "f8")])
+        file["site"] = np.array(SITE)
         n_spw = 0
         for setup in setups:
             rows = np.array([setup is None or len(setups) == 1 or n == setup[0] for n in number])
@@ -321,6 +324,7 @@ def write_twin(path, o, uvw, first, second, found, code, number):
                 g["correlation"] = np.array([CORR_OF[c] for c in code], "i4")
                 g["uvw"] = uvw[rows]
                 g["antenna"] = np.stack([first, second], 1)[rows].astype("i4")
+                g["time"] = ((DAY - 2400000.5 + geometry(o)[2]) * 86400 - 37.0)[rows]
                 g["field"] = np.array([index[o["source_of"](i)] if o["sources"] else 0
                                        for i in np.flatnonzero(rows)], "i4")
                 g["weight"] = weight.astype("f4")

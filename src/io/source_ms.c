@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "model/frame.h"
 #include "model/source.h"
 
 #include <errno.h>
@@ -688,30 +689,24 @@ static ib_status describe_fields(opening *o, ib_error *err)
     return IB_OK;
 }
 
-/* The mean of the antennas that stand on the Earth, and whether rows tell their time: only spectral frames need them, so
-   a set without them is none the worse. */
-static void describe_site(const opening *o)
+/* Where the array is and whether rows tell their time: only spectral frames need it, so a set without is none the worse. */
+static ib_status describe_site(const opening *o, ib_error *err)
 {
-    double   sum[3] = {0};
-    size_t   n = 0;
+    const size_t n = ib_casa_rows(o->antenna);
+    double(*position)[3] = ib_alloc_zero(n, sizeof *position, "antennas", err);
     char     scale[16];
     ib_error ignored;
 
-    for (size_t i = 0; i < ib_casa_rows(o->antenna); i++) {
-        double p[3];
-        if (ib_casa_numbers(o->antenna, "POSITION", i, 3, p, &ignored))
-            continue;
-        const double radius = sqrt(p[0] * p[0] + p[1] * p[1] + p[2] * p[2]);
-        if (!(radius > 6.33e6 && radius < 6.4e6)) /* m, of the Earth's surface */
-            continue;
-        for (int k = 0; k < 3; k++)
-            sum[k] += p[k];
-        n++;
-    }
-    for (int k = 0; n && k < 3; k++)
-        o->info->site[k] = sum[k] / (double)n;
+    if (!position)
+        return err->status;
+    for (size_t i = 0; i < n; i++)
+        if (ib_casa_numbers(o->antenna, "POSITION", i, 3, position[i], &ignored))
+            memset(position[i], 0, sizeof position[i]);
+    ib_frame_middle(n, (const double(*)[3])position, o->info->site);
+    ib_free(position);
     o->info->has_time =
         !ib_casa_frame(o->ms->main, "TIME", 0, scale, sizeof scale, &ignored) && (!*scale || !strcmp(scale, "UTC"));
+    return IB_OK;
 }
 
 static ib_status describe_antennas(opening *o, ib_error *err)
@@ -731,8 +726,7 @@ static ib_status describe_antennas(opening *o, ib_error *err)
     for (size_t i = 0; i < all.n; i++)
         if (!(info->dish[i] > 0 && isfinite(info->dish[i])))
             info->dish[i] = 0;
-    describe_site(o);
-    return IB_OK;
+    return describe_site(o, err);
 }
 
 /* Headers are better with them; an image does not need them. */

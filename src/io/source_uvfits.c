@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "io/fits.h"
+#include "model/frame.h"
 #include "model/source.h"
 
 #include <fcntl.h>
@@ -101,6 +102,7 @@ typedef struct source_uvfits {
     subarray *subarray;
     size_t    n_subarray;
     bool      mapped; /* antennas of all selected groups are in the tables */
+    double    utc;    /* s to take off dates */
     uint8_t  *scratch;
 } source_uvfits;
 
@@ -203,6 +205,12 @@ static ib_range groups_of(const row_set *set, size_t row, size_t n)
     return (ib_range){set->run[low].first + skip, left < n ? left : n};
 }
 
+/* A Julian date as s, MJD x 86400, UTC. */
+static double utc_of(const source_uvfits *s, double date)
+{
+    return (date - 2400000.5) * 86400 - s->utc;
+}
+
 /* What opening made sure of is looked at again: other programs may write to the file. */
 static bool take_row(const source_uvfits *s, const uint8_t *group, const ib_rows *into, size_t row)
 {
@@ -217,6 +225,8 @@ static bool take_row(const source_uvfits *s, const uint8_t *group, const ib_rows
         if (into->antenna[row][k] < 0)
             return false;
     }
+    if (into->time && s->info->has_time)
+        into->time[row] = utc_of(s, parameter_of(s, group, ROLE_DATE));
     if (into->field) {
         const int source = s->field_of ? whole(parameter_of(s, group, ROLE_SOURCE)) : 0;
         into->field[row] = source < 0 ? -1 : s->field_of ? s->field_of[source] : 0;
@@ -377,7 +387,6 @@ typedef struct opening {
     bool             has_sources;
     char (*source_frame)[16]; /* [n_field] */
     double  *source_rest;     /* [n_field] Hz */
-    double   utc;             /* s to take off dates */
     uint8_t *field_on, *spw_on, *chan_on;
 } opening;
 
@@ -750,6 +759,33 @@ static ib_status read_setups(opening *o, size_t n, ib_error *err)
     return IB_OK;
 }
 
+/* Where the array is: its centre in the header and the antennas about it (AIPS memo 117, 3.1.1), of the first table that
+   tells. About a centre on the Earth's surface they are in axes of their own there, which moves the middle by less than the
+   array's size. */
+static ib_status read_site(opening *o, size_t n, ib_error *err)
+{
+    static const char *const names[] = {"ARRAYX", "ARRAYY", "ARRAYZ"};
+    double(*position)[3] = ib_alloc_zero(n, sizeof *position, "antennas", err);
+    double   centre[3];
+    char     hand[IB_FITS_VALUE];
+    bool     found;
+    ib_error ignored; /* only spectral frames need it: a file without is none the worse */
+
+    if (!position)
+        return err->status;
+    ib_fits_text(&o->table, "XYZHAND", hand);
+    bool known = !ib_fits_column(&o->table, "STABXYZ", 3, *position, &found, &ignored);
+    for (int k = 0; k < 3; k++) {
+        known = known && !ib_fits_real(&o->table, names[k], 0, &centre[k], &ignored);
+        for (size_t i = 0; known && i < n; i++)
+            position[i][k] = centre[k] + (k == 1 && !strcasecmp(hand, "LEFT") ? -position[i][k] : position[i][k]);
+    }
+    if (known)
+        ib_frame_middle(n, (const double(*)[3])position, o->info->site);
+    ib_free(position);
+    return IB_OK;
+}
+
 /* Table AIPS AN: the antennas of a subarray, whose number is the table's version. */
 static ib_status read_antennas(opening *o, size_t n, ib_error *err)
 {
@@ -809,7 +845,9 @@ static ib_status read_antennas(opening *o, size_t n, ib_error *err)
         ib_fits_text(&o->table, "TIMESYS", system);
     if ((!strcasecmp(system, "IAT") || !strcasecmp(system, "TAI")) &&
         !ib_fits_real(&o->table, "DATUTC", 0, &utc, err))
-        o->utc = utc;
+        o->s->utc = utc;
+    if (!(fabs(info->site[0]) + fabs(info->site[1]) + fabs(info->site[2]) > 0))
+        rc = read_site(o, n, err);
 done:
     ib_free(column);
     ib_free(dish);
@@ -872,8 +910,9 @@ static void describe_times(opening *o, double first, double last)
     int  year, month, day;
 
     if (first > 2400000.5 && last < 3000000) {
-        o->info->time_first = (first - 2400000.5) * 86400 - o->utc;
-        o->info->time_last = (last - 2400000.5) * 86400 - o->utc;
+        o->info->time_first = utc_of(o->s, first);
+        o->info->time_last = utc_of(o->s, last);
+        o->info->has_time = true;
         return;
     }
     ib_fits_text(&o->s->fits, "DATE-OBS", text); /* 2017-09-04, or 04/09/93 */

@@ -48,7 +48,7 @@ ib_status ib_frame_factors(double time, const double site[3], double ra, double 
     double       about_sun[2][3], about_all[2][3];
     const double apex[3] = APEX;
 
-    if (!isfinite(time) || eraUtctai(ERFA_DJM0 + day, part, &tai[0], &tai[1]) < 0)
+    if (!(day >= 36934) || !isfinite(time) || eraUtctai(ERFA_DJM0 + day, part, &tai[0], &tai[1]) < 0)
         return ib_fail(err, IB_EDATA, "a row has the time %g s (MJD x 86400), which is no UTC", time);
     eraTaitt(tai[0], tai[1], &tt[0], &tt[1]);
     eraS2c(ra, dec, toward);
@@ -68,4 +68,20 @@ ib_status ib_frame_factors(double time, const double site[3], double ra, double 
 void ib_frame_site(double longitude, double latitude, double site[3])
 {
     eraGd2gc(ERFA_WGS84, longitude, latitude, 0, site); /* fails for unknown ellipsoids only */
+}
+
+void ib_frame_middle(size_t n, const double (*position)[3], double site[3])
+{
+    double sum[3] = {0}, n_sum = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const double *p = position[i], radius = sqrt(p[0] * p[0] + p[1] * p[1] + p[2] * p[2]);
+        if (!(radius > 6.33e6 && radius < 6.4e6))
+            continue;
+        for (int k = 0; k < 3; k++)
+            sum[k] += p[k];
+        n_sum++;
+    }
+    for (int k = 0; k < 3; k++)
+        site[k] = n_sum > 0 ? sum[k] / n_sum : 0;
 }

@@ -30,11 +30,15 @@ int ib_frame_find(const char *name);
  * @param site  m, ITRF, of the array
  * @param ra, dec  rad, J2000 or ICRS, toward the source
  * @param factor  [IB_N_FRAMES]; 1 for IB_FRAME_DATA and IB_FRAME_TOPO
- * @return IB_EDATA for a time before 1960, when there was no UTC, or one that is not finite.
+ * @return IB_EDATA for a time before 1960, when there was no UTC, or beyond the calendar, or that is not finite.
  */
 ib_status ib_frame_factors(double time, const double site[3], double ra, double dec, double *factor, ib_error *err);
 
 /** A place on the WGS84 ellipsoid: longitude east, latitude, rad; m, ITRF. */
 void ib_frame_site(double longitude, double latitude, double site[3]);
+
+/** The middle of an array: the mean of those of n positions (m, ITRF) that are at the Earth's surface; 0, 0, 0 when none is,
+ *  as where they are unknown or in coordinates of their own. */
+void ib_frame_middle(size_t n, const double (*position)[3], double site[3]);
 
 #endif

@@ -323,6 +323,7 @@ typedef struct opening {
     layer       *l;
     ib_vis_info *info;
     int          from, to;     /* frames; equal: no conversion */
+    double       first, last;  /* s, of the times of rows */
     double       middle;       /* output over input frequency in the middle of the observation */
     double       start, width; /* Hz, of the channels asked for */
     size_t       n;            /* 0: as the input's */
@@ -412,6 +413,8 @@ static ib_status find_runs(opening *o, size_t s, window *w, ib_error *err)
                 grow((void **)&w->run, &w->room, w->n_run, sizeof *w->run, err))
                 return err->status;
             w->run[w->n_run++] = (run){first + i, now.factor, now.shrink};
+            o->first = fmin(o->first, o->time[i]);
+            o->last = fmax(o->last, o->time[i]);
         }
     }
     return IB_OK;
@@ -446,16 +449,18 @@ static ib_status check_channels(const ib_spw *in, int rule, ib_error *err)
 static bool meets(const opening *o, const window *w)
 {
     const ib_spw *in = &o->l->in.spw[w->in];
-    double        lowest = INFINITY, highest = 0;
+    const double  last = o->start + (double)(o->n - 1) * o->width;
+    double        low = INFINITY, high = 0, least = INFINITY, most = 0;
 
-    for (size_t r = 0; r < w->n_run; r++)
-        for (int end = 0; end < 2; end++) {
-            const size_t c = end ? in->n_chan - 1 : 0;
-            lowest = fmin(lowest, w->run[r].factor * (in->freq[c] - in->width[c] / 2));
-            highest = fmax(highest, w->run[r].factor * (in->freq[c] + in->width[c] / 2));
-        }
-    const double last = o->start + (double)(o->n - 1) * o->width;
-    return fmax(o->start, last) >= lowest && fmin(o->start, last) <= highest;
+    for (size_t c = 0; c < in->n_chan; c++) {
+        low = fmin(low, in->freq[c] - in->width[c] / 2);
+        high = fmax(high, in->freq[c] + in->width[c] / 2);
+    }
+    for (size_t r = 0; r < w->n_run; r++) {
+        least = fmin(least, w->run[r].factor);
+        most = fmax(most, w->run[r].factor);
+    }
+    return fmax(o->start, last) >= least * low && fmin(o->start, last) <= most * high;
 }
 
 static ib_status make_channels(const opening *o, const ib_spw *in, ib_spw *out, ib_error *err)
@@ -479,6 +484,23 @@ static ib_status make_channels(const opening *o, const ib_spw *in, ib_spw *out, 
     return IB_OK;
 }
 
+/* Output over input frequency in the middle of the observation, toward the first field. */
+static ib_status find_middle(opening *o, ib_error *err)
+{
+    struct instant middle = {0};
+    int32_t        field = 0;
+
+    o->middle = 1;
+    if (o->from == o->to)
+        return IB_OK;
+    while (!o->info->field[field].selected && field + 1 < (int32_t)o->info->n_field)
+        field++;
+    if (compute(o, (o->first + o->last) / 2, field, &middle, err))
+        return err->status;
+    o->middle = middle.factor;
+    return IB_OK;
+}
+
 /* Windows that a grid does not meet drop out. */
 static ib_status make_windows(opening *o, ib_error *err)
 {
@@ -488,21 +510,30 @@ static ib_status make_windows(opening *o, ib_error *err)
     o->info->spw = ib_alloc_zero(l->in.n_spw, sizeof *o->info->spw, "windows", err);
     if (!l->window || !o->info->spw)
         return err->status;
-    for (size_t s = 0; s < l->in.n_spw; s++) {
-        window *w = &l->window[l->n_window++];
-
-        if (find_runs(o, s, w, err) || (l->converts && check_channels(&l->in.spw[s], l->rule, err)))
+    l->n_window = l->in.n_spw;
+    for (size_t s = 0; s < l->in.n_spw; s++)
+        if (find_runs(o, s, &l->window[s], err))
             return err->status;
+    if (find_middle(o, err))
+        return err->status;
+
+    for (size_t s = 0; s < l->in.n_spw; s++) {
+        window *w = &l->window[s];
+
         if (o->n && !meets(o, w)) {
             ib_free(w->run);
             *w = (window){0};
-            l->n_window--;
             continue;
         }
-        o->info->held_bytes += (int64_t)(w->room * sizeof *w->run);
-        if (make_channels(o, &l->in.spw[s], &o->info->spw[o->info->n_spw++], err))
+        ib_spw *out = &o->info->spw[o->info->n_spw++];
+        if ((l->converts && check_channels(&l->in.spw[s], l->rule, err)) || make_channels(o, &l->in.spw[s], out, err))
             return err->status;
+        o->info->held_bytes += (int64_t)(w->room * sizeof *w->run);
+        const window kept = *w;
+        *w = (window){0};
+        l->window[o->info->n_spw - 1] = kept;
     }
+    l->n_window = o->info->n_spw;
     if (!l->n_window)
         return ib_fail(err, IB_EUSAGE,
                        "--frame-grid: channels from %s to %s meet none of the input's, which begin at %s",
@@ -564,13 +595,10 @@ static ib_status check_frames(const opening *o, ib_error *err)
 
 static ib_status describe(opening *o, const ib_config *cfg, ib_error *err)
 {
-    ib_vis_info   *info = o->info;
-    int32_t        field = 0;
-    struct instant middle = {0};
+    ib_vis_info *info = o->info;
 
     o->from = ib_frame_find(info->frame);
     o->to = cfg->frame == IB_FRAME_DATA ? o->from : cfg->frame;
-    o->middle = 1;
     o->time = ib_alloc_zero(SCAN_ROWS, sizeof *o->time, "times of rows", err);
     o->field = ib_alloc_zero(SCAN_ROWS, sizeof *o->field, "fields of rows", err);
     if (!o->time || !o->field || (cfg->frame_grid && *cfg->frame_grid && read_grid(o, cfg->frame_grid, err)))
@@ -580,11 +608,6 @@ static ib_status describe(opening *o, const ib_config *cfg, ib_error *err)
     if (o->from != o->to) {
         if (check_frames(o, err))
             return err->status;
-        while (!info->field[field].selected && field + 1 < (int32_t)info->n_field)
-            field++;
-        if (compute(o, (info->time_first + info->time_last) / 2, field, &middle, err))
-            return err->status;
-        o->middle = middle.factor;
         snprintf(info->frame, sizeof info->frame, "%s", ib_frame_name(o->to));
     }
     if (o->l->converts)
@@ -601,7 +624,7 @@ ib_status ib_regrid_open(void **self, const ib_source_ops *source, const char *p
                          ib_vis_info *info, ib_error *err)
 {
     layer  *l = ib_alloc_zero(1, sizeof *l, "regridding", err);
-    opening o = {.l = l, .info = info};
+    opening o = {.l = l, .info = info, .first = INFINITY, .last = -INFINITY};
 
     if (!l)
         return err->status;

@@ -42,6 +42,17 @@ compare "" $differ
 # shellcheck disable=SC2086
 compare point $alike
 
+# Times of rows and the place of the array, which spectral frames need.
+make_uvfits threedates.uvfits threedates threedates.h5
+for file in threedates.uvfits threedates.h5; do
+    # shellcheck disable=SC2086
+    image 1 "frame-${file#*.}" $file $size --frame lsrk
+done
+mv frame-h5.hdf5 frame-uvfits-twin.hdf5
+compare "" frame-uvfits
+# shellcheck disable=SC2086
+refused 65 'where on the Earth' noantennas.uvfits $size --frame lsrk
+
 # Selections: a source by name, IFs by number and name, channels; what is not there is refused.
 make_uvfits sources.uvfits sources sources.h5
 for pair in "sources:--field 3C48" "sources:--field OTHER" "ifs:--spw IF2 --channels 1" "setups:--spw 1,3" \
