@@ -8,11 +8,17 @@
 #include <math.h>
 #include <string.h>
 
-#define LOOKUP   1e-4 /* error that oversampling is chosen for */
+#define LOOKUP   5e-5 /* error that oversampling is chosen for */
+#define ENOUGH   6e-4 /* error, of the peak, that the fewer terms may leave */
 #define IN_BEAM  0.2  /* what is promised holds where the beam is above this */
 #define WIDENING 0.74 /* change of E, of the peak, per relative change of frequency, at most */
 
-enum { RADII = 24 }; /* at which errors are looked for */
+enum {
+    RADII = 24, /* at which errors are looked for */
+    LEAST_TERMS = 6,
+    MOST_TERMS = 8, /* as leaf loops have them */
+    ITERATIONS = 12
+};
 
 static size_t real_size(int precision)
 {
@@ -102,7 +108,7 @@ int ib_aproj_oversampling(const ib_primary *primary, const ib_aproj_field *field
 {
     const int n = (int)ceil(sqrt(ib_aproj_lookup(primary, field, 1) / LOOKUP)); /* it falls with the square */
 
-    return n < 4 ? 4 : n + n % 2;
+    return n < 8 ? 8 : n + n % 2;
 }
 
 /* The field with what was left open put in. */
@@ -117,7 +123,7 @@ static ib_aproj_field complete(const ib_primary *primary, const ib_aproj_field *
     return f;
 }
 
-/* ---- values of kernels ------------------------------------------------------------------------------------------- */
+/* ---- beams as sums of products ------------------------------------------------------------------------------------ */
 
 /* Along one axis: pixels of the padded field that are summed, from the centre to the edge. Every `step`-th will do: the
    transform of a beam ends at its reach, and that of its samples repeats only beyond four times that. CASA's expression
@@ -138,6 +144,124 @@ static samples choose_samples(const ib_primary *primary, int pair, const ib_apro
     return (samples){half / step + 1, (double)step};
 }
 
+/* E(l, m) = sum over terms of u(l) v(m), over a quarter of the padded field. */
+typedef struct product {
+    samples u, v;    /* along l, along m */
+    int     terms;   /* as many as are executed, LEAST or MOST */
+    double  largest; /* error, of the peak */
+    double *at_u;    /* [terms][u.n] */
+    double *at_v;    /* [terms][v.n] */
+    double *beam;    /* [v.n][u.n] E */
+    size_t  room;    /* doubles */
+} product;
+
+/* The samples that any pair needs at any frequency. */
+static product lay_out_product(const ib_primary *primary, const ib_aproj_field *f)
+{
+    product p = {.terms = MOST_TERMS};
+
+    for (int pair = 0; pair < primary->n_pair; pair++) {
+        const samples u = choose_samples(primary, pair, f, 0, highest(f)),
+                      v = choose_samples(primary, pair, f, 1, highest(f));
+        p.u.n = u.n > p.u.n ? u.n : p.u.n;
+        p.v.n = v.n > p.v.n ? v.n : p.v.n;
+    }
+    p.room = MOST_TERMS * (p.u.n + p.v.n) + p.u.n * p.v.n;
+    return p;
+}
+
+static double dot(const double *a, const double *b, size_t n)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
+}
+
+/* v = E u for all terms; and u = E^T v. */
+static void along_m(const product *p)
+{
+    for (int r = 0; r < p->terms; r++)
+        for (size_t j = 0; j < p->v.n; j++)
+            p->at_v[(size_t)r * p->v.n + j] = dot(p->beam + j * p->u.n, p->at_u + (size_t)r * p->u.n, p->u.n);
+}
+
+static void along_l(const product *p)
+{
+    memset(p->at_u, 0, (size_t)p->terms * p->u.n * sizeof *p->at_u);
+    for (int r = 0; r < p->terms; r++)
+        for (size_t j = 0; j < p->v.n; j++)
+            for (size_t i = 0; i < p->u.n; i++)
+                p->at_u[(size_t)r * p->u.n + i] += p->at_v[(size_t)r * p->v.n + j] * p->beam[j * p->u.n + i];
+}
+
+/* Gram and Schmidt, twice: once leaves rounding behind where terms are nearly parallel. What vanishes stays zero. */
+static void orthonormalise(double *x, int terms, size_t n)
+{
+    for (int r = 0; r < terms; r++) {
+        double *const a = x + (size_t)r * n;
+        const double  before = sqrt(dot(a, a, n));
+        for (int pass = 0; pass < 2; pass++)
+            for (int k = 0; k < r; k++) {
+                const double part = dot(a, x + (size_t)k * n, n);
+                for (size_t i = 0; i < n; i++)
+                    a[i] -= part * x[(size_t)k * n + i];
+            }
+        const double after = sqrt(dot(a, a, n));
+        for (size_t i = 0; i < n; i++)
+            a[i] = after > 1e-13 * before ? a[i] / after : 0;
+    }
+}
+
+static double largest_error(const product *p)
+{
+    double worst = 0;
+
+    for (size_t j = 0; j < p->v.n; j++)
+        for (size_t i = 0; i < p->u.n; i++) {
+            double e = p->beam[j * p->u.n + i];
+            for (int r = 0; r < p->terms; r++)
+                e -= p->at_v[(size_t)r * p->v.n + j] * p->at_u[(size_t)r * p->u.n + i];
+            worst = fmax(worst, fabs(e));
+        }
+    return worst;
+}
+
+/* The best sum of so many products: the leading singular vectors, by subspace iteration from cosines. */
+static void factorise(product *p, int terms)
+{
+    p->terms = terms;
+    for (int r = 0; r < terms; r++)
+        for (size_t i = 0; i < p->u.n; i++)
+            p->at_u[(size_t)r * p->u.n + i] = cos(IB_PI * r * (double)i / (double)p->u.n);
+    for (int k = 0; k < ITERATIONS; k++) {
+        orthonormalise(p->at_u, terms, p->u.n);
+        along_m(p);
+        orthonormalise(p->at_v, terms, p->v.n);
+        along_l(p);
+    }
+    p->largest = largest_error(p); /* v is orthonormal, u = E^T v */
+}
+
+/* @param work  [room] */
+static void factorise_beam(product *p, const ib_primary *primary, int pair, const ib_aproj_field *f, double freq,
+                           double *work)
+{
+    p->u = choose_samples(primary, pair, f, 0, freq);
+    p->v = choose_samples(primary, pair, f, 1, freq);
+    p->at_u = work;
+    p->at_v = p->at_u + MOST_TERMS * p->u.n;
+    p->beam = p->at_v + MOST_TERMS * p->v.n;
+    for (size_t j = 0; j < p->v.n; j++)
+        for (size_t i = 0; i < p->u.n; i++)
+            p->beam[j * p->u.n + i] = ib_primary_beam(
+                primary, pair, hypot((double)i * p->u.step * f->cell[0], (double)j * p->v.step * f->cell[1]), freq);
+    factorise(p, LEAST_TERMS);
+    if (p->largest > ENOUGH)
+        factorise(p, MOST_TERMS);
+}
+
 /* What linear interpolation between `oversampling` samples per cell makes of a wave, x pixels from the centre over the padded
    size; 0: there is none. */
 static double interpolated(double x, int oversampling)
@@ -147,114 +271,80 @@ static double interpolated(double x, int oversampling)
     return sinc * sinc;
 }
 
-/* cos(2 pi s x) for all samples and all s, times their share in the sum: the field is even, its edge counts half. */
-static void cosines(const samples *a, double size, int oversampling, const double *s, size_t n, double *out)
+/* Divide terms by what the lookup of a table will multiply them with. */
+static void correct(double *x, int terms, const samples *a, double size, int oversampling)
 {
-    for (size_t i = 0; i < a->n; i++) {
-        const double share =
-            (i && i + 1 < a->n ? 2 : 1) * a->step / size / interpolated((double)i * a->step / size, oversampling);
-        for (size_t k = 0; k < n; k++)
-            out[i * n + k] = share * cos(2 * IB_PI * fmod(s[k] * (double)i * a->step / size, 1));
-    }
+    for (int r = 0; r < terms; r++)
+        for (size_t i = 0; i < a->n; i++)
+            x[(size_t)r * a->n + i] /= interpolated((double)i * a->step / size, oversampling);
 }
 
-/* Room that values() needs, doubles: of at most so many samples along both axes. */
-static size_t work_room(const ib_aproj_field *f, size_t n)
+/* Transform of a term: the sum over the padded field at s cells. The field is even, its edge counts half. */
+static double transform(const double *x, const samples *a, double size, double s)
 {
-    return (f->grid[0] / 2 + 1) * (n + 1) + (f->grid[1] / 2 + 1) * 2 * n;
-}
+    double sum = 0;
 
-/* A(s_v, s_u) = sum of E cos cos over a quarter of the padded field: out [n][n] for cells s[n] along either axis.
-   @param oversampling  of the table they are for; 0: none */
-static void values(const ib_primary *primary, int pair, const ib_aproj_field *f, double freq, int oversampling,
-                   const double *s, size_t n, double *work, double *out)
-{
-    const samples u = choose_samples(primary, pair, f, 0, freq), v = choose_samples(primary, pair, f, 1, freq);
-    double *const beam = work, *const along_u = beam + u.n, *const along_v = along_u + u.n * n;
-    double *const half = along_v + v.n * n;
-
-    cosines(&u, (double)f->grid[0], oversampling, s, n, along_u);
-    cosines(&v, (double)f->grid[1], oversampling, s, n, along_v);
-    memset(half, 0, v.n * n * sizeof *half);
-    memset(out, 0, n * n * sizeof *out);
-    for (size_t j = 0; j < v.n; j++) {
-        const double m = (double)j * v.step * f->cell[1];
-        for (size_t i = 0; i < u.n; i++)
-            beam[i] = ib_primary_beam(primary, pair, hypot((double)i * u.step * f->cell[0], m), freq);
-        for (size_t i = 0; i < u.n; i++)
-            for (size_t k = 0; k < n; k++)
-                half[j * n + k] += beam[i] * along_u[i * n + k];
-        for (size_t q = 0; q < n; q++)
-            for (size_t k = 0; k < n; k++)
-                out[q * n + k] += along_v[j * n + q] * half[j * n + k];
-    }
+    for (size_t i = 0; i < a->n; i++)
+        sum += (i && i + 1 < a->n ? 2 : 1) * x[i] * cos(2 * IB_PI * fmod(s * (double)i * a->step / size, 1));
+    return sum * a->step / size;
 }
 
 /* ---- tables ---------------------------------------------------------------------------------------------------- */
 
 static ib_mosaic_table lay_out(const ib_aproj_field *f)
 {
-    ib_mosaic_table t = {.support = f->support, .oversampling = f->oversampling};
-
-    t.row = IB_MOSAIC_LEAD + round_up((size_t)f->support + 1, IB_MOSAIC_LEAD);
-    t.offset_u = ((size_t)f->support + IB_MOSAIC_GAP) * t.row;
-    t.offset_v = ((size_t)f->oversampling + 1) * t.offset_u;
-    t.pair = ((size_t)f->oversampling + 1) * t.offset_v;
-    return t;
+    return (ib_mosaic_table){.row = IB_MOSAIC_LEAD + round_up((size_t)f->support + 1, IB_MOSAIC_LEAD),
+                             .terms = MOST_TERMS,
+                             .support = f->support,
+                             .oversampling = f->oversampling};
 }
 
-/* Distances, cells, at which a kernel is evaluated: -support/2 .. 0 in steps of 1/oversampling, the other half is even. */
-static size_t n_distance(const ib_aproj_field *f)
+/* Reals along one axis of one group. */
+static size_t axis_reals(const ib_primary *primary, const ib_mosaic_table *t)
 {
-    return (size_t)(f->support * f->oversampling) / 2 + 1;
-}
-
-/* Reals of all pairs of a group: behind the rows of zeros before the first tap, which all tables share. */
-static size_t group_reals(const ib_primary *primary, const ib_mosaic_table *t)
-{
-    return round_up((size_t)primary->n_pair * t->pair + IB_MOSAIC_GAP * t->row, 16);
+    return (size_t)primary->n_pair * (size_t)(t->oversampling + 1) * (size_t)t->terms * t->row;
 }
 
 int64_t ib_aproj_bytes(const ib_primary *primary, const ib_aproj_field *field)
 {
     const ib_aproj_field  f = complete(primary, field);
     const ib_mosaic_table t = lay_out(&f);
-    const size_t          groups = ib_aproj_groups(&f), n = n_distance(&f);
 
     return (int64_t)(sizeof(ib_aproj) +
-                     groups * (sizeof(double) + group_reals(primary, &t) * real_size(f.precision)) +
-                     (n + n * n + work_room(&f, n)) * sizeof(double));
+                     ib_aproj_groups(&f) * (sizeof(double) + 2 * axis_reals(primary, &t) * real_size(f.precision)) +
+                     lay_out_product(primary, &f).room * sizeof(double));
 }
 
-/* The table of a pair from its values at the distances; position k counts from the first tap at the first offset. */
-static void fill(const ib_mosaic_table *t, const double *a, int precision, void *out)
+/* Taps of one axis, of all terms: those of position 0 stand at -support/2 .. cells, one offset on 1/oversampling further.
+   Terms follow each other, or taps do. */
+static void fill(const ib_mosaic_table *t, int terms, const double *x, const samples *a, double size, int precision,
+                 bool by_term, void *out)
 {
-    const size_t last = (size_t)(t->support * t->oversampling), n = last / 2 + 1, offsets = (size_t)t->oversampling;
+    const size_t tap_step = by_term ? 1 : (size_t)t->terms, term_step = by_term ? t->row : 1;
 
-    for (size_t rv = 0; rv <= offsets; rv++)
-        for (size_t ru = 0; ru <= offsets; ru++)
-            for (size_t j = 0; j < (size_t)t->support; j++)
-                for (size_t i = 0; i < (size_t)t->support; i++) {
-                    const size_t kv = j * offsets + rv, ku = i * offsets + ru;
-                    const double x = a[(kv < n ? kv : last - kv) * n + (ku < n ? ku : last - ku)];
-                    const size_t at = rv * t->offset_v + ru * t->offset_u + j * t->row + IB_MOSAIC_LEAD + i;
-                    if (precision == IB_DOUBLE)
-                        ((double *)out)[at] = x;
-                    else
-                        ((float *)out)[at] = (float)x;
-                }
-}
-
-/* Of a group: the first tap's row. */
-static void *taps_of(const ib_aproj *a, size_t group)
-{
-    return (char *)a->taps + group * a->group_bytes + IB_MOSAIC_GAP * a->table.row * real_size(a->precision);
+    for (int r = 0; r < terms; r++)
+        for (int k = 0; k <= t->support * t->oversampling; k++) {
+            const double s = (double)k / t->oversampling - 0.5 * t->support;
+            const double value = transform(x + (size_t)r * a->n, a, size, s);
+            for (int offset = k % t->oversampling; offset <= t->oversampling; offset += t->oversampling) {
+                const int    i = (k - offset) / t->oversampling;
+                const size_t at = (size_t)offset * (size_t)t->terms * t->row + (size_t)r * term_step +
+                                  (size_t)(IB_MOSAIC_LEAD + i) * tap_step;
+                if (i < 0 || i >= t->support)
+                    continue;
+                if (precision == IB_DOUBLE)
+                    ((double *)out)[at] = value;
+                else
+                    ((float *)out)[at] = (float)value;
+            }
+        }
 }
 
 ib_status ib_aproj_create(ib_aproj **out, const ib_primary *primary, const ib_aproj_field *field, ib_error *err)
 {
     const ib_aproj_field f = complete(primary, field);
-    const size_t         real = real_size(f.precision), n = n_distance(&f);
+    const size_t         real = real_size(f.precision);
+    product              p = lay_out_product(primary, &f);
     ib_aproj            *a = ib_alloc_zero(1, sizeof *a, "mosaic kernels", err);
     double              *work = NULL;
 
@@ -272,25 +362,31 @@ ib_status ib_aproj_create(ib_aproj **out, const ib_primary *primary, const ib_ap
     a->first = f.support % 2 ? -0.5 * f.oversampling : 0;
     a->n_group = ib_aproj_groups(&f);
     a->table = lay_out(&f);
-    a->group_bytes = group_reals(primary, &a->table) * real;
+    a->axis_bytes = axis_reals(primary, &a->table) * real;
     if (!(a->freq = ib_alloc(a->n_group, sizeof *a->freq, "mosaic kernels", err)) ||
-        !(a->taps = ib_alloc_zero(a->n_group, a->group_bytes, "mosaic kernels", err)) ||
-        !(work = ib_alloc(n + n * n + work_room(&f, n), sizeof *work, "mosaic kernels", err))) {
+        !(a->taps = ib_alloc_zero(2 * a->n_group, a->axis_bytes, "mosaic kernels", err)) ||
+        !(work = ib_alloc(p.room, sizeof *work, "mosaic kernels", err))) {
         ib_aproj_destroy(a);
         return err->status;
     }
-    double *const s = work, *const value = s + n, *const rest = value + n * n;
-    for (size_t k = 0; k < n; k++)
-        s[k] = -0.5 * f.support + (double)k / f.oversampling;
-    double low, high = 0;
+    double    low, high = 0;
+    const int terms = a->table.terms;
+    int       used = LEAST_TERMS;
     for (size_t g = 0; next_group(&f, high, &low, &high); g++) {
         a->freq[g] = (low + high) / 2;
         for (int pair = 0; pair < primary->n_pair; pair++) {
-            values(primary, pair, &f, a->freq[g], f.oversampling, s, n, rest, value);
-            fill(&a->table, value, f.precision, (char *)taps_of(a, g) + (size_t)pair * a->table.pair * real);
+            const size_t at = (size_t)pair * (size_t)(f.oversampling + 1) * (size_t)terms * a->table.row * real;
+            factorise_beam(&p, primary, pair, &f, a->freq[g], work);
+            correct(p.at_u, p.terms, &p.u, (double)f.grid[0], f.oversampling);
+            correct(p.at_v, p.terms, &p.v, (double)f.grid[1], f.oversampling);
+            fill(&a->table, p.terms, p.at_u, &p.u, (double)f.grid[0], f.precision, true,
+                 (char *)a->taps + 2 * g * a->axis_bytes + at);
+            fill(&a->table, p.terms, p.at_v, &p.v, (double)f.grid[1], f.precision, false,
+                 (char *)a->taps + (2 * g + 1) * a->axis_bytes + at);
+            used = p.terms > used ? p.terms : used;
         }
     }
-    a->table.taps = taps_of(a, 0);
+    (void)used;
     ib_free(work);
     *out = a;
     return IB_OK;
@@ -313,48 +409,52 @@ ib_mosaic_table ib_aproj_table(const ib_aproj *aproj, double freq)
     for (size_t g = 1; g < aproj->n_group; g++)
         if (fabs(aproj->freq[g] - freq) < fabs(aproj->freq[nearest] - freq))
             nearest = g;
-    table.taps = taps_of(aproj, nearest);
+    table.u = (char *)aproj->taps + 2 * nearest * aproj->axis_bytes;
+    table.v = (char *)table.u + aproj->axis_bytes;
     return table;
 }
 
 /* ---- what may be promised ---------------------------------------------------------------------------------------- */
 
-/* The beam that `n` x `n` taps at distances s make of it, at (x, y) of the padded field. */
-static double complex made_of(const double *a, const double *s, size_t n, double x, double y)
+/* What taps of a term at distances s, s + 1, ... make of it, at x of the padded field. */
+static double complex made_of(const double *taps, double s, int n, double x)
 {
     double complex sum = 0;
 
-    for (size_t j = 0; j < n; j++) {
-        double complex row = 0;
-        for (size_t i = 0; i < n; i++)
-            row += a[j * n + i] * cexp(2 * IB_PI * I * (s[i] * x));
-        sum += row * cexp(2 * IB_PI * I * (s[j] * y));
-    }
+    for (int i = 0; i < n; i++)
+        sum += taps[i] * cexp(2 * IB_PI * I * ((s + i) * x));
     return sum;
 }
 
-/* The largest difference within the beam, for a sample on a cell and one in between, along an axis and the diagonal. */
-static double cut(const ib_primary *primary, int pair, const ib_aproj_field *f, double *work)
+/* The largest difference within the beam, for a sample on a cell and one in between, along the axis and the diagonal.
+   @param work  [room] and 2 x terms x support more */
+static double cut(const ib_primary *primary, int pair, const ib_aproj_field *f, product *p, double *work)
 {
-    const size_t  n = (size_t)f->support;
-    double *const s = work, *const a = s + n;
-    double       largest = 0;
-    const double freq = highest(f), step = 1.5 * IB_LIGHT / (freq * ib_primary_reach(primary, pair)) / RADII;
+    const int     n = f->support;
+    const double  freq = highest(f), step = 1.5 * IB_LIGHT / (freq * ib_primary_reach(primary, pair)) / RADII;
+    double *const u = work + p->room, *const v = u + MOST_TERMS * n;
+    double largest = 0;
 
+    factorise_beam(p, primary, pair, f, freq, work);
     for (int between = 0; between < 2; between++) {
-        for (size_t i = 0; i < n; i++)
-            s[i] = (double)i - (double)(n / 2) + 0.5 * between;
-        values(primary, pair, f, freq, 0, s, n, a + n * n, a);
+        const double first = 0.5 * between - n / 2;
+        for (int r = 0; r < p->terms; r++)
+            for (int i = 0; i < n; i++) {
+                u[r * n + i] = transform(p->at_u + (size_t)r * p->u.n, &p->u, (double)f->grid[0], first + i);
+                v[r * n + i] = transform(p->at_v + (size_t)r * p->v.n, &p->v, (double)f->grid[1], first + i);
+            }
         for (int k = 0; k < 2 * RADII; k++) {
-            const double theta = k / 2 * step, l = k % 2 ? theta / sqrt(2) : theta, m = k % 2 ? l : 0;
-            const double e = ib_primary_beam(primary, pair, theta, freq);
+            const double   theta = k / 2 * step, l = k % 2 ? theta / sqrt(2) : theta, m = k % 2 ? l : 0;
+            const double   e = ib_primary_beam(primary, pair, theta, freq);
+            double complex made = 0;
+            for (int r = 0; r < p->terms; r++)
+                made += made_of(u + r * n, first, n, l / (f->cell[0] * (double)f->grid[0])) *
+                        made_of(v + r * n, first, n, m / (f->cell[1] * (double)f->grid[1]));
             if (e > IN_BEAM)
-                largest = fmax(largest, cabs(made_of(a, s, n, l / (f->cell[0] * (double)f->grid[0]),
-                                                     m / (f->cell[1] * (double)f->grid[1])) -
-                                             e));
+                largest = fmax(largest, cabs(made - e));
         }
     }
-    return largest;
+    return fmax(largest, p->largest);
 }
 
 /* The beam on the far side of the padded field, which stands for what lies beyond this one. */
@@ -386,14 +486,14 @@ static double widest(const ib_aproj_field *f)
 ib_status ib_aproj_promise(double *out, const ib_primary *primary, const ib_aproj_field *field, ib_error *err)
 {
     const ib_aproj_field f = complete(primary, field);
-    const size_t         n = (size_t)f.support;
-    double *const        work = ib_alloc(n + n * n + work_room(&f, n), sizeof *work, "mosaic kernels", err);
-    double               worst = 0;
+    product              p = lay_out_product(primary, &f);
+    double *const work = ib_alloc(p.room + 2 * MOST_TERMS * (size_t)f.support, sizeof *work, "mosaic kernels", err);
+    double        worst = 0;
 
     if (!work)
         return err->status;
     for (int pair = 0; pair < primary->n_pair; pair++)
-        worst = fmax(worst, cut(primary, pair, &f, work) + folded(primary, pair, &f));
+        worst = fmax(worst, cut(primary, pair, &f, &p, work) + folded(primary, pair, &f));
     ib_free(work);
     *out = worst + 3 * ib_aproj_lookup(primary, &f, f.oversampling) + WIDENING / 2 * widest(&f);
     return IB_OK;

@@ -34,7 +34,7 @@ typedef struct ib_aproj_field {
     const double *freq;         /* [n_chan] Hz, in any order */
     double        tolerance;    /* largest difference of frequencies that share a table, relative */
     int           support;      /* taps per axis; 0: as many as are needed */
-    int           oversampling; /* 0: enough that the lookup is below 1e-4 */
+    int           oversampling; /* 0: enough that the lookup is below 5e-5 */
     int           precision;
 } ib_aproj_field;
 
@@ -42,17 +42,17 @@ typedef struct ib_aproj {
     int             support, oversampling, precision;
     double          half, centre, first; /* as ib_locate_job wants them */
     size_t          n_group;
-    double         *freq;  /* [n_group] Hz, what the tables of a group were made for */
-    ib_mosaic_table table; /* of group 0: what leaf loops need */
-    size_t          group_bytes;
-    void           *taps; /* owned */
+    double         *freq;       /* [n_group] Hz, what the tables of a group were made for */
+    ib_mosaic_table table;      /* of group 0: what leaf loops need */
+    size_t          axis_bytes; /* of a group */
+    void           *taps;       /* owned */
 } ib_aproj;
 
 /** Taps per axis that the beams need on this grid (imaging-spec 4.8): 2 H + 1, with H cells to the largest reach at the
  *  highest frequency, rounded up, and one more. Fewer cut the beams: one cell less of H costs little, three cost 6 %. */
 int ib_aproj_support(const ib_primary *primary, const ib_aproj_field *field);
 
-/** Table samples per cell: the fewest, even, whose lookup is below 1e-4 of the peak everywhere (ib_aproj_lookup). */
+/** Table samples per cell: the fewest, even, whose lookup is below 5e-5 of the peak everywhere (ib_aproj_lookup). */
 int ib_aproj_oversampling(const ib_primary *primary, const ib_aproj_field *field);
 
 /** Frequency groups: the fewest runs of channels, by frequency, each no wider than tolerance x its lowest one. A channel that

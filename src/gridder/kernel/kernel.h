@@ -92,18 +92,18 @@ typedef struct ib_tile_job {
 
 enum { IB_SCRATCH_BYTES = 48 << 10 }; /* the taps of a group and the rows of a patch share the first-level cache */
 
-/** Taps of the mosaic gridder: for every baseline type ("pair") and every offset within a cell the taps of a support.
- *  Position p (0 .. oversampling) along an axis lies between offsets floor(p) and floor(p) + 1; those beyond either end by
- *  rounding are taken from the end. */
+/** Taps of the mosaic gridder: a kernel is a sum of products,  A(s_u, s_v) = sum over terms of a(s_u) b(s_v).  For every
+ *  baseline type ("pair") and every offset within a cell the taps of all terms. Position p (0 .. oversampling) along an axis lies
+ *  between offsets floor(p) and floor(p) + 1; those beyond either end by rounding are taken from the end. */
 typedef struct ib_mosaic_table {
-    const void
-        *taps; /* real [pair][offset_v][offset_u][tap_v][row]: IB_MOSAIC_LEAD zeros, the taps along u, zeros. Rows of
-                         zeros stand before the first tap_v and after the last one: IB_MOSAIC_GAP */
-    size_t row, offset_u, offset_v, pair; /* reals from one to the next */
-    int    support, oversampling;
+    const void *u; /* real [pair][offset][term][row]: IB_MOSAIC_LEAD zeros, the taps, zeros */
+    const void *v; /* real [pair][offset][row][term]: likewise */
+    size_t      row;
+    int         terms; /* 6 or 8 */
+    int         support, oversampling;
 } ib_mosaic_table;
 
-enum { IB_MOSAIC_LEAD = 16, IB_MOSAIC_GAP = 4 };
+enum { IB_MOSAIC_LEAD = 16 };
 
 /** Samples to grid with the mosaic kernel: neighbours in the list are neighbours in the grid, and those of one group of cells
  *  that share a pointing follow each other. cell += value A exp(2 pi i t.l_p). */

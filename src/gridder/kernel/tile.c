@@ -24,37 +24,6 @@ enum {
     ROOM = (IB_SCRATCH_BYTES - 1024) / (int)sizeof(real) /* of the taps of a batch */
 };
 
-#define INLINE static inline __attribute__((always_inline))
-#define APART                                                                                                        \
-    static __attribute__((noinline)) /* keeps few values alive: GCC would spill them around the inner loops */
-
-typedef real vec_any __attribute__((vector_size(IB_VECTOR_BYTES), aligned(sizeof(real)), may_alias));
-#if IS_F32
-typedef int32_t index __attribute__((vector_size(IB_VECTOR_BYTES)));
-#else
-typedef int64_t index __attribute__((vector_size(IB_VECTOR_BYTES)));
-#endif
-
-INLINE vec load(const real *p)
-{
-    return *(const vec_any *)p;
-}
-
-INLINE void store(real *p, vec x)
-{
-    *(vec_any *)p = x;
-}
-
-INLINE vec splat(real x)
-{
-    return x - (vec){0};
-}
-
-INLINE int round_up(int n, int step)
-{
-    return (n + step - 1) / step * step;
-}
-
 /* Cells of a vector, and reals from one of its columns to the next. */
 INLINE int cells_of(const int planes)
 {
@@ -291,13 +260,6 @@ void NAME(ib_patch_)(int support, int planes, ib_patch *patch)
             *patch = (ib_patch){group, v - support + 1, u, v, v * (u * 2 * planes / LANES)};
         }
     }
-}
-
-/* n rounded down to a multiple of d. Exact for n below 2^22: (n + 1/2) / d is half a d-th from an integer, more than the
-   rounding. */
-INLINE int32_t floor_to(int32_t n, int d, float inverse)
-{
-    return (int32_t)(((float)n + 0.5f) * inverse) * d;
 }
 
 /* Groups and taps of IB_RANK samples, however many there are: whole vectors, and no ends to take care of. */
