@@ -613,6 +613,9 @@ static ib_status read_all(view *v, ib_error *err)
         return err->status;
     if (v->pb && read_beside(v, v->pb, v->window, &v->beam, err))
         return err->status;
+    for (size_t i = 0; v->pb && i < v->image.nx * v->image.ny; i++)
+        if (v->image.pixel[i] == 0) /* what a mosaic leaves out beyond its limit */
+            v->image.pixel[i] = NAN;
     if (v->psf && read_spread(v, err))
         return err->status;
     return choose_colours(v, err);

@@ -46,10 +46,10 @@ static const preset presets[] = {
     /* name            array       field        R, m times  bl   chan corr point image         fill   first chan, width     cell         ra             dec         hours noise rest      circular planes beam spread */
     {"point",          "vla-d",    "point",     0,   20,  351,     8, 2,   1, { 256,  256}, 1.000, 1.40e9, 1e6,      8.00*ARCSEC, 12.0000*HOUR,  45.00*DEG, 6, 0.0, 0,            1, IB_PLANES_I, NO_BEAM, 0.5},
     {"chiles",         "vla-b",    "COSMOS",    0, 2072,  351, 30720, 2,   1, {1000, 1000}, 1.000, 0.95e9, 15.6e3,   1.50*ARCSEC, 10.0233*HOUR,   2.35*DEG, 6, 0.1, 1420405751.77, 1, IB_PLANES_CORR, NO_BEAM, 0.5},
-    {"aca-9eb",        "aca7",     "aca-9eb",   0, 2564,   53,  2048, 2,  20, { 400,  500}, 0.738, 230e9,  0.98e6,   1.00*ARCSEC, 16.0000*HOUR, -40.00*DEG, 4, 0.1, 0,            0, IB_PLANES_CORR, PHYSICAL, 0.5},
-    {"aca-141",        "aca7",     "aca-141",   0,  564,   55,  1025, 2, 141, { 600, 1000}, 1.000, 230e9,  0.98e6,   1.00*ARCSEC, 16.0000*HOUR, -40.00*DEG, 4, 0.1, 0,            0, IB_PLANES_CORR, PHYSICAL, 0.5},
+    {"aca-9eb",        "aca7",     "aca-9eb",   0, 2564,   53,  2048, 2,  20, { 400,  500}, 0.738, 230e9,  0.98e6,   1.00*ARCSEC, 16.0000*HOUR, -40.00*DEG, 4, 0.1, 0,            0, IB_PLANES_CORR, PHYSICAL, 0.25},
+    {"aca-141",        "aca7",     "aca-141",   0,  564,   55,  1025, 2, 141, { 600, 1000}, 1.000, 230e9,  0.98e6,   1.00*ARCSEC, 16.0000*HOUR, -40.00*DEG, 4, 0.1, 0,            0, IB_PLANES_CORR, PHYSICAL, 0.25},
     {"alma-std",       "alma-ext", "alma-std",  138, 455, 745,  7635, 2,   1, { 600,  600}, 0.932, 230e9,  0.122e6,  0.10*ARCSEC, 16.0000*HOUR, -40.00*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR, NO_BEAM, 0.5},
-    {"alma-mos",       "alma-ext", "alma-mos",  130, 729, 1159, 3853, 2,  30, {1000, 1000}, 0.765, 100e9,  0.244e6,  0.25*ARCSEC, 16.0000*HOUR, -40.00*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR, PHYSICAL, 0.5},
+    {"alma-mos",       "alma-ext", "alma-mos",  130, 729, 1159, 3853, 2,  30, {1000, 1000}, 0.765, 100e9,  0.244e6,  0.25*ARCSEC, 16.0000*HOUR, -40.00*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR, PHYSICAL, 0.4},
     {"ngc6334i",       "alma-ext", "NGC6334I",  230, 782, 903,  7680, 2,   1, { 500,  500}, 1.000, 690e9,  0.244e6,  0.02*ARCSEC, 17.3482*HOUR, -35.78*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR, NO_BEAM, 0.5},
     {"ngc6334i-heavy", "alma-ext", "NGC6334I",  230, 782, 903,  7680, 2,   1, { 500,  500}, 1.000, 690e9,  0.244e6,  0.02*ARCSEC, 17.3482*HOUR, -35.78*DEG, 3, 0.1, 0,            0, IB_PLANES_CORR, NO_BEAM, 0.5},
     {"hetero",         "alma+aca", "hetero",    0,  140,  435,    16, 2,   7, { 512,  512}, 1.000, 100e9,  16e6,     0.80*ARCSEC, 16.0000*HOUR, -40.00*DEG, 3, 0.1, 0,            0, IB_PLANES_I, PHYSICAL, 0.25},
@@ -574,7 +574,7 @@ static ib_status make_times(sim *s, ib_vis_info *info, ib_error *err)
     info->time_first = s->time[0];
     info->time_last = s->time[s->n_time - 1];
     info->has_time = true;
-    ib_frame_site(longitude, ib_sim_array_find(s->ask.preset->array)->latitude, info->site);
+    ib_frame_site(longitude, array_of(&s->ask)->latitude, info->site);
     return IB_OK;
 }
 

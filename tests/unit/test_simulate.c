@@ -648,8 +648,9 @@ static void check_fields(ib_test *t, const char *text, const char *array, bool b
 
 static void every_pointing_has_its_own_phase_centre(ib_test *t)
 {
-    check_fields(t, "sim:aca-9eb,times=50,channels=3,pointings=9,dwell=2,sources=3,noise=0,beam=none,fill=1", "aca7",
-                 false);
+    check_fields(t,
+                 "sim:aca-9eb,times=50,channels=3,pointings=9,dwell=2,sources=3,noise=0,beam=none,fill=1,spread=0.5",
+                 "aca7", false);
 }
 
 /* 12 m, 7 m and mixed pairs, at two ends of a wide band. */
@@ -658,7 +659,7 @@ static void sources_are_seen_through_the_beams_of_both_dishes(ib_test *t)
     check_fields(
         t, "sim:hetero,times=50,baselines=66,channels=2,width=20GHz,pointings=9,dwell=2,sources=3,noise=0,spread=0.5",
         "alma+aca", true);
-    check_fields(t, "sim:aca-141,times=50,channels=2,pointings=9,dwell=2,sources=3,noise=0", "aca7", true);
+    check_fields(t, "sim:aca-141,times=50,channels=2,pointings=9,dwell=2,sources=3,noise=0,spread=0.5", "aca7", true);
 }
 
 /* The noise of a pair is that of the largest dishes times the collecting areas that are missing. */
