@@ -6,7 +6,7 @@ if(NOT TARGET imgbench)
 endif()
 find_program(IB_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED) # Debian's, which has the packages
 
-file(GLOB scripts CONFIGURE_DEPENDS cli/*.sh mpi/*.sh fault/*.sh real/*.sh bench/*.sh)
+file(GLOB scripts CONFIGURE_DEPENDS cli/*.sh cluster/*.sh mpi/*.sh fault/*.sh real/*.sh bench/*.sh)
 list(FILTER scripts EXCLUDE REGEX "/common[.]sh$")
 foreach(script ${scripts})
   get_filename_component(name ${script} NAME_WE)

@@ -24,7 +24,7 @@ static void pass_on(int number)
 
 void ib_process_catch(void)
 {
-    static const int       stop[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+    static const int       stop[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGALRM};
     const struct sigaction action = {.sa_handler = pass_on, .sa_flags = (int)SA_RESETHAND};
     struct sigaction       before;
 

@@ -8,6 +8,7 @@
 #include "base/trace.h"
 #include "bench/arguments.h"
 #include "bench/facts.h"
+#include "bench/jobs.h"
 #include "bench/launched.h"
 #include "bench/points.h"
 #include "bench/process.h"
@@ -35,10 +36,18 @@ const ib_help_option ib_sweep_options[] = {
     {"oversubscribe", "",          "",        "also run points with more threads than processors"},
     {"seed",          "N",         "1",       "of the random order; another seed makes another campaign"},
     {"campaign",      "NAME",      "",        "what these launches are called in their records; default: from input, settings that do not vary, build and machine"},
-    {"time",          "H:MM:SS",   "",        "start no launch that is not expected to end within this time"},
+    {"time",          "H:MM:SS",   "",        "start no launch that is not expected to end within this time, and stop one that does not"},
     {"mpirun",        "ARGUMENTS", "",        "how ranks are placed; default: bound to as many cores as they have threads"},
     {"record",        "FOLDER",    "results", "where the records go, and what is done already is looked up"},
     {"scratch",       "FOLDER",    ".",       "where the cubes are written and removed; how fast it is counts"},
+    {"submit",        "SCHEDULER", "",        "write job scripts for slurm, torque or pbs, one per number of nodes, and submit those that something is missing of; --time is then the limit of each"},
+    {"dry-run",       "",          "",        "write the job scripts, submit nothing"},
+    {"folder",        "FOLDER",    "jobs",    "of job scripts and their logs"},
+    {"header",        "FILE",      "",        "lines for every job script: directives of the site, modules, variables"},
+    {"array",         "",          "",        "jobs are arrays with a task for every block of launches"},
+    {"tasks",         "N",         "1",       "tasks of an array that may run at once"},
+    {"on-nodes",      "N",         "0",       "launch the points of so many nodes only, as a job does; 0: all"},
+    {"on-block",      "N",         "0",       "launch this block only, as a task of an array does; 0: all"},
     {"plan",          "",          "",        "print the points and stop"},
     {"format",        "NAME",      "table",   "table, json or md"},
     {"quiet",         "",          "",        "no progress on standard error"},
@@ -55,7 +64,7 @@ typedef struct sweep {
     const char    *value[IB_MAX_ARGUMENTS];  /* NULL: an option of a launch that was not given */
     char           input[1024], program[1024], campaign[64];
     size_t         input_channels; /* on the smallest number of ranks, in a file on the largest; 0: not known */
-    int64_t        launches, warmup, seed;
+    int64_t        launches, warmup, seed, on_nodes, on_block;
     double         until; /* s of ib_now; INFINITY: no limit */
     bool           quiet;
     ib_sweep_grid  grid;
@@ -209,6 +218,7 @@ static void push_split(words *w, const char *text)
 static void push_placement(words *w, const sweep *s, const ib_point *p)
 {
     const char *hosts = getenv("PBS_NODEFILE");
+    const bool  bound = p->ranks * p->threads <= p->nodes * s->grid.cores;
 
     if (hosts && !access(hosts, R_OK)) { /* an Open MPI without Torque's library would not see the other nodes */
         push(w, "--hostfile");
@@ -216,7 +226,7 @@ static void push_placement(words *w, const sweep *s, const ib_point *p)
     }
     if (*own(s, "mpirun"))
         push_split(w, own(s, "mpirun"));
-    else if (p->ranks * p->threads > p->nodes * s->grid.cores)
+    else if (!bound)
         push_split(w, "--oversubscribe --bind-to none");
     else if (p->ranks == 1)
         push_split(w, "--bind-to none");
@@ -225,6 +235,8 @@ static void push_placement(words *w, const sweep *s, const ib_point *p)
         push(w, "ppr:%d:node:PE=%d", p->ranks / p->nodes, p->threads);
         push_split(w, "--bind-to core");
     }
+    if (bound && p->threads > 1 && !getenv("OMP_PLACES") && !getenv("OMP_PROC_BIND"))
+        push_split(w, "-x OMP_PLACES=cores -x OMP_PROC_BIND=close");
 }
 
 /* Options of a launch that the sweep was given: the point's values, and those that do not vary. */
@@ -381,17 +393,22 @@ static uint64_t mix(uint64_t hash, const char *text)
 }
 
 /* The same command on the same build and machine is the same campaign; lists may grow, as points have names. */
-static void name_campaign(sweep *s)
+static ib_status name_campaign(sweep *s, ib_error *err)
 {
-    const ib_build *build = ib_build_facts();
-    ib_machine      here;
-    struct stat     program;
-    char            seed[64] = "", stem[25];
-    uint64_t        hash = UINT64_C(0xcbf29ce484222325);
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    const ib_build   *build = ib_build_facts();
+    ib_machine        here;
+    struct stat       program;
+    char              seed[64] = "", stem[25];
+    uint64_t          hash = UINT64_C(0xcbf29ce484222325);
 
-    if (*own(s, "campaign")) {
-        snprintf(s->campaign, sizeof s->campaign, "%s", own(s, "campaign"));
-        return;
+    const char *given = own(s, "campaign");
+    if (strlen(given) >= sizeof s->campaign || strspn(given, plain) != strlen(given))
+        return ib_fail(err, IB_EUSAGE, "sweep --campaign: \"%.80s\" is no name of up to %zu letters, digits, - _ .",
+                       given, sizeof s->campaign - 1);
+    if (*given) {
+        strcpy(s->campaign, given);
+        return IB_OK;
     }
     ib_machine_facts(&here);
     hash = mix(mix(mix(hash, s->input), here.alias), build->commit);
@@ -414,9 +431,10 @@ static void name_campaign(sweep *s)
                                                 : s->input;
     snprintf(stem, sizeof stem, "%.*s", (int)strcspn(name, ",."), name);
     for (char *c = stem; *c; c++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_", *c))
+        if (!strchr(plain, *c))
             *c = '-';
     snprintf(s->campaign, sizeof s->campaign, "%s-%08" PRIx32, *stem ? stem : "sweep", (uint32_t)(hash ^ hash >> 32));
+    return IB_OK;
 }
 
 static ib_status look_up(sweep *s, ib_error *err)
@@ -448,9 +466,13 @@ static size_t missing(const sweep *s, size_t i)
 /* Blocks up to 0 are warm-ups, of points that something is still missing of. */
 static bool is_wanted(const sweep *s, size_t i, int block)
 {
-    if (*s->point[i].excluded || s->failed[i])
+    const bool *done = &s->done[i * (size_t)s->launches];
+
+    if (*s->point[i].excluded || s->failed[i] || (s->on_nodes && s->point[i].nodes != s->on_nodes))
         return false;
-    return block < 1 ? missing(s, i) > 0 : !s->done[i * (size_t)s->launches + (size_t)block - 1];
+    if (s->on_block)
+        return (block < 1 || block == s->on_block) && !done[s->on_block - 1];
+    return block < 1 ? missing(s, i) > 0 : !done[block - 1];
 }
 
 static double expected_of(const sweep *s, size_t i)
@@ -642,6 +664,8 @@ static ib_status run_all(sweep *s, ib_error *err)
     ib_status rc = IB_OK;
 
     ib_process_catch();
+    if (s->until < INFINITY)
+        alarm((unsigned)ceil(fmax(s->until - ib_now(), 1)));
     const size_t total = remaining(s, (int)(1 - s->warmup), &left);
     for (int block = (int)(1 - s->warmup); block <= s->launches; block++) {
         ib_points_shuffle(s->n_point, (uint64_t)s->seed, block, order);
@@ -680,6 +704,7 @@ static ib_status run_all(sweep *s, ib_error *err)
                        ib_text_seconds(s->seconds[i]).s, ib_text_duration(left).s);
         }
     }
+    alarm(0);
     if (late)
         return ib_fail(err, IB_EINTERRUPTED, "the time is up with %zu launches to make; the same command goes on",
                        late);
@@ -688,18 +713,176 @@ static ib_status run_all(sweep *s, ib_error *err)
     return IB_OK;
 }
 
+/* ---- jobs ------------------------------------------------------------------------------------------------ */
+
+/* Options that make jobs; the job itself is told by them what to do. */
+static bool is_for_jobs(const char *name)
+{
+    static const char *const names[] = {"submit", "dry-run", "folder",   "header", "array",    "tasks",   "time",
+                                        "plan",   "scale",   "campaign", "cores",  "on-nodes", "on-block"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(names[i], name))
+            return true;
+    return false;
+}
+
+/* This very sweep, for one number of nodes. */
+static void push_sweep(words *w, const sweep *s, int nodes, double limit_s)
+{
+    push(w, "%s", s->program);
+    push(w, "sweep");
+    push(w, "%s", s->input);
+    for (size_t i = 0; s->option[i].name; i++) {
+        const ib_help_option *o = &s->option[i];
+        if (is_for_jobs(o->name) || s->value[i] == o->initial)
+            continue;
+        if (*o->argument)
+            push(w, "--%s=%s", o->name, s->value[i]);
+        else
+            push(w, "--%s", o->name);
+    }
+    push(w, "--campaign=%s", s->campaign);
+    push(w, "--cores=%d", s->grid.cores);
+    push(w, "--on-nodes=%d", nodes);
+    push(w, "--time=%.0f", limit_s - 1.25 * ib_job_margin(limit_s));
+}
+
+/* Half as long again as earlier launches took, and three minutes; an hour where there were none. */
+static double limit_of(const sweep *s, ib_error *err)
+{
+    double seconds;
+    bool   known = true;
+
+    if (*own(s, "time"))
+        return parse_time(own(s, "time"), &seconds, err) ? 0 : seconds;
+    for (size_t i = 0; i < s->n_point; i++)
+        known &= !is_wanted(s, i, 0) || s->seconds[i] > 0;
+    remaining(s, (int)(1 - s->warmup), &seconds);
+    return known ? 1.5 * seconds + 180 : 3600;
+}
+
+static ib_status read_header(const char *path, char *text, size_t size, ib_error *err)
+{
+    FILE *file = *path ? fopen(path, "r") : NULL;
+
+    *text = 0;
+    if (!*path)
+        return IB_OK;
+    if (!file)
+        return ib_fail(err, IB_EIO, "sweep --header: open %s: %s", path, strerror(errno));
+    const size_t n = fread(text, 1, size - 1, file);
+    text[n] = 0;
+    const bool whole = feof(file);
+    fclose(file);
+    return whole ? IB_OK : ib_fail(err, IB_EUSAGE, "sweep --header: %s is longer than %zu bytes", path, size);
+}
+
+/* One number of nodes: the points that something is missing of, and in which blocks. @return how many launches */
+static size_t choose_tasks(const sweep *s, int *task, size_t *n_task, size_t *n_wanted)
+{
+    size_t n = 0;
+
+    *n_task = *n_wanted = 0;
+    for (int block = 1; block <= s->launches; block++) {
+        size_t here = 0;
+        for (size_t i = 0; i < s->n_point; i++)
+            here += is_wanted(s, i, block);
+        if (here)
+            task[(*n_task)++] = block;
+        n += here;
+    }
+    for (size_t i = 0; i < s->n_point; i++)
+        *n_wanted += is_wanted(s, i, 0);
+    return n;
+}
+
+static ib_status submit_all(sweep *s, FILE *out, ib_form form, ib_error *err)
+{
+    static const ib_heading heading[] = {{"nodes", "nodes"}, {"points", "points"}, {"launches", "launches"},
+                                         {"tasks", "tasks"}, {"limit", "limit"},   {"script", "script"},
+                                         {"job", "job"}};
+    static char             header[16384];
+    static words            w;
+    static int              task[MAX_LAUNCHES];
+    char                    what[300], id[64], script[1100];
+    ib_job     job = {.folder = own(s, "folder"), .cores = s->grid.cores, .header = header, .what = what};
+    ib_report *report;
+    int64_t    at_once;
+    int        most = 0;
+    bool       queued;
+
+    ib_status rc = ib_scheduler_parse(own(s, "submit"), &job.scheduler, err);
+    if (!rc)
+        rc = whole_number(s, "tasks", 1, 100000, &at_once, err);
+    if (!rc)
+        rc = read_header(own(s, "header"), header, sizeof header, err);
+    if (!rc)
+        rc = ib_report_begin(&report, out, form, err);
+    if (rc)
+        return rc;
+    job.at_once = (int)at_once;
+    for (size_t i = 0; i < s->n_point; i++)
+        most = s->point[i].nodes > most ? s->point[i].nodes : most;
+    ib_report_fact(report, "campaign", "campaign", s->campaign);
+    ib_report_table(report, "jobs", heading, sizeof heading / sizeof *heading);
+    for (int nodes = 1; nodes <= most && !rc; nodes++) {
+        size_t n_task, n_point;
+        s->on_nodes = nodes;
+        const size_t n = choose_tasks(s, task, &n_task, &n_point);
+        if (!n)
+            continue;
+        job.nodes = nodes;
+        job.limit_s = limit_of(s, err);
+        if (!(job.limit_s > 0)) {
+            rc = err->status;
+            break;
+        }
+        job.task = task;
+        job.n_task = *own(s, "array") ? n_task : 0;
+        snprintf(job.name, sizeof job.name, "%s-n%d", s->campaign, nodes);
+        snprintf(what, sizeof what, "Campaign %s on %d node%s: %zu point%s, %zu launches to make.", s->campaign,
+                 nodes, nodes > 1 ? "s" : "", n_point, n_point > 1 ? "s" : "", n);
+        w = (words){0};
+        push_sweep(&w, s, nodes, job.limit_s);
+        job.command = w.argv;
+        if (w.full)
+            rc = ib_fail(err, IB_EUSAGE, "sweep: the command of a job is too long");
+        *id = 0;
+        if (!rc)
+            rc = ib_job_save(&job, err);
+        if (!rc && !*own(s, "dry-run"))
+            rc = ib_job_submit(&job, id, &queued, err);
+        if (rc)
+            break;
+        ib_job_path(&job, script, sizeof script);
+        ib_report_row(report, (ib_cell[]){ib_cell_count((size_t)nodes), ib_cell_count(n_point), ib_cell_count(n),
+                                          ib_cell_count(job.n_task), ib_cell_text(ib_text_duration(job.limit_s).s),
+                                          ib_cell_text(script),
+                                          ib_cell_text(!*id     ? "not submitted"
+                                                       : queued ? "already queued"
+                                                                : id)});
+    }
+    ib_report_table_end(report);
+    const ib_status told = ib_report_end(report, rc ? &(ib_error){0} : err);
+    return rc ? rc : told;
+}
+
 static ib_status prepare(sweep *s, int argc, char *const *argv, ib_form *form, ib_error *err)
 {
-    const char *operand;
-    double      scale, seconds;
-    int64_t     cores;
-    ib_machine  here;
-    ib_place    place;
+    const char  *operand;
+    double       scale, seconds;
+    int64_t      cores;
+    ib_scheduler scheduler;
+    ib_machine   here;
+    ib_place     place;
 
     list_options(s);
     ib_status rc = ib_arguments_parse("sweep", s->option, argc, argv, s->value, &operand, err);
     if (!rc)
         rc = ib_form_parse(own(s, "format"), form, err);
+    if (!rc && *own(s, "submit"))
+        rc = ib_scheduler_parse(own(s, "submit"), &scheduler, err);
     if (!rc)
         rc = whole_number(s, "launches", 1, MAX_LAUNCHES, &s->launches, err);
     if (!rc)
@@ -708,10 +891,14 @@ static ib_status prepare(sweep *s, int argc, char *const *argv, ib_form *form, i
         rc = whole_number(s, "seed", 0, INT64_MAX, &s->seed, err);
     if (!rc)
         rc = whole_number(s, "cores", 0, 1000000, &cores, err);
+    if (!rc)
+        rc = whole_number(s, "on-nodes", 0, 1000000, &s->on_nodes, err);
+    if (!rc)
+        rc = whole_number(s, "on-block", 0, s->launches, &s->on_block, err);
     if (!rc && ((rc = ib_text_to_real(own(s, "scale"), &scale, err)) || !(scale > 0) || scale > 1))
         rc = ib_fail(err, IB_EUSAGE, "sweep --scale: %s is not between 0 and 1", own(s, "scale"));
     s->until = INFINITY;
-    if (!rc && *own(s, "time") && !(rc = parse_time(own(s, "time"), &seconds, err)))
+    if (!rc && *own(s, "time") && !*own(s, "submit") && !(rc = parse_time(own(s, "time"), &seconds, err)))
         s->until = ib_now() + seconds;
     if (!rc)
         rc = name_input(s, operand, scale, err);
@@ -722,7 +909,7 @@ static ib_status prepare(sweep *s, int argc, char *const *argv, ib_form *form, i
     s->quiet = *own(s, "quiet");
     s->grid.weak = *own(s, "weak");
     s->grid.oversubscribe = *own(s, "oversubscribe");
-    s->grid.spread = cores > 0;
+    s->grid.spread = cores > 0 || *own(s, "submit");
     s->grid.cores = cores > 0 ? (int)cores : here.cores > 0 && here.cores < place.n_cpu ? here.cores : place.n_cpu;
     if (!ib_process_self(s->program, sizeof s->program))
         return ib_fail(err, IB_EIO, "find this program again: %s", strerror(errno));
@@ -736,7 +923,8 @@ static ib_status prepare(sweep *s, int argc, char *const *argv, ib_form *form, i
     s->n_point = ib_points_plan(&s->grid, s->point, err);
     if (!s->n_point)
         return err->status;
-    name_campaign(s);
+    if ((rc = name_campaign(s, err)))
+        return rc;
     s->done = ib_alloc_zero(s->n_point * (size_t)s->launches, sizeof *s->done, "launches", err);
     s->failed = ib_alloc_zero(s->n_point, sizeof *s->failed, "points", err);
     s->seconds = ib_alloc_zero(s->n_point, sizeof *s->seconds, "points", err);
@@ -758,9 +946,11 @@ ib_status ib_sweep(int argc, char *const *argv, FILE *out, ib_error *err)
         goto done;
     if (!s->quiet)
         say_plan(s);
-    if (!*own(s, "plan"))
+    if (*own(s, "submit"))
+        rc = submit_all(s, out, form, err);
+    else if (!*own(s, "plan"))
         rc = run_all(s, err);
-    if (rc && rc != IB_ELAUNCH)
+    if (*own(s, "submit") || (rc && rc != IB_ELAUNCH))
         goto done;
     if (!ib_report_begin(&report, out, form, &later)) {
         ib_report_fact(report, "campaign", "campaign", s->campaign);

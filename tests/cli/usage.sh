@@ -37,6 +37,9 @@ refused '--support: 2 is outside 3..129' sweep point --support 2,7
 refused '7 is given twice' sweep point --support 7,7
 refused 'is not H:MM:SS' sweep point --time soon
 refused 'no simulation preset' sweep nowhere
+refused 'is none of slurm|torque|pbs' sweep point --submit lsf
+refused 'is no name of up to' sweep point --campaign a/b
+refused 'is none of auto|ideal|amdahl' scaling --fit cubic
 refused 'view has no option --plan' view --plan 3 x.hdf5
 
 mkdir folder.hdf5
