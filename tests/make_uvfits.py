@@ -61,6 +61,7 @@ VARIANTS = {
     "namelessifs": dict(if_name="", setups=[(1, [0.0, 2e7], [STEP, STEP], [1, 1])]),
     "sources": dict(sources=[(7, "3C48", 150.0, 30.0, 2000.0), (2, "OTHER", 150.5, 30.0, 2000.0)],
                     source_of=lambda group: 2 if group // 15 == 1 else 7),
+    "onesource": dict(sources=[(5, "THING", 150.0, 30.0, 2000.0)], source_of=lambda group: 0),
     "nosu": dict(source_of=lambda group: 1),
     "b1950": dict(cards=[("EPOCH", 1950.0)]),
     "auto": dict(auto=True),
@@ -91,7 +92,8 @@ VARIANTS = {
     "nodirection": dict(drop=("CRVAL6", "CRVAL7")),
     "nofq": dict(setups=[(1, [0.0, 2e7], [STEP, STEP], [1, 1])], drop=("AIPS FQ",)),
     "fewifs": dict(setups=[(1, [0.0, 2e7], [STEP, STEP], [1, 1])], drop=("FQ column",)),
-    "badsource": dict(sources=[(7, "3C48", 150.0, 30.0, 2000.0)], source_of=lambda group: 7 if group < 17 else 3),
+    "badsource": dict(sources=[(7, "3C48", 150.0, 30.0, 2000.0), (8, "3C49", 151.0, 30.0, 2000.0)],
+                      source_of=lambda group: 7 if group < 17 else 3),
     "badsetup": dict(setups=[(1, [0.0], [STEP], [1]), (2, [1e7], [STEP], [1])],
                      setup_of=lambda group: 1 if group < 17 else 3),
     "mixed": dict(sources=[(7, "3C48", 150.0, 30.0, 2000.0), (2, "OLD", 150.5, 30.0, 1950.0)],
@@ -325,7 +327,7 @@ def write_twin(path, o, uvw, first, second, found, code, number):
                 g["uvw"] = uvw[rows]
                 g["antenna"] = np.stack([first, second], 1)[rows].astype("i4")
                 g["time"] = ((DAY - 2400000.5 + geometry(o)[2]) * 86400 - 37.0)[rows]
-                g["field"] = np.array([index[o["source_of"](i)] if o["sources"] else 0
+                g["field"] = np.array([index.get(o["source_of"](i), 0) if o["sources"] else 0
                                        for i in np.flatnonzero(rows)], "i4")
                 g["weight"] = weight.astype("f4")
                 vis = np.empty(part.shape[:3], "c8")

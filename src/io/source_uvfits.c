@@ -1289,6 +1289,10 @@ static ib_status settle_tables(opening *o, ib_error *err)
         o->has_sources = false;
         return describe_one_source(o, err);
     }
+    if (o->info->n_field == 1) { /* whatever number the groups have */
+        ib_free(s->field_of);
+        s->field_of = NULL;
+    }
     return IB_OK;
 }
 
