@@ -40,6 +40,9 @@ typedef struct preset {
 static const char *const beams[] = {"none", "physical", "casa", "airy", "gaussian"};
 enum { NO_BEAM, PHYSICAL, N_BEAMS = sizeof beams / sizeof *beams };
 
+/* Spectral frames that sources are at rest in, in the order of IB_FRAME_TOPO and on. */
+static const char *const frames[] = {"topo", "geo", "bary", "lsrk"};
+
 /* Sizes of aca-9eb to chiles as published for the CNGI prototype against CASA 6.2; all else is ours. */
 /* clang-format off */
 static const preset presets[] = {
@@ -69,10 +72,11 @@ typedef struct request {
     double        radius, pointings, dwell, spacing, beam, truncate, spread;
     double        cell, ra, dec, freq, width, hours, fill, flux, index, noise;
     double        line[3]; /* peak, Jy; centre, FWHM, Hz */
+    double        frame;   /* of the sources' spectra: after IB_FRAME_TOPO */
     double        flagged, flagged_rows, flagged_channels;
 } request;
 
-typedef enum kind { COUNT, REAL, ANGLE, HERTZ, PIXELS, LINE, YES_NO, FEED, ARRAY, BEAM } kind;
+typedef enum kind { COUNT, REAL, ANGLE, HERTZ, PIXELS, LINE, YES_NO, FEED, ARRAY, BEAM, FRAME } kind;
 
 #define AT(field) offsetof(request, field)
 
@@ -112,6 +116,7 @@ static const struct key {
     {"spread",           REAL,   AT(spread),           0,         1},
     {"flux",             REAL,   AT(flux),             -1e12,     1e12},
     {"index",            REAL,   AT(index),            -10,       10},
+    {"frame",            FRAME,  AT(frame),            0,         3},
     {"line",             LINE,   AT(line),             -1e12,     1e15},
     {"pol",              YES_NO, AT(polarised),        0,         1},
     {"w",                YES_NO, AT(w),                0,         1},
@@ -239,6 +244,9 @@ static ib_status set_value(request *req, const struct key *key, const char *text
         break;
     case BEAM:
         rc = one_of("beam", text, beams, N_BEAMS, value, err);
+        break;
+    case FRAME:
+        rc = one_of("frame", text, frames, sizeof frames / sizeof *frames, value, err);
         break;
     case FEED:
         value[0] = !strcmp(text, "circular");
@@ -398,12 +406,13 @@ typedef struct sim {
     uint8_t    *pair;        /* [n_baseline] baseline types, of `primary` */
     ib_primary *primary;     /* NULL: there is no primary beam */
     double (*axes)[3][3];    /* [n_time] directions of u, v, w */
-    double        *time;     /* [n_time] s, MJD x 86400 */
-    uint32_t      *row;      /* [n_row] in the grid of times and baselines; NULL: all of it */
-    int           *chan;     /* [n_chan] selected channels */
-    double        *freq;     /* [n_chan] Hz */
-    double        *spectrum; /* [n_chan] Jy of the first source at the phase centre; source k has 1/(k + 1) of it */
-    ib_sim_source *source;   /* [n_field][n_source] */
+    double   *time;          /* [n_time] s, MJD x 86400 */
+    double   *factor;   /* [n_time] frequency in the frame of the sources over that of a channel; NULL: it is one */
+    uint32_t *row;      /* [n_row] in the grid of times and baselines; NULL: all of it */
+    int      *chan;     /* [n_chan] selected channels */
+    double   *freq;     /* [n_chan] Hz */
+    double   *spectrum; /* [n_chan] Jy of the first source at the phase centre; source k has 1/(k + 1) of it */
+    ib_sim_source *source; /* [n_field][n_source] */
     int            corr[IB_MAX_CORR];
     float          polarised[IB_MAX_CORR][2]; /* response to source 0 beyond its Stokes I */
     bool           parallel[IB_MAX_CORR];     /* responds to Stokes I */
@@ -433,6 +442,7 @@ static void sim_close(void *self)
     ib_primary_destroy(s->primary);
     ib_free(s->axes);
     ib_free(s->time);
+    ib_free(s->factor);
     ib_free(s->row);
     ib_free(s->chan);
     ib_free(s->freq);
@@ -564,17 +574,28 @@ static ib_status make_times(sim *s, ib_vis_info *info, ib_error *err)
     s->time = ib_alloc(s->n_time, sizeof *s->time, "times", err);
     if (!s->axes || !s->time)
         return err->status;
+    ib_frame_site(longitude, array_of(&s->ask)->latitude, info->site);
+    if (s->ask.frame > 0) {
+        s->factor = ib_alloc(s->n_time, sizeof *s->factor, "times", err);
+        if (!s->factor)
+            return err->status;
+    }
     for (size_t t = 0; t < s->n_time; t++) {
         const double    time = transit + ((double)t + 0.5 - 0.5 * (double)s->n_time) * step;
         const ib_field *field = &info->field[field_of(s, t)];
 
         ib_sim_axes(ib_sim_sidereal(time, longitude) - field->ra, field->dec, s->axes[t]);
         s->time[t] = time;
+        if (s->factor) {
+            double factor[IB_N_FRAMES];
+            if (ib_frame_factors(time, info->site, field->ra, field->dec, factor, err))
+                return err->status;
+            s->factor[t] = factor[IB_FRAME_TOPO + (int)s->ask.frame];
+        }
     }
     info->time_first = s->time[0];
     info->time_last = s->time[s->n_time - 1];
     info->has_time = true;
-    ib_frame_site(longitude, array_of(&s->ask)->latitude, info->site);
     return IB_OK;
 }
 
@@ -820,7 +841,8 @@ typedef struct work {
     bool        row_flag[IB_SIM_TILE];
     uint8_t     pair[IB_SIM_TILE]; /* baseline types */
     float       sigma[IB_SIM_TILE];
-    float       flux[IB_SIM_TILE];                                                 /* of a source as a row sees it */
+    float       bright[IB_SIM_TILE]; /* Jy of source 0, if that drifts */
+    float       flux[IB_SIM_TILE];   /* of a source as a row sees it */
     float       sky[2][IB_SIM_TILE], first[2][IB_SIM_TILE], noise[2][IB_SIM_TILE]; /* all sources, source 0 */
 } work;
 
@@ -850,7 +872,7 @@ static void begin_rows(const sim *s, size_t first, size_t n, work *w)
 /* Flux of a source at one channel, through the beams of each row. */
 static void attenuate(const sim *s, size_t chan, size_t number, const ib_sim_source *source, work *w)
 {
-    const double freq = s->freq[chan], flux = s->spectrum[chan] / (double)(number + 1);
+    const double freq = s->freq[chan], flux = (s->factor ? 1 : s->spectrum[chan]) / (double)(number + 1);
     const double theta = hypot(source->l, source->m);
     const int    n_pair = s->primary ? s->primary->n_pair : 1;
     float        seen[IB_MAX_DISHES * (IB_MAX_DISHES + 1) / 2];
@@ -858,7 +880,7 @@ static void attenuate(const sim *s, size_t chan, size_t number, const ib_sim_sou
     for (int p = 0; p < n_pair; p++)
         seen[p] = (float)(s->primary ? flux * ib_primary_beam(s->primary, p, theta, freq) : flux);
     for (size_t i = 0; i < w->rows.n; i++)
-        w->flux[i] = seen[s->primary ? w->pair[i] : 0];
+        w->flux[i] = seen[s->primary ? w->pair[i] : 0] * (s->factor ? w->bright[i] : 1);
 }
 
 /* Responses to the sky at one channel. Source 0 is kept apart only when it alone is polarised. */
@@ -866,6 +888,12 @@ static void predict(const sim *s, size_t chan, work *w)
 {
     memset(w->sky, 0, sizeof w->sky);
     memset(w->first, 0, sizeof w->first);
+    for (size_t i = 0, before = SIZE_MAX; s->factor && i < w->rows.n; i++) {
+        const size_t time = w->rows.row[i] / s->n_baseline;
+        w->bright[i] =
+            time == before ? w->bright[i - 1] : (float)brightness(&s->ask, s->factor[time] * s->freq[chan]);
+        before = time;
+    }
     for (size_t i = 0; i < s->n_source; i++) {
         const ib_sim_source *source = &s->source[w->field * s->n_source + i];
 

@@ -44,3 +44,28 @@ image 1 old vis.hdf5
 refused 2 'START,WIDTH,N' $input --frame-grid 1.4GHz
 refused 2 'meet none' $input --frame-grid 1.5GHz,20kHz,9
 refused 2 'frame' $input --frame sirius
+
+# A line of 2 Jy at rest in LSRK drifts by a dozen channels of the array over a track of 9 hours, twice its width of 5: it is
+# smeared there, and whole in the channels of its frame.
+line=sim:point,times=12,hours=9,baselines=45,freq=1.42GHz,width=200Hz,channels=64,imsize=48,sources=1,flux=0,w=no
+line=$line,frame=lsrk,line=2:1419882057Hz:1kHz
+for frame in topo lsrk; do
+    image 1 "line-$frame" "$line" --frame $frame
+done
+"$PYTHON" - <<'P' || exit 1
+import h5py
+import numpy as np
+
+# Interpolation between channels h apart takes up to h^2/8 |f''| off a peak, of which |f''| = 8 ln 2 / FWHM^2: 2.8 %; the
+# nearest channel's centre is h/2 off at most, 2.8 % more; gridding is good to 1e-3.
+lost = np.log(2) / 5**2
+for frame in ("topo", "lsrk"):
+    cube = h5py.File("line-%s.hdf5" % frame)["/0"]
+    peaks = np.nan_to_num(np.abs(cube["DATA"][0])).max((1, 2))
+    at = peaks.argmax()
+    print(frame, at, cube["frequency"][at], peaks[at])
+    if frame == "topo":
+        assert peaks[at] < 1
+    else:
+        assert abs(cube["frequency"][at] - 1419882057) <= 100 and 2 * (1 - 2 * lost) - 1e-3 < peaks[at] < 2 + 1e-3
+P
