@@ -60,6 +60,7 @@ enum { IB_PSF_EXACT, IB_PSF_UNIT };
 enum { IB_KERNEL_KB, IB_KERNEL_PSWF };
 enum { IB_LINEAR, IB_NEAREST };
 enum { IB_SINGLE, IB_DOUBLE };
+enum { IB_WTERM_AUTO, IB_WTERM_NONE, IB_WTERM_STACK };
 enum { IB_NATURAL, IB_UNIFORM, IB_BRIGGS };
 enum { IB_DENSITY_AUTO, IB_DENSITY_CHANNEL, IB_DENSITY_ALL };
 enum { IB_RULE_NEAREST, IB_RULE_FLOOR };
@@ -107,6 +108,7 @@ typedef struct ib_config {
     double      padding;        /* padded over image size */
     int         lookup;         /* IB_LINEAR, IB_NEAREST */
     int         precision;      /* IB_SINGLE, IB_DOUBLE */
+    int         wterm;          /* IB_WTERM_... */
     const char *isa;            /* instruction set of the leaf loops; "auto": the best here */
     /* weighting */
     int    weighting; /* IB_NATURAL, ... */
@@ -187,7 +189,9 @@ typedef struct ib_result {
     ib_counts counts;
     double    sum_of_weights;
     double    outside_weight;     /* share of the weight whose support leaves the grid */
-    double    w_phase;            /* rad; bound of the phase that imaging without w neglects */
+    double    w_phase;            /* rad; bound of the phase of the w-term */
+    int       w_terms, w_slabs;   /* terms of each slab of w, slabs; 0: the w-term is neglected */
+    int       w_passes;           /* of gridding and transform */
     double    promised, measured; /* relative to the rms of random-phase visibilities; measured < 0: not checked */
     size_t    n_checked_plane, n_checked_pixel;
     int64_t   plan_bytes, peak_bytes, limit_bytes; /* largest over ranks */

@@ -496,7 +496,14 @@ static void print_plan(const job *j, const char *fft_plan)
     printf("  window    %zu %s at a time, %zu lane%s%s\n", p->window,
            p->mode == IB_MFS || !p->fused ? "input channels" : "channels", p->n_lane, p->n_lane == 1 ? "" : "s",
            p->fused ? "" : "; channels gather samples over several reads");
-    printf("  w term    neglected phase at most %.3g rad\n", p->w_phase);
+    const ib_wterm *w = &g->w;
+    if (w->n_term)
+        printf(
+            "  w term    phase at most %.3g rad: %d term%s, %d slab%s of w, %.3g rad each; %d pass%s; error %.1e promised\n",
+            p->w_phase, w->n_term, w->n_term == 1 ? "" : "s", w->n_slab, w->n_slab == 1 ? "" : "s", 4 * w->half,
+            w->n_pass, w->n_pass == 1 ? "" : "es", w->error);
+    else
+        printf("  w term    neglected phase at most %.3g rad\n", p->w_phase);
     for (int i = 0; i < j->n_output; i++)
         printf("  output    %s\n", j->output[i].layout.path);
     fflush(stdout);
@@ -556,6 +563,9 @@ static ib_status make_plan(job *j, char fft_plan[80], char **wisdom, ib_error *e
         r->predicted_s[1] = j->plan.choice.seconds[IB_FFT_WORK] / j->plan.n_grid;
     }
     r->w_phase = j->plan.w_phase;
+    r->w_terms = g->w.n_term;
+    r->w_slabs = g->w.n_term ? g->w.n_slab : 0;
+    r->w_passes = g->w.n_term ? g->w.n_pass : 0;
     r->plan_bytes = j->plan.total_bytes;
     r->limit_bytes = cfg->memory;
     snprintf(r->isa, sizeof r->isa, "%s", ib_isa_find(cfg->isa)->name);
@@ -737,15 +747,13 @@ static void add_counts(ib_counts *to, const ib_counts *from)
     to->autocorrelation += from->autocorrelation;
 }
 
-/* mfs: grids, tallies and direct sums of all shares meet on rank 0, which finishes the image. */
-static ib_status finish_mfs(job *j, ib_error *err)
+/* mfs: tallies and direct sums of all shares meet on rank 0. */
+static ib_status gather_shares(job *j, ib_error *err)
 {
     enum { PIECE = 1 << 24 };
-    ib_status  rc = sum_trees(j, ib_imager_grids(j->imager), err);
+    ib_status  rc = gather_outcomes(j, err);
     ib_direct *direct = ib_imager_direct(j->imager);
 
-    if (!rc)
-        rc = gather_outcomes(j, err);
     if (rc)
         return rc;
 
@@ -770,9 +778,28 @@ static ib_status finish_mfs(job *j, ib_error *err)
                 t->outside += j->outcome[k].tally[p].outside;
                 add_counts(&t->counts, &j->outcome[k].tally[p].counts);
             }
-        rc = ib_imager_finish(j->imager, &j->outcome[0], err);
     }
     ib_free(all);
+    return IB_OK;
+}
+
+/* mfs: a pass of the w-term, or all there is. Grids of all shares meet on rank 0, which makes the image of them. */
+static ib_status image_shares(job *j, int pass, ib_error *err)
+{
+    ib_notice_begin(&j->notice, j->comm);
+    ib_status rc = ib_imager_mfs(j->imager, j->units, pass, j->outcome, err);
+    ib_notice_end(&j->notice, rc != IB_OK, show, j);
+    rc = agree_on_cause(j, rc, err);
+    if (!rc)
+        rc = sum_trees(j, ib_imager_grids(j->imager), err);
+    if (!rc && pass == 0)
+        rc = gather_shares(j, err);
+    if (rc)
+        return rc;
+    if (j->rank)
+        ib_tree_reset(ib_imager_grids(j->imager));
+    else
+        rc = ib_imager_finish(j->imager, pass, &j->outcome[0], err);
     return ib_agree(j->comm, rc, err);
 }
 
@@ -785,18 +812,23 @@ static ib_status work(job *j, ib_error *err)
         samples += (uint64_t)j->info.spw[s].n_row * j->info.spw[s].n_chan;
     if (j->plan.needs_density && j->plan.density_all && (rc = share_density(j, err)))
         return rc;
-    ib_notice_begin(&j->notice, j->comm);
     j->work_began = ib_now();
     if (!j->rank)
         ib_progress_start("imaging", samples, j->cfg->quiet);
-    rc = j->plan.mode == IB_MFS ? ib_imager_mfs(j->imager, j->units, j->outcome, err)
-                                : ib_imager_cube(j->imager, j->units, j->outcome, err);
-    ib_notice_end(&j->notice, rc != IB_OK, show, j);
+    if (j->plan.mode == IB_MFS) {
+        const int n_pass = j->plan.geometry.w.n_term ? j->plan.geometry.w.n_pass : 1;
+        for (int pass = 0; pass < n_pass && !rc; pass++)
+            rc = image_shares(j, pass, err);
+    } else {
+        ib_notice_begin(&j->notice, j->comm);
+        rc = ib_imager_cube(j->imager, j->units, j->outcome, err);
+        ib_notice_end(&j->notice, rc != IB_OK, show, j);
+        rc = agree_on_cause(j, rc, err);
+        if (!rc)
+            rc = gather_outcomes(j, err);
+    }
     if (!j->rank)
         ib_progress_end();
-    rc = agree_on_cause(j, rc, err);
-    if (!rc)
-        rc = j->plan.mode == IB_MFS ? finish_mfs(j, err) : gather_outcomes(j, err);
     return rc;
 }
 

@@ -30,7 +30,7 @@ class Data:
         self.uvw, self.vis, self.freq = (np.load(os.path.join(folder, name + ".npy")) for name in ("uvw", "vis", "freq"))
         with open(os.path.join(folder, "image.json")) as text:
             image = json.load(text)
-        self.side, self.cell = image["side"], image["cell_rad"]
+        self.side, self.cell, self.w = image["side"], image["cell_rad"], image.get("w", False)
         random = np.random.RandomState(7)
         self.pixels = random.randint(0, self.side, (64, 2))  # x, y
         self.planes = [(0, 0), (len(self.freq) - 1, 1)]  # channel, correlation
@@ -38,10 +38,11 @@ class Data:
 
     def direct(self, channel, corr):
         """The definition (docs/conventions.md) at the chosen pixels."""
-        uv = self.uvw[:, :2] * self.freq[channel] / LIGHT
+        uvw = self.uvw * self.freq[channel] / LIGHT
         l, m = -(self.pixels[:, 0] - self.side // 2) * self.cell, (self.pixels[:, 1] - self.side // 2) * self.cell
-        turns = np.outer(l, uv[:, 0]) + np.outer(m, uv[:, 1])
-        return (np.exp(-2j * np.pi * turns) @ self.vis[:, channel, corr].astype(complex)).real / len(uv)
+        depth = (l * l + m * m) / (1 + np.sqrt(1 - l * l - m * m)) * self.w
+        turns = np.outer(l, uvw[:, 0]) + np.outer(m, uvw[:, 1]) - np.outer(depth, uvw[:, 2])
+        return (np.exp(-2j * np.pi * turns) @ self.vis[:, channel, corr].astype(complex)).real / len(uvw)
 
     def error(self, planes):
         """Relative L2 error of planes [y][x], in the order of self.planes."""
@@ -64,7 +65,8 @@ class Imgbench:
     def __init__(self, data, program, threads, accuracy):
         self.data = data
         self.words = [program, data.ms, "--cell", "%.17grad" % data.cell, "--imsize", str(data.side), "--stokes", "corr",
-                      "--threads", str(threads), "--record", "", "--quiet", "--overwrite", "--format", "json"]
+                      "--threads", str(threads), "--record", "", "--quiet", "--overwrite", "--format", "json",
+                      "--wterm", "stack" if data.w else "none"]
         self.accuracy = accuracy
 
     def match(self, error, folder):
@@ -132,14 +134,14 @@ def over_threads(threads, work, jobs):
 
 
 class Ducc:
-    """ducc0's gridder without w, plane by plane, from arrays that lie as it likes them."""
+    """ducc0's gridder, with w where the data have it, plane by plane, from arrays that lie as it likes them."""
 
     counted = "in memory"
 
     def __init__(self, data, threads, epsilon):
         import ducc0
 
-        self.name = "ducc0 %s, epsilon %g" % (ducc0.__version__, epsilon)
+        self.name = "ducc0 %s, %sepsilon %g" % (ducc0.__version__, "with w, " if data.w else "", epsilon)
         self.data, self.threads, self.epsilon = data, threads, epsilon
         self.function = ducc0.wgridder.vis2dirty
         self.plane = {(c, p): np.ascontiguousarray(data.vis[:, c:c + 1, p]) for c in range(len(data.freq))
@@ -149,7 +151,7 @@ class Ducc:
         data = self.data
         return self.function(uvw=data.uvw, freq=data.freq[plane[0]:plane[0] + 1], vis=self.plane[plane],
                              npix_x=data.side, npix_y=data.side, pixsize_x=data.cell, pixsize_y=data.cell,
-                             epsilon=self.epsilon, do_wgridding=False, flip_v=True, divide_by_n=False, nthreads=1)
+                             epsilon=self.epsilon, do_wgridding=self.data.w, flip_v=True, divide_by_n=False, nthreads=1)
 
     def time(self, folder):
         start = time.perf_counter()

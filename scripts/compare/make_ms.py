@@ -3,7 +3,7 @@
 """A MeasurementSet like cube A of the benchmark, and the same numbers as arrays: make_ms.py FOLDER [--rows N] ...
 
 27 antennas in three arms, |u| up to 0.3 of the width of the uv plane, XX and YY of a few point sources with noise, w = 0 (so
-that nobody has to correct for it). Writes FOLDER/data.ms, and uvw, vis [row][channel][corr] and freq as .npy, pixel size and
+that nobody has to correct for it) unless --w is given. Writes FOLDER/data.ms, and uvw, vis [row][channel][corr] and freq as .npy, pixel size and
 image size as image.json. The same seed, the same bytes of data.
 """
 import argparse
@@ -17,7 +17,7 @@ LIGHT = 299792458.0
 START = 5.1e9  # s, MJD x 86400
 
 
-def tracks(n_time, hours=8.0, dec=2.3):
+def tracks(n_time, with_w, hours=8.0, dec=2.3):
     """uvw in m, antennas and time of every row: time-major."""
     arm, station = np.divmod(np.arange(27), 9)
     distance = 6400 * ((station + 1) / 9) ** 1.716
@@ -30,18 +30,20 @@ def tracks(n_time, hours=8.0, dec=2.3):
     dec = np.radians(dec)
     u = np.sin(hour) * apart[:, 0] + np.cos(hour) * apart[:, 1]
     v = np.sin(dec) * (np.sin(hour) * apart[:, 1] - np.cos(hour) * apart[:, 0]) + np.cos(dec) * apart[:, 2]
-    uvw = np.stack([u.ravel(), v.ravel(), np.zeros(u.size)], axis=-1)
+    w = np.cos(dec) * (np.cos(hour) * apart[:, 0] - np.sin(hour) * apart[:, 1]) + np.sin(dec) * apart[:, 2]
+    uvw = np.stack([u.ravel(), v.ravel(), w.ravel() * with_w], axis=-1)
     time = START + np.repeat(np.arange(n_time) * hours * 3600 / max(n_time - 1, 1), len(a))
     return uvw, np.tile(a, n_time).astype(np.int32), np.tile(b, n_time).astype(np.int32), time
 
 
 def visibilities(uvw, freq, side, cell):
-    """V = sum of S exp(+2 pi i (u l + v m)), YY a tenth weaker, and noise."""
+    """V = sum of S exp(+2 pi i (u l + v m + w (n - 1))), YY a tenth weaker, and noise."""
     random = np.random.RandomState(1)
     vis = np.zeros((len(uvw), len(freq), 2), np.complex64)
     for flux in (1.0, 0.7, 0.5, 0.3, 0.2):
         l, m = random.uniform(-0.4, 0.4, 2) * side * cell
-        turns = np.outer(uvw[:, 0] * l + uvw[:, 1] * m, freq / LIGHT)
+        path = uvw[:, 0] * l + uvw[:, 1] * m - uvw[:, 2] * (l * l + m * m) / (1 + np.sqrt(1 - l * l - m * m))
+        turns = np.outer(path, freq / LIGHT)
         vis += (flux * np.exp(2j * np.pi * (turns % 1)))[..., None] * np.array([1, 0.9])
     for block in np.array_split(vis, max(1, vis.size // 4000000)):
         block += 0.1 * (random.standard_normal(block.shape) + 1j * random.standard_normal(block.shape))
@@ -108,18 +110,19 @@ def main():
     parser.add_argument("--rows", type=int, default=10000, help="rounded to whole integrations of 351 (cube A: 50000)")
     parser.add_argument("--channels", type=int, default=16, help="(cube A: 64)")
     parser.add_argument("--side", type=int, default=1000, help="pixels of the image")
+    parser.add_argument("--w", action="store_true", help="keep w")
     args = parser.parse_args()
 
     width = 62.5e3
     freq = 1.4e9 + (np.arange(args.channels) - args.channels // 2) * width
-    uvw, antenna1, antenna2, time = tracks(max(1, round(args.rows / 351)))
+    uvw, antenna1, antenna2, time = tracks(max(1, round(args.rows / 351)), args.w)
     cell = 0.3 / (np.abs(uvw).max() * freq[-1] / LIGHT)
     vis = visibilities(uvw, freq, args.side, cell)
     os.makedirs(args.folder, exist_ok=True)
     for name, array in (("uvw", uvw), ("vis", vis), ("freq", freq)):
         np.save(os.path.join(args.folder, name + ".npy"), array)
     with open(os.path.join(args.folder, "image.json"), "w") as out:
-        json.dump({"side": args.side, "cell_rad": cell}, out)
+        json.dump({"side": args.side, "cell_rad": cell, "w": args.w}, out)
     write_ms(os.path.join(args.folder, "data.ms"), uvw, vis, freq, width, antenna1, antenna2, time)
     print("%s: %d rows x %d channels x 2, %d pixels of %.4g arcsec" %
           (args.folder, len(uvw), args.channels, args.side, np.degrees(cell) * 3600))

@@ -203,8 +203,13 @@ static void print_quality(FILE *out, const ib_result *r)
     if (r->outside_weight > 0)
         fprintf(out, "outside    %.3g %% of the weight: baselines beyond what the cell size holds\n",
                 100 * r->outside_weight);
-    fprintf(out, "w phase    %.2g rad at most%s\n", r->w_phase,
-            r->w_phase > W_PHASE_LIMIT ? ": imaging without w distorts the edges; choose a smaller field" : "");
+    fprintf(out, "w phase    %.2g rad at most", r->w_phase);
+    if (r->w_terms)
+        fprintf(out, ": %d term%s in %d slab%s of w\n", r->w_terms, r->w_terms == 1 ? "" : "s", r->w_slabs,
+                r->w_slabs == 1 ? "" : "s");
+    else
+        fprintf(out, "%s\n",
+                r->w_phase > W_PHASE_LIMIT ? ": imaging without w distorts the edges; use --wterm stack" : "");
     if (r->beam[0] > 0)
         fprintf(out, "beam       %s x %s, position angle %.1f deg (middle channel)\n", ib_text_angle(r->beam[0]).s,
                 ib_text_angle(r->beam[1]).s, r->beam[2] * 180 / acos(-1.0));
@@ -302,6 +307,8 @@ static json_t *document(const ib_result *r, const ib_bounds *bounds)
                                                    ib_json_real(r->beam[2]))
                                        : json_null());
     json_object_set_new(json, "w_phase_rad", ib_json_real(r->w_phase));
+    json_object_set_new(
+        json, "w", json_pack("{s:i, s:i, s:i}", "terms", r->w_terms, "slabs", r->w_slabs, "passes", r->w_passes));
     json_object_set_new(json, "outside_weight", ib_json_real(r->outside_weight));
     json_object_set_new(json, "sum_of_weights", ib_json_real(r->sum_of_weights));
     json_object_set_new(json, "output", files);

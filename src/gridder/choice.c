@@ -78,7 +78,7 @@ static double occupied_groups(const ib_geometry *g, const double reach[2], doubl
 static void predict(const ib_imaging *task, const ib_geometry *g, double columns, ib_choice *out)
 {
     const int    precision = task->cfg->precision;
-    const double n = task->n_sample, n_plane = task->n_grid, vectors = g->patch.vectors;
+    const double n = task->n_sample, n_plane = task->n_grid * fmax(1, task->w.side), vectors = g->patch.vectors;
     const double shares = task->n_part ? (double)ib_shares(g, n, task->n_part) : 0;
     const double work[2][IB_WORK] = {
         {n, n * n_plane, n * (g->patch.patch_u + g->patch.patch_v), n * vectors,
@@ -88,10 +88,14 @@ static void predict(const ib_imaging *task, const ib_geometry *g, double columns
          n_plane * (double)(g->nx * g->ny), g->planes * shares * (double)(g->stride * g->height)},
     };
 
+    /* with w a sample is gridded once or twice for every run of terms, and every pass is transformed */
+    const double images = 2 * task->w.n_slab - 1, passes = fmax(1, task->w.n_pass);
+    const double times[2] = {task->w.n_slab > 1 ? 2 * passes / images : passes, passes};
+
     for (int part = 0; part < 2; part++) {
         out->seconds[part] = 0;
         for (int i = 0; i < IB_WORK; i++) {
-            out->work[part][i] = 1e-9 * work[part][i];
+            out->work[part][i] = 1e-9 * times[part] * work[part][i];
             out->seconds[part] += out->work[part][i] * costs[precision][part][i];
         }
     }
@@ -100,7 +104,7 @@ static void predict(const ib_imaging *task, const ib_geometry *g, double columns
 void ib_choice_predict(const ib_imaging *task, int support, double padding, ib_choice *out)
 {
     const ib_config *cfg = task->cfg;
-    ib_geometry      g = {.nx = task->nx, .ny = task->ny};
+    ib_geometry      g = {.nx = task->nx, .ny = task->ny, .w = task->w};
     const double     used = ib_lay_out(&g, task->isa, cfg->precision, task->n_grid, support, padding);
     ib_convfn        fn;
     ib_error         err;
@@ -122,7 +126,7 @@ void ib_choice_predict(const ib_imaging *task, int support, double padding, ib_c
     const double rounding = ib_convfn_rounding(&fn, half_x, half_y, eps) *
                             ib_convfn_roundings(&fn, task->n_sample, columns * (double)g.grid_ny);
     /* pixels are float32: at most 2^-24 of themselves, 2^-25 in the mean */
-    out->promised = hypot(hypot(ib_convfn_promise(&fn, half_x, half_y), rounding), 0x1p-25);
+    out->promised = hypot(hypot(hypot(ib_convfn_promise(&fn, half_x, half_y), task->w.error), rounding), 0x1p-25);
     predict(task, &g, columns, out);
 }
 

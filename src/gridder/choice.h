@@ -11,6 +11,7 @@
 #define IB_GRIDDER_CHOICE_H
 
 #include "gridder/kernel/kernel.h"
+#include "gridder/wterm.h"
 #include "imgbench.h"
 
 #include <stdbool.h>
@@ -24,6 +25,7 @@ typedef struct ib_imaging {
     int           n_grid;   /* planes gridded together */
     size_t        n_part;   /* input channels of an mfs image; 0: a cube */
     double        n_sample; /* of an image channel */
+    ib_wterm      w;        /* its terms and their error */
     double        reach[2]; /* largest |u| and |v| over the width of the uv plane, which is 1 / cell */
 } ib_imaging;
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "gridder/direct.h"
+#include "gridder/kernel/octet.h"
+#include "gridder/wterm.h"
 
 #include <string.h>
 
@@ -7,9 +9,9 @@
    products, with the phasors of l and with their conjugates, those of -l.
    Everything is vectors of eight doubles, which a compiler makes of what a processor has, and nothing is fused, so that the
    sums do not depend on the machine. */
-enum { LANES = 8, VECTORS = 16, BLOCK = LANES * VECTORS };
+enum { LANES = IB_OCTET, VECTORS = 16, BLOCK = LANES * VECTORS };
 
-typedef double vec __attribute__((vector_size(LANES * sizeof(double))));
+typedef ib_octet vec;
 
 typedef struct phasors {
     vec re[VECTORS], im[VECTORS];
@@ -23,28 +25,13 @@ typedef struct phasors {
 #endif
 #define INLINE static inline __attribute__((always_inline))
 
-/* exp(-2 pi i turns): reduced to half a turn either way, Taylor series of a quarter of the angle (below pi/4, where
-   they are exact to 5e-17), doubled twice; d is 1 - cos, which keeps its digits where the angle is small. */
+/* exp(-2 pi i turns). */
 INLINE void phasor(const vec *coordinate, double cosine, vec *re, vec *im)
 {
-    const double to_integer = 0x1.8p52; /* adding it leaves no room for a fraction */
-    const vec    turns = *coordinate * cosine, whole = (turns + to_integer) - to_integer;
-    const vec    a = (turns - whole) * 1.57079632679489661923, q = a * a;
+    const vec turns = *coordinate * cosine;
 
-    /* clang-format off */
-    vec s = a * (1 + q * (-1.0 / 6 + q * (1.0 / 120 + q * (-1.0 / 5040 + q * (1.0 / 362880
-             + q * (-1.0 / 39916800 + q * (1.0 / 6227020800 + q * (-1.0 / 1307674368000))))))));
-    vec d = q * (0.5 + q * (-1.0 / 24 + q * (1.0 / 720 + q * (-1.0 / 40320 + q * (1.0 / 3628800
-             + q * (-1.0 / 479001600 + q * (1.0 / 87178291200 + q * (-1.0 / 20922789888000))))))));
-    /* clang-format on */
-    for (int doubling = 0; doubling < 2; doubling++) {
-        const vec c = 1 - d;
-
-        d = 2 * s * s;
-        s = 2 * s * c;
-    }
-    *re = 1 - d;
-    *im = -s;
+    ib_phasor(&turns, re, im);
+    *im = -*im;
 }
 
 INLINE double sum_lanes(const vec *x)
@@ -68,9 +55,22 @@ INLINE void add_products(const phasors *a, const phasors *b, double sum[2])
 
 /* What a block holds beyond the last sample are zeros. */
 typedef struct block {
-    vec     u[VECTORS], v[VECTORS], weight[VECTORS];
+    vec     u[VECTORS], v[VECTORS], w[VECTORS], weight[VECTORS];
     phasors value;
 } block;
+
+/* Values of a block turned by exp(2 pi i w depth), the same for all four pixels. */
+INLINE void turn(phasors *value, const vec *w, double depth)
+{
+    for (int k = 0; k < VECTORS; k++) {
+        const vec turns = w[k] * depth, x = value->re[k], y = value->im[k];
+        vec       re, im;
+
+        ib_phasor(&turns, &re, &im);
+        value->re[k] = x * re - y * im;
+        value->im[k] = y * re + x * im;
+    }
+}
 
 PER_ISA static void add_block(ib_direct *direct, const block *b)
 {
@@ -100,8 +100,12 @@ PER_ISA static void add_block(ib_direct *direct, const block *b)
             north[1].im[k] = y * re - x * im;
         }
         for (int side = 0; side < 2; side++)
-            for (size_t i = 0; i < direct->n_l; i++)
-                add_products(&north[side], &east[i], direct->sum[j][side][i]);
+            for (size_t i = 0; i < direct->n_l; i++) {
+                phasors value = north[side];
+                if (direct->w)
+                    turn(&value, b->w, ib_depth(direct->l[i], direct->m[j]));
+                add_products(&value, &east[i], direct->sum[j][side][i]);
+            }
     }
 }
 
@@ -118,6 +122,8 @@ void ib_direct_add(ib_direct *direct, size_t n, const ib_direct_samples *samples
         memcpy(b.weight, samples->weight + first, bytes);
         memcpy(b.value.re, samples->re + first, bytes);
         memcpy(b.value.im, samples->im + first, bytes);
+        if (direct->w)
+            memcpy(b.w, samples->w + first, bytes);
         add_block(direct, &b);
     }
 }

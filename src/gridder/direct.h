@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** The direct Fourier sum, without the w-term, where chosen columns and rows of an image cross. Both come in pairs, one as
+/** The direct Fourier sum, with the w-term or without it, where chosen columns and rows of an image cross. Both come in pairs, one as
  *  far on either side of the centre: they share their sines and cosines, which are most of the work. */
 #ifndef IB_GRIDDER_DIRECT_H
 #define IB_GRIDDER_DIRECT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { IB_DIRECT_MAX = 8 };
@@ -14,13 +15,15 @@ enum { IB_DIRECT_MAX = 8 };
 typedef struct ib_direct {
     size_t n_l, n_m;                                /* at most IB_DIRECT_MAX */
     double l[IB_DIRECT_MAX], m[IB_DIRECT_MAX];      /* direction cosines, east and north */
-    double sum[IB_DIRECT_MAX][2][IB_DIRECT_MAX][2]; /* [m][+, -][l][+, -]: sum of W Re(V exp(-2 pi i (u l + v m))) */
+    double sum[IB_DIRECT_MAX][2][IB_DIRECT_MAX][2]; /* [m][+, -][l][+, -]: sum of W Re(V exp(-2 pi i (u l + v m)));
+                                                       with w: u l + v m + w (n - 1) */
     double weight, square;                          /* sum W, sum W^2 |V|^2 */
+    bool   w;                                       /* with the w-term; pixels lie above the horizon */
 } ib_direct;
 
-/** Samples: u and v in wavelengths, W V, W. Nothing is owned. */
+/** Samples: u and v in wavelengths, W V, W, and with the w-term w in wavelengths. Nothing is owned. */
 typedef struct ib_direct_samples {
-    double *u, *v, *re, *im, *weight;
+    double *u, *v, *re, *im, *weight, *w;
 } ib_direct_samples;
 
 /** Add n samples. Their order is part of the rounding, and nothing else is. Few at a time cost more each: they are taken

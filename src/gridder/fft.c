@@ -2,6 +2,7 @@
 #include "gridder/fft.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "gridder/kernel/depth.h"
 #include "gridder/kernel/lines.h"
 
 #include <errno.h>
@@ -22,14 +23,15 @@ enum {
 };
 
 struct ib_transform {
-    ib_geometry     geometry;
-    int             precision;
-    size_t          cell; /* bytes */
-    const ib_lines *lines;
-    fftwf_plan      column_f, row_f; /* one contiguous line, not in place */
-    fftw_plan       column_d, row_d;
-    void           *correct_x; /* real [nx], 1/c */
-    double         *correct_y; /* [ny], with the signs of the centring */
+    ib_geometry      geometry;
+    int              precision;
+    size_t           cell; /* bytes */
+    const ib_lines  *lines;
+    const ib_depths *depths;
+    fftwf_plan       column_f, row_f; /* one contiguous line, not in place */
+    fftw_plan        column_d, row_d;
+    void            *correct_x; /* real [nx], 1/c */
+    double          *correct_y; /* [ny], with the signs of the centring */
 };
 
 /* ---- sizes ------------------------------------------------------------------------------------------------- */
@@ -288,6 +290,7 @@ ib_status ib_transform_create(ib_transform **out, const ib_geometry *geometry, c
     t->precision = fn->precision;
     t->cell = 2 * (fn->precision == IB_DOUBLE ? sizeof(double) : sizeof(float));
     t->lines = ib_lines_find(isa, fn->precision == IB_DOUBLE);
+    t->depths = ib_depths_find(isa, fn->precision == IB_DOUBLE);
     const bool wise = *wisdom && recall(wisdom, fn->precision);
     ib_status  rc = make_plans(t, wise ? FFTW_MEASURE | FFTW_WISDOM_ONLY : FFTW_ESTIMATE, err);
     if (!rc)
@@ -340,11 +343,19 @@ static size_t strip_columns(const ib_geometry *g, size_t cell)
     return n;
 }
 
+/* Rows of the image that a pass of the w-term keeps: depths, two terms and the sum of each of two. */
+enum { DEPTH_ROWS = 8 };
+
+static size_t depth_cells(const ib_geometry *g, size_t cell)
+{
+    return line_cells((g->nx + 1) / 2, cell);
+}
+
 size_t ib_transform_work(const ib_geometry *g, int precision)
 {
     const size_t cell = 2 * (precision == IB_DOUBLE ? sizeof(double) : sizeof(float));
     const size_t columns = (strip_columns(g, cell) + 1) * line_cells(g->grid_ny, cell);
-    const size_t rows = 2 * line_cells(g->grid_nx, cell);
+    const size_t rows = 2 * line_cells(g->grid_nx, cell) + (g->w.n_term ? DEPTH_ROWS * depth_cells(g, cell) : 0);
 
     return (columns > rows ? columns : rows) * cell;
 }
@@ -400,7 +411,8 @@ static size_t first_row(const ib_geometry *g)
 }
 
 /* Gather n columns (planes counted), transform each into the place of the one before, scatter the image's rows. */
-static void transform_strip(const ib_transform *t, void *grid, const extent *e, size_t column, size_t n, char *work)
+static void transform_strip(const ib_transform *t, void *grid, const extent *e, size_t column, size_t n, size_t used,
+                            char *work)
 {
     const ib_geometry *g = &t->geometry;
     const size_t       planes = (size_t)g->planes, step = g->stride * planes, below = g->ny / 2;
@@ -414,6 +426,10 @@ static void transform_strip(const ib_transform *t, void *grid, const extent *e, 
         if (r < base || r >= top) /* nothing is written there */
             memset(at(t, grid, r, column), 0, n * t->cell);
     for (size_t c = 0; c < n; c++) {
+        if (c % planes >= used) {
+            memset(work + c * bytes, 0, g->grid_ny * t->cell);
+            continue;
+        }
         memset(gathered + c * bytes, 0, e->first * t->cell);
         memset(gathered + c * bytes + e->end * t->cell, 0, (g->grid_ny - e->end) * t->cell);
         transform_column(t, gathered + c * bytes, work + c * bytes);
@@ -423,7 +439,7 @@ static void transform_strip(const ib_transform *t, void *grid, const extent *e, 
     t->lines->scatter(at(t, grid, base + below, column), step, work, length, g->ny - below, n, planes);
 }
 
-void ib_transform_columns(const ib_transform *t, void *grid, const ib_touched *touched, void *const *work,
+void ib_transform_columns(const ib_transform *t, void *grid, const ib_touched *touched, int used, void *const *work,
                           int n_thread)
 {
     const ib_geometry *g = &t->geometry;
@@ -435,7 +451,7 @@ void ib_transform_columns(const ib_transform *t, void *grid, const ib_touched *t
         return;
     if (e.first == 0) /* a mirrored support may touch row n, which is the same line as row 0 */
         t->lines->move(at(t, grid, 0, 0), at(t, grid, n, 0), g->stride * planes);
-#pragma omp parallel num_threads(n_thread) default(none) shared(t, grid, work, g, e, n, planes, strip, n_column)
+#pragma omp parallel num_threads(n_thread) default(none) shared(t, grid, used, work, g, e, n, planes, strip, n_column)
     {
 #pragma omp for schedule(static)
         for (size_t r = e.first; r <= n / 2; r++)
@@ -443,7 +459,7 @@ void ib_transform_columns(const ib_transform *t, void *grid, const ib_touched *t
                            planes);
 #pragma omp for schedule(dynamic)
         for (size_t c = 0; c < n_column; c += strip)
-            transform_strip(t, grid, &e, g->margin + c / planes, smaller(strip, n_column - c),
+            transform_strip(t, grid, &e, g->margin + c / planes, smaller(strip, n_column - c), (size_t)used,
                             work[omp_get_thread_num()]);
     }
 }
@@ -465,5 +481,91 @@ void ib_transform_rows(const ib_transform *t, void *grid, const ib_touched *touc
         transform_row(t, circle, row);
         t->lines->crop(image + j * g->nx, two ? image + (j + 1) * g->nx : NULL, row, g->grid_nx, g->nx, t->correct_x,
                        scale * t->correct_y[j], two ? scale * t->correct_y[j + 1] : 0);
+    }
+}
+
+/* Two rows of the image with the w-term, from the pass's terms. rows[2]: depths, term, the one before or after it, sum. */
+typedef struct depth_row {
+    void *y, *t, *before, *sum;
+} depth_row;
+
+static void begin_depths(const ib_transform *t, const ib_wpass *pass, size_t j, const depth_row *row)
+{
+    const ib_geometry *g = &t->geometry;
+
+    t->depths->screen(&(ib_screen_job){.n = g->nx,
+                                       .centre = g->nx / 2,
+                                       .cell = g->cell[0],
+                                       .m = ((double)j - (double)(g->ny / 2)) * g->cell[1],
+                                       .deepest = g->w.deepest,
+                                       .turns = pass->centre / (2 * IB_PI),
+                                       .sine = pass->sine,
+                                       .slab = pass->slab,
+                                       .y = row->y,
+                                       .t = row->t,
+                                       .before = row->before});
+}
+
+static void next_term(const ib_transform *t, depth_row *row)
+{
+    void *const last = row->t;
+
+    t->depths->next(row->before, row->t, row->y, t->geometry.nx);
+    row->t = row->before;
+    row->before = last;
+}
+
+/* Pixels above the horizon: those of the others are 0. */
+static void finish_depths(const ib_transform *t, size_t j, const depth_row *row, float *image)
+{
+    const ib_geometry *g = &t->geometry;
+    const double       m = ((double)j - (double)(g->ny / 2)) * g->cell[1];
+    size_t             first = 0, end = g->nx;
+
+    while (first < end && hypot(((double)first - (double)(g->nx / 2)) * g->cell[0], m) >= 1)
+        first++;
+    while (end > first && hypot(((double)end - 1 - (double)(g->nx / 2)) * g->cell[0], m) >= 1)
+        end--;
+    t->depths->finish(image, row->sum, g->nx, first, end);
+}
+
+void ib_transform_pass(const ib_transform *t, void *grid, const ib_touched *touched, int plane, int n_plane, int pass,
+                       double sum_of_weights, size_t first, size_t n, void *work, void *sum, float *image)
+{
+    const ib_geometry *g = &t->geometry;
+    const ib_wpass     now = ib_wterm_pass(&g->w, pass);
+    const size_t       unit = t->lines->unit, bytes = line_cells(g->grid_nx, t->cell) * t->cell;
+    const size_t       room = depth_cells(g, t->cell) * t->cell, pixel = t->cell / 2;
+    const extent       e = find_extent(g, touched, unit);
+    const double       scale = 0.5 / sum_of_weights; /* as above */
+    char *const circle = work, *const line = circle + bytes, *const spare = line + bytes;
+
+    for (size_t j = first; j < first + n; j += 2) {
+        const size_t n_row = j + 1 < first + n ? 2 : 1;
+        depth_row    row[2];
+        for (size_t k = 0; k < n_row; k++) {
+            char *const own = spare + k * DEPTH_ROWS / 2 * room;
+            row[k] = (depth_row){own, own + room, own + 2 * room,
+                                 sum ? (char *)sum + (j + k) * g->nx * pixel : own + 3 * room};
+            begin_depths(t, &now, j + k, &row[k]);
+            if (pass == 0)
+                memset(row[k].sum, 0, g->nx * pixel);
+        }
+        for (int term = 0; term < now.first + now.n; term++) {
+            for (size_t k = 0; term && k < n_row; k++)
+                next_term(t, &row[k]);
+            if (term < now.first)
+                continue;
+            char *const a =
+                at(t, grid, first_row(g) + j, g->margin) + (size_t)((term - now.first) * n_plane + plane) * LINE;
+            char *const b = n_row > 1 ? a + g->stride * (size_t)g->planes * t->cell : NULL;
+            t->lines->join(circle, g->grid_nx, a, b, unit * (size_t)g->planes, e.cells);
+            transform_row(t, circle, line);
+            for (size_t k = 0; k < n_row; k++)
+                t->depths->add(row[k].sum, line, (int)k, g->grid_nx, g->nx, t->correct_x, scale * t->correct_y[j + k],
+                               row[k].t);
+        }
+        for (size_t k = 0; k < n_row && pass + 1 == g->w.n_pass; k++)
+            finish_depths(t, j + k, &row[k], image + (j + k) * g->nx);
     }
 }

@@ -40,14 +40,22 @@ void      ib_transform_destroy(ib_transform *transform);
 /** Bytes of the buffer that each thread brings, 64-byte aligned. Its contents need not be kept. */
 size_t ib_transform_work(const ib_geometry *geometry, int precision);
 
-/** Fold and transform a grid along v, in place. @param work  [n_thread] */
-void ib_transform_columns(const ib_transform *transform, void *grid, const ib_touched *touched, void *const *work,
-                          int n_thread);
+/** Fold and transform a grid along v, in place. @param used  planes of a cell that hold anything; work  [n_thread] */
+void ib_transform_columns(const ib_transform *transform, void *grid, const ib_touched *touched, int used,
+                          void *const *work, int n_thread);
 
 /** Rows [first, first + n) of the image of one plane, divided by the sum of weights and the correction; `first` is even.
  *  When every row of every plane has been taken once, the grid is zero. Threads may take different rows side by side.
  *  @param touched  as for the columns; image [ny][nx] */
 void ib_transform_rows(const ib_transform *transform, void *grid, const ib_touched *touched, int plane,
                        double sum_of_weights, size_t first, size_t n, void *work, float *image);
+
+/** The same with a pass of the w-term: the terms of one plane, each times its polynomial of the depth of the pixels, are
+ *  added up. What lies beyond the horizon is 0.
+ *  @param plane  of those that are gridded together for one image channel
+ *  @param sum    of the passes so far, real [ny][nx]; begun by pass 0; NULL when there is but one pass
+ *  @param image  written by the last pass */
+void ib_transform_pass(const ib_transform *transform, void *grid, const ib_touched *touched, int plane, int n_plane,
+                       int pass, double sum_of_weights, size_t first, size_t n, void *work, void *sum, float *image);
 
 #endif

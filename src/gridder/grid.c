@@ -2,6 +2,7 @@
 #include "gridder/grid.h"
 #include "base/mem.h"
 #include "base/trace.h"
+#include "gridder/kernel/depth.h"
 #include "gridder/phasor.h"
 
 #include <math.h>
@@ -19,7 +20,9 @@ enum {
 struct ib_scratch {
     int32_t    iu[PLACES], iv[PLACES];
     double     pu[PLACES], pv[PLACES]; /* or floats, as the precision says */
-    void      *value;                  /* real [IB_BATCH][planes][2] */
+    double     w[IB_BATCH];            /* m */
+    void      *sample;                 /* real [IB_BATCH][record][2] */
+    void      *value;                  /* real [IB_BATCH][planes][2]: the samples, or their terms */
     void      *leaf;
     int32_t   *pair, *pointing; /* mosaic: [IB_BATCH] of the samples */
     ib_touched touched;         /* by this thread */
@@ -28,7 +31,7 @@ struct ib_scratch {
     ib_direct direct;
     double    direct_s;
     size_t    n_wait;
-    double    u[WAIT], v[WAIT], re[WAIT], im[WAIT], weight[WAIT];
+    double    wait_u[WAIT], wait_v[WAIT], wait_w[WAIT], re[WAIT], im[WAIT], weight[WAIT];
 };
 
 static size_t real_size(int precision)
@@ -38,16 +41,18 @@ static size_t real_size(int precision)
 
 ib_status ib_scratch_create(ib_scratch **out, const ib_plan *plan, int precision, ib_error *err)
 {
-    const size_t cell = 2 * (size_t)plan->geometry.planes * real_size(precision);
-    ib_scratch  *s = ib_alloc_zero(1, sizeof *s, "scratch", err);
+    const ib_geometry *g = &plan->geometry;
+    const size_t       complex = 2 * real_size(precision);
+    ib_scratch        *s = ib_alloc_zero(1, sizeof *s, "scratch", err);
 
     if (!s)
         return err->status;
     s->leaf = ib_alloc(1, IB_SCRATCH_BYTES, "scratch", err);
-    s->value = ib_alloc(IB_BATCH, cell, "scratch", err);
+    s->value = ib_alloc(IB_BATCH, (size_t)g->planes * complex, "scratch", err);
+    s->sample = g->w.n_term ? ib_alloc(IB_BATCH, (size_t)g->record * complex, "scratch", err) : s->value;
     if (plan->mosaic.primary && (s->pair = ib_alloc(2 * IB_BATCH, sizeof *s->pair, "scratch", err)))
         s->pointing = s->pair + IB_BATCH;
-    if (!s->leaf || !s->value || (plan->mosaic.primary && !s->pair)) {
+    if (!s->leaf || !s->value || !s->sample || (plan->mosaic.primary && !s->pair)) {
         ib_scratch_destroy(s);
         return err->status;
     }
@@ -59,6 +64,8 @@ void ib_scratch_destroy(ib_scratch *s)
 {
     if (!s)
         return;
+    if (s->sample != s->value)
+        ib_free(s->sample);
     ib_free(s->value);
     ib_free(s->pair);
     ib_free(s->leaf);
@@ -68,17 +75,17 @@ void ib_scratch_destroy(ib_scratch *s)
 ib_status ib_lane_create(ib_lane **out, const ib_plan *plan, const ib_config *cfg, ib_error *err)
 {
     const ib_geometry *g = &plan->geometry;
-    const size_t real = real_size(cfg->precision), planes = (size_t)g->planes, n_stokes = (size_t)plan->n_stokes;
+    const size_t real = real_size(cfg->precision), record = (size_t)g->record, n_stokes = (size_t)plan->n_stokes;
     ib_lane     *lane = ib_alloc_zero(1, sizeof *lane, "grids", err);
     bool         ok = lane != NULL;
 
     ok = ok && (lane->grid = ib_alloc_zero(1, ib_grid_bytes(g, cfg->precision), "grids", err)) &&
-         (lane->value = ib_alloc_zero(plan->max_rows * 2 * planes, real, "weighted samples", err));
+         (lane->value = ib_alloc_zero(plan->max_rows * 2 * record, real, "weighted samples", err));
     if (ok && plan->mosaic.primary)
         ok = (lane->response = ib_alloc(plan->mosaic.n_kind, sizeof *lane->response, "weighted samples", err));
     if (ok && plan->psf && !plan->mosaic.primary) { /* the samples of a mosaic's PSF are complex */
         lane->weight = (char *)lane->value + 2 * n_stokes * real;
-        lane->weight_row = 2 * planes;
+        lane->weight_row = 2 * record;
         lane->weight_plane = 2;
     } else if (ok) {
         lane->weight = lane->own_weight = ib_alloc_zero(plan->max_rows * n_stokes, real, "weighted samples", err);
@@ -104,6 +111,7 @@ void ib_lane_destroy(ib_lane *lane)
     for (int p = 0; p < IB_MAX_STOKES; p++)
         ib_density_destroy(lane->density[p]);
     ib_free(lane->grid);
+    ib_free(lane->sum);
     ib_free(lane->value);
     ib_free(lane->own_weight);
     ib_free(lane->response);
@@ -165,7 +173,7 @@ static void weigh_naturally(const ib_gridder *gridder, const ib_lane *lane, cons
 {
     const ib_plane_recipe *recipe = &view->recipe[p];
     const size_t           real = real_size(gridder->fn->precision), n_corr = view->spw->n_corr;
-    const size_t           value_step = 2 * (size_t)gridder->plan->geometry.planes;
+    const size_t           value_step = 2 * (size_t)gridder->plan->geometry.record;
     ib_weigh_job           job = {
                   .n_row = n,
                   .n_corr = n_corr,
@@ -219,7 +227,7 @@ static void weigh_for_imaging(const ib_gridder *gridder, const ib_lane *lane, co
 {
     const bool   single = gridder->fn->precision == IB_SINGLE;
     const double wavenumber = view->freq / IB_LIGHT;
-    const size_t value_step = 2 * (size_t)gridder->plan->geometry.planes;
+    const size_t value_step = 2 * (size_t)gridder->plan->geometry.record;
 
     tally->weight = 0;
     tally->counts.gridded = 0;
@@ -268,7 +276,7 @@ static void turn(const ib_gridder *gridder, const ib_lane *lane, const ib_view *
 {
     enum { SOME = 256 };
     const bool   single = gridder->fn->precision == IB_SINGLE;
-    const size_t step = 2 * (size_t)gridder->plan->geometry.planes;
+    const size_t step = 2 * (size_t)gridder->plan->geometry.record;
     double       turns[SOME], phase[SOME][2];
 
     for (size_t r = first, m; r < first + n; r += m) {
@@ -294,7 +302,7 @@ static void respond(const ib_gridder *gridder, const ib_lane *lane, const ib_vie
     const ib_mosaic *mosaic = &gridder->plan->mosaic;
     const bool       single = gridder->fn->precision == IB_SINGLE;
     const int        n_stokes = gridder->plan->n_stokes;
-    const size_t     step = 2 * (size_t)gridder->plan->geometry.planes;
+    const size_t     step = 2 * (size_t)gridder->plan->geometry.record;
     const double     wavenumber = view->freq / IB_LIGHT;
     double           turns[SOME], phase[SOME][2];
 
@@ -439,7 +447,7 @@ static size_t sift(const ib_gridder *gridder, const ib_lane *lane, const ib_orde
                    const bounds *b, ib_scratch *s, ib_tally *tally)
 {
     const bool   single = gridder->fn->precision == IB_SINGLE;
-    const size_t bytes = 2 * (size_t)gridder->plan->geometry.planes * real_size(gridder->fn->precision);
+    const size_t bytes = 2 * (size_t)gridder->plan->geometry.record * real_size(gridder->fn->precision);
     float *const pu = (float *)s->pu, *const pv = (float *)s->pv;
     size_t m = 0;
 
@@ -449,7 +457,7 @@ static size_t sift(const ib_gridder *gridder, const ib_lane *lane, const ib_orde
         bool           used = false;
 
         if (is_outside(s, b, i, (mark & IB_CONJUGATED) != 0)) {
-            for (int p = 0; p < gridder->plan->n_stokes; p++) {
+            for (int p = 0; p < gridder->plan->n_stokes && tally; p++) {
                 const double w = get(lane->weight, single, weight_at(lane, row, p));
                 tally[p].counts.outside += w > 0;
                 tally[p].outside += w;
@@ -461,7 +469,8 @@ static size_t sift(const ib_gridder *gridder, const ib_lane *lane, const ib_orde
             used = used || get(lane->weight, single, weight_at(lane, row, p)) > 0;
         if (!used)
             continue;
-        memmove((char *)s->value + m * bytes, (char *)s->value + i * bytes, bytes);
+        memmove((char *)s->sample + m * bytes, (char *)s->sample + i * bytes, bytes);
+        s->w[m] = s->w[i];
         s->iu[m] = s->iu[i];
         s->iv[m] = s->iv[i];
         if (gridder->kernels) {
@@ -494,7 +503,8 @@ static void begin_direct(ib_scratch *s, const ib_lane *lane)
 
 static void add_waiting(ib_scratch *s)
 {
-    ib_direct_add(&s->direct, s->n_wait, &(ib_direct_samples){s->u, s->v, s->re, s->im, s->weight});
+    ib_direct_add(&s->direct, s->n_wait,
+                  &(ib_direct_samples){s->wait_u, s->wait_v, s->re, s->im, s->weight, s->wait_w});
     s->n_wait = 0;
 }
 
@@ -503,7 +513,7 @@ static void add_direct(const ib_gridder *gridder, const ib_lane *lane, const ib_
                        size_t first, size_t n, const bounds *b, ib_scratch *s)
 {
     const bool   single = gridder->fn->precision == IB_SINGLE;
-    const size_t planes = (size_t)gridder->plan->geometry.planes, plane = (size_t)lane->direct_plane;
+    const size_t record = (size_t)gridder->plan->geometry.record, plane = (size_t)lane->direct_plane;
     const double wavenumber = view->freq / IB_LIGHT, start = ib_now();
     size_t       m = s->n_wait;
 
@@ -511,10 +521,11 @@ static void add_direct(const ib_gridder *gridder, const ib_lane *lane, const ib_
         const uint32_t mark = order->row[first + i];
         if (is_outside(s, b, i, (mark & IB_CONJUGATED) != 0))
             continue;
-        s->u[m] = order->u[first + i] * wavenumber;
-        s->v[m] = order->v[first + i] * wavenumber;
-        s->re[m] = get(s->value, single, 2 * (i * planes + plane));
-        s->im[m] = get(s->value, single, 2 * (i * planes + plane) + 1);
+        s->wait_u[m] = order->u[first + i] * wavenumber;
+        s->wait_v[m] = order->v[first + i] * wavenumber;
+        s->wait_w[m] = order->w ? order->w[first + i] * wavenumber : 0;
+        s->re[m] = get(s->sample, single, 2 * (i * record + plane));
+        s->im[m] = get(s->sample, single, 2 * (i * record + plane) + 1);
         s->weight[m] = get(lane->weight, single, weight_at(lane, mark & IB_ROW_MASK, lane->direct_plane));
         m += s->weight[m] > 0;
     }
@@ -571,24 +582,49 @@ static void grid_mosaic(const ib_gridder *gridder, ib_lane *lane, const ib_view 
     gridder->isa->mosaic[gridder->fn->precision](&job);
 }
 
+/* The terms of a pass from the samples. */
+static void expand(const ib_gridder *gridder, const ib_view *view, const ib_wpass *pass, size_t n, ib_scratch *s)
+{
+    const ib_geometry  *g = &gridder->plan->geometry;
+    const ib_expand_job job = {
+        .n = n,
+        .w = s->w,
+        .turns = 0.5 * g->w.deepest * view->freq / IB_LIGHT,
+        .pass = *pass,
+        .n_term = g->w.n_term,
+        .n_series = gridder->n_series,
+        .series = gridder->series,
+        .n_plane = gridder->plan->n_grid,
+        .record = g->record,
+        .planes = g->planes,
+        .from = s->sample,
+        .into = s->value,
+    };
+    ib_depths_find(gridder->isa->name, gridder->fn->precision)->expand(&job);
+}
+
 static void add_batch(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
-                      size_t first, size_t n, ib_scratch *s, ib_tally *tally)
+                      const ib_wpass *pass, bool grids, size_t first, size_t n, ib_scratch *s, ib_tally *tally)
 {
     const ib_geometry *g = &gridder->plan->geometry;
     const bool         single = gridder->fn->precision == IB_SINGLE;
     const bounds       b = grid_bounds(g);
     const ib_cells     cells = locate(gridder, view, order, first, n, &b, s);
-    const size_t       n_empty = gather_planes(lane, order, first, n, s->value, g->planes, single);
+    const size_t       n_empty = gather_planes(lane, order, first, n, s->sample, g->record, single);
     const bool         inside =
         cells.low_u >= 0 && cells.high_u <= b.high_u[0] && cells.low_v >= b.low_v[1] && cells.high_v <= b.high_v[0];
 
     if (gridder->kernels)
         find_kinds(gridder, view, order, first, n, s);
-    else if (lane->direct_plane >= 0)
+    else if (lane->direct_plane >= 0 && tally)
         add_direct(gridder, lane, view, order, first, n, &b, s);
+    if (order->w)
+        memcpy(s->w, order->w + first, n * sizeof *s->w);
     const size_t m = inside && !n_empty ? n : sift(gridder, lane, order, first, n, &b, s, tally);
-    if (!m)
+    if (!m || !grids)
         return;
+    if (g->w.n_term)
+        expand(gridder, view, pass, m, s);
     touch(&s->touched, (size_t)cells.high_u + (size_t)g->patch.patch_u,
           (size_t)(cells.low_v > g->patch.group_v ? cells.low_v - g->patch.group_v : 0),
           (size_t)cells.high_v + (size_t)g->patch.patch_v);
@@ -617,15 +653,19 @@ static void add_batch(const ib_gridder *gridder, ib_lane *lane, const ib_view *v
     gridder->isa->grid[gridder->fn->precision](&job);
 }
 
-/* ---- a channel --------------------------------------------------------------------------------------------------- */
+/* ---- a channel, or a pass of it --------------------------------------------------------------------------------------------------- */
 
+/* @param tally  what is outside; NULL: it is known. grids: the tile belongs to the pass */
 static void add_tile(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
-                     const ib_tile *tile, ib_scratch *s, ib_tally *tally)
+                     const ib_wpass *pass, bool grids, size_t t, ib_scratch *s, ib_tally *tally)
 {
-    memset(tally, 0, IB_MAX_STOKES * sizeof *tally);
+    const ib_tile *tile = &order->tile[t];
+
+    if (tally)
+        memset(tally, 0, IB_MAX_STOKES * sizeof *tally);
     for (size_t k = 0; k < tile->n; k += IB_BATCH)
-        add_batch(gridder, lane, view, order, tile->first + k, tile->n - k < IB_BATCH ? tile->n - k : IB_BATCH, s,
-                  tally);
+        add_batch(gridder, lane, view, order, pass, grids, tile->first + k,
+                  tile->n - k < IB_BATCH ? tile->n - k : IB_BATCH, s, tally);
 }
 
 static void merge_counts(ib_counts *to, const ib_counts *from)
@@ -704,14 +744,14 @@ static double end_direct(ib_lane *lane, ib_scratch *const *scratch, int n_thread
 
 /* Sums of the weights that were gridded, kind by kind: the sum over kinds does not depend on the order of pointings in the
    data. */
-static void add_kinds(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const double *before,
+static void add_kinds(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_tally *before,
                       int n_thread)
 {
     const bool   single = gridder->fn->precision == IB_SINGLE;
     const size_t n_kind = gridder->plan->mosaic.n_kind;
 
     for (int p = 0; p < gridder->plan->n_stokes; p++) {
-        double *to = view->kind_weight + (size_t)p * n_kind, total = before[p];
+        double *to = view->kind_weight + (size_t)p * n_kind, total = before[p].weight;
         double *sum = lane->response;
 #pragma omp parallel for schedule(dynamic) num_threads(n_thread) if (n_thread > 1) default(none)                     \
     shared(lane, view, single, n_kind, p, sum)
@@ -735,7 +775,7 @@ static void collect_kind(const ib_gridder *gridder, const ib_lane *lane, const i
     const ib_mosaic *mosaic = &gridder->plan->mosaic;
     const double    *at = mosaic->centre->pointing[kind / mosaic->n_pair], wavenumber = view->freq / IB_LIGHT;
     const bool       single = gridder->fn->precision == IB_SINGLE;
-    const size_t     planes = (size_t)gridder->plan->geometry.planes, plane = (size_t)lane->direct_plane;
+    const size_t     record = (size_t)gridder->plan->geometry.record, plane = (size_t)lane->direct_plane;
     double           turns[WAIT], phase[WAIT][2];
 
     for (uint32_t first = view->kind_first[kind], m; first < view->kind_first[kind + 1]; first += m) {
@@ -748,11 +788,11 @@ static void collect_kind(const ib_gridder *gridder, const ib_lane *lane, const i
             s->weight[n] = get(lane->weight, single, weight_at(lane, row, lane->direct_plane));
             if (!(s->weight[n] > 0))
                 continue;
-            s->u[n] = view->uvw[row][0] * wavenumber;
-            s->v[n] = view->uvw[row][1] * wavenumber;
-            s->re[n] = get(lane->value, single, 2 * (row * planes + plane));
-            s->im[n] = get(lane->value, single, 2 * (row * planes + plane) + 1);
-            turns[n] = s->u[n] * at[0] + s->v[n] * at[1];
+            s->wait_u[n] = view->uvw[row][0] * wavenumber;
+            s->wait_v[n] = view->uvw[row][1] * wavenumber;
+            s->re[n] = get(lane->value, single, 2 * (row * record + plane));
+            s->im[n] = get(lane->value, single, 2 * (row * record + plane) + 1);
+            turns[n] = s->wait_u[n] * at[0] + s->wait_v[n] * at[1];
             n++;
         }
         ib_phasors(n, turns, phase);
@@ -761,7 +801,7 @@ static void collect_kind(const ib_gridder *gridder, const ib_lane *lane, const i
             s->re[i] = re * phase[i][0] - im * phase[i][1];
             s->im[i] = re * phase[i][1] + im * phase[i][0];
         }
-        ib_direct_add(own, n, &(ib_direct_samples){s->u, s->v, s->re, s->im, s->weight});
+        ib_direct_add(own, n, &(ib_direct_samples){s->wait_u, s->wait_v, s->re, s->im, s->weight, s->wait_w});
     }
 }
 
@@ -798,10 +838,46 @@ static double add_direct_kinds(const ib_gridder *gridder, ib_lane *lane, const i
     return ib_now() - start;
 }
 
-double ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
+/* All tiles of the order, colour by colour; those of one colour side by side. Tallies are merged in the order of the
+   tiles. */
+static void add_tiles(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
+                      const ib_wpass *pass, bool tells, ib_scratch *const *scratch,
+                      ib_tally (*tile_tally)[IB_MAX_STOKES], int n_thread, ib_tally *outside)
+{
+    const int own = pass->slab * IB_COLOURS;
+
+    for (int colour = tells ? 0 : own; colour < (tells ? order->n_slab * IB_COLOURS : own + IB_COLOURS); colour++) {
+        const size_t from = order->first[colour], to = order->first[colour + 1];
+        const bool   grids = colour >= own && colour < own + IB_COLOURS;
+        if (n_thread == 1)
+            for (size_t t = from; t < to; t++) {
+                ib_tally tally[IB_MAX_STOKES];
+                add_tile(gridder, lane, view, order, pass, grids, t, scratch[0], tells ? tally : NULL);
+                if (tells)
+                    merge_outside(outside, tally);
+            }
+        else if (from < to) {
+#pragma omp parallel for schedule(dynamic) num_threads(n_thread) default(none)                                       \
+    shared(gridder, lane, view, order, pass, grids, tells, scratch, tile_tally, from, to)
+            for (size_t t = from; t < to; t++)
+                add_tile(gridder, lane, view, order, pass, grids, t, scratch[omp_get_thread_num()],
+                         tells ? tile_tally[t] : NULL);
+        }
+    }
+    for (size_t t = 0; tells && n_thread > 1 && t < ib_order_tiles(order); t++)
+        merge_outside(outside, tile_tally[t]);
+}
+
+double ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order, int pass,
                    ib_scratch *const *scratch, ib_tally (*tile_tally)[IB_MAX_STOKES], int n_thread)
 {
-    for (int p = 0; p < gridder->plan->n_stokes; p++)
+    const ib_wterm *const w = &gridder->plan->geometry.w;
+    const ib_wpass        now = w->n_term ? ib_wterm_pass(w, pass) : (ib_wpass){.n = 1};
+    const bool            tells = pass == 0;
+    const int             n_stokes = gridder->plan->n_stokes;
+    ib_tally              before[IB_MAX_STOKES], outside[IB_MAX_STOKES] = {{0}};
+
+    for (int p = 0; p < n_stokes && tells; p++)
         if (view->recipe[p].n_in) {
             ib_counts *c = &lane->tally[p].counts;
             c->read += view->n_row;
@@ -812,41 +888,20 @@ double ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view
         scratch[t]->touched = nothing;
         begin_direct(scratch[t], lane);
     }
-
-    double   before[IB_MAX_STOKES];
-    ib_tally outside[IB_MAX_STOKES] = {{0}};
-    for (int p = 0; p < IB_MAX_STOKES; p++)
-        before[p] = lane->tally[p].weight;
+    memcpy(before, lane->tally, sizeof before);
     if (gridder->kernels)
         ib_mosaic_respond(&gridder->plan->mosaic, gridder->cfg->mosaic_psf, view->freq, lane->response);
     prepare_all(gridder, lane, view, n_thread);
-    if (n_thread == 1) {
-        for (size_t t = 0; t < order->colour_first[IB_COLOURS]; t++) {
-            ib_tally tally[IB_MAX_STOKES];
-            add_tile(gridder, lane, view, order, &order->tile[t], scratch[0], tally);
-            merge_outside(outside, tally);
-        }
-    } else {
-        /* Tiles of one colour side by side; their tallies are merged in the order of the list, as above. */
-        for (int colour = 0; colour < IB_COLOURS; colour++) {
-            const size_t from = order->colour_first[colour], to = order->colour_first[colour + 1];
-            if (from == to)
-                continue;
-#pragma omp parallel for schedule(dynamic) num_threads(n_thread) default(none)                                       \
-    shared(gridder, lane, view, order, scratch, tile_tally, from, to)
-            for (size_t t = from; t < to; t++)
-                add_tile(gridder, lane, view, order, &order->tile[t], scratch[omp_get_thread_num()], tile_tally[t]);
-        }
-        for (size_t t = 0; t < order->colour_first[IB_COLOURS]; t++)
-            merge_outside(outside, tile_tally[t]);
-    }
-    for (int p = 0; p < gridder->plan->n_stokes; p++) {
+    if (!tells)
+        memcpy(lane->tally, before, sizeof before);
+    add_tiles(gridder, lane, view, order, &now, tells, scratch, tile_tally, n_thread, outside);
+    for (int p = 0; p < n_stokes; p++) {
         ib_tally *tally = &lane->tally[p];
         tally->counts.outside += outside[p].counts.outside;
         tally->counts.gridded -= outside[p].counts.outside;
         tally->outside += outside[p].outside;
         if (outside[p].counts.outside) /* anew: a difference would lose light samples beside a heavy one */
-            tally->weight = before[p] + sum_weights(gridder, lane, view->n_row, p);
+            tally->weight = before[p].weight + sum_weights(gridder, lane, view->n_row, p);
     }
     for (int t = 0; t < n_thread; t++)
         touch(&lane->touched, scratch[t]->touched.columns, scratch[t]->touched.row_first,
@@ -855,5 +910,5 @@ double ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view
         add_kinds(gridder, lane, view, before, n_thread);
     if (gridder->kernels && lane->direct_plane >= 0)
         return add_direct_kinds(gridder, lane, view, scratch, n_thread);
-    return lane->direct_plane < 0 ? 0 : end_direct(lane, scratch, n_thread);
+    return lane->direct_plane < 0 || !tells ? 0 : end_direct(lane, scratch, n_thread);
 }

@@ -15,7 +15,9 @@ typedef struct ib_gridder {
     const ib_config         *cfg;
     const ib_isa            *isa;
     const ib_convfn         *fn;
-    const ib_mosaic_kernels *kernels; /* of a mosaic; NULL: the standard gridder */
+    const ib_mosaic_kernels *kernels;  /* of a mosaic; NULL: the standard gridder */
+    int                      n_series; /* of the w-term */
+    double                   series[2][IB_W_SERIES];
 } ib_gridder;
 
 /** What one plane got. */
@@ -29,6 +31,8 @@ typedef struct ib_tally {
  *  not in use is zero. */
 typedef struct ib_lane {
     void        *grid; /* real [height][stride][planes][2] */
+    void        *sum;  /* real [n_grid][ny][nx]: the passes of the w-term so far; NULL: there is one pass, or another
+                     lane has it; owned */
     ib_tally     tally[IB_MAX_STOKES];
     ib_density  *density[IB_MAX_STOKES]; /* of the channel; NULL: natural weights */
     ib_weighting weighting[IB_MAX_STOKES];
@@ -37,8 +41,8 @@ typedef struct ib_lane {
     int          direct_plane; /* -1: this channel is not checked */
 
     /* the weighted samples of one input channel */
-    void   *value;  /* real [row][planes][2], as in a cell of the grid: a PSF's samples are its weights */
-    void   *weight; /* real; that of plane p stands at row * weight_row + p * weight_plane */
+    void   *value;                    /* real [row][record][2]: a PSF's samples are its weights */
+    void   *weight;                   /* real; that of plane p stands at row * weight_row + p * weight_plane */
     size_t  weight_row, weight_plane; /* reals */
     void   *own_weight;               /* weight, where no PSF holds it */
     double *response;                 /* mosaic: [kind] of the PSF's source at this channel */
@@ -79,11 +83,12 @@ void ib_lane_begin(ib_lane *lane);
 /** Add natural weights of usable samples to the densities. */
 void ib_lane_weigh(const ib_gridder *gridder, ib_lane *lane, const ib_view *view);
 
-/** Convolve samples onto the grids, with n_thread threads (scratch[n_thread]). The bits do not depend on n_thread, but
+/** Convolve samples onto the grids, with n_thread threads. A pass of the w-term takes the samples of its slab; the first one
+ *  finds the fate of all, and adds all to the direct sum. scratch[n_thread]. The bits do not depend on n_thread, but
  *  those of the direct sum do.
  *  @param tile_tally  one per tile of the order; for n_thread > 1
  *  @return seconds of it that the direct sum took, mean over threads */
-double ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order,
+double ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order, int pass,
                    ib_scratch *const *scratch, ib_tally (*tile_tally)[IB_MAX_STOKES], int n_thread);
 
 #endif

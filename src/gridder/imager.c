@@ -38,7 +38,7 @@ struct ib_imager {
     const ib_extent   *extent;
     const ib_cube     *cube;
     const ib_port     *port;
-    int                n_thread;
+    int                n_thread, n_pass;
 
     ib_gridder    gridder;
     ib_convfn    *fn;
@@ -64,7 +64,10 @@ struct ib_imager {
     /* the samples held: channels x rows of that block */
     ib_samples samples;
     size_t     sample_room[3];
-    sorted    *sorted; /* [n_sorted] */
+    size_t     sample_spw, sample_row0; /* whose they are */
+    ib_range   sample_chans;            /* n 0: none */
+    int        pass;                    /* of the w-term, where all samples are gone through for each */
+    sorted    *sorted;                  /* [n_sorted] */
     size_t     n_sorted;
     ib_tally (*tile_tally)[IB_MAX_STOKES];
     size_t tile_room;
@@ -117,6 +120,7 @@ static void begin_check(const ib_plan *plan, size_t chan, ib_direct *d)
     const ib_geometry *g = &plan->geometry;
 
     memset(d, 0, sizeof *d);
+    d->w = g->w.n_term > 0;
     d->n_l = d->n_m = (size_t)plan->n_pixel / 2;
     for (size_t i = 0; i < d->n_l; i++) {
         d->l[i] = (double)check_offset(plan, chan, 0, i) * g->cell[0];
@@ -213,6 +217,7 @@ ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config
     im->cube = cube;
     im->port = port;
     im->n_thread = n_thread;
+    im->n_pass = plan->geometry.w.n_term ? plan->geometry.w.n_pass : 1;
     const size_t reals = ib_grid_bytes(&plan->geometry, cfg->precision) /
                          (cfg->precision == IB_DOUBLE ? sizeof(double) : sizeof(float));
     ib_tree_begin(&im->grids, reals, cfg->precision, n_thread);
@@ -234,6 +239,12 @@ ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config
     }
     for (size_t i = 0; !rc && i < plan->n_lane; i++)
         rc = ib_lane_create(&im->lane[i], plan, cfg, err);
+    const size_t real = cfg->precision == IB_DOUBLE ? sizeof(double) : sizeof(float);
+    for (size_t i = 0; !rc && im->n_pass > 1 && i < (plan->mode == IB_MFS ? 1 : plan->n_lane); i++) {
+        im->lane[i]->sum =
+            ib_alloc((size_t)plan->n_grid * plan->geometry.nx * plan->geometry.ny, real, "passes", err);
+        rc = im->lane[i]->sum ? IB_OK : err->status;
+    }
     if (rc) {
         ib_imager_destroy(im);
         return rc;
@@ -245,14 +256,22 @@ ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config
     const ib_geometry *g = &plan->geometry;
     const double half_x = 0.5 * (double)g->nx / (double)g->grid_nx, half_y = 0.5 * (double)g->ny / (double)g->grid_ny;
     const bool   mosaic = plan->mosaic.primary != NULL;
-    im->promise = mosaic ? plan->mosaic.promise : cfg->check ? ib_convfn_promise(im->fn, half_x, half_y) : 0;
+    im->promise = mosaic       ? plan->mosaic.promise
+                  : cfg->check ? hypot(ib_convfn_promise(im->fn, half_x, half_y), g->w.error)
+                               : 0;
     im->rounding = cfg->check && !mosaic ? ib_convfn_rounding(im->fn, half_x, half_y, 1) : 0;
     im->peak[0] = mosaic ? plan->mosaic.peak[0] : g->nx / 2;
     im->peak[1] = mosaic ? plan->mosaic.peak[1] : g->ny / 2;
     choose_checked(im);
     for (size_t i = 0; i < plan->n_lane; i++)
         begin_check(plan, 0, &im->lane[i]->direct);
-    im->gridder = (ib_gridder){plan, cfg, ib_isa_find(cfg->isa), im->fn, mosaic ? &im->kernels : NULL};
+    im->gridder = (ib_gridder){.plan = plan,
+                               .cfg = cfg,
+                               .isa = ib_isa_find(cfg->isa),
+                               .fn = im->fn,
+                               .kernels = mosaic ? &im->kernels : NULL};
+    if (g->w.n_term)
+        im->gridder.n_series = ib_wterm_series(&g->w, im->gridder.series);
     *out = im;
     return IB_OK;
 }
@@ -365,13 +384,24 @@ static ib_status grow(void **buffer, size_t *room, size_t n, ib_error *err)
     return *buffer ? IB_OK : err->status;
 }
 
+static void mark_samples(ib_imager *im, ib_range chans)
+{
+    im->sample_spw = im->spw;
+    im->sample_row0 = im->row0;
+    im->sample_chans = chans;
+}
+
 static ib_status hold_samples(ib_imager *im, ib_range chans, ib_error *err)
 {
     const ib_spw *w = &im->info->spw[im->spw];
     const size_t  each = im->n_row * w->n_corr, n = chans.n * each;
     void         *vis = im->samples.vis, *weight = im->samples.weight, *flag = im->samples.flag;
-    ib_status     rc = grow(&vis, &im->sample_room[0], n * 2 * sizeof(float), err);
 
+    if (im->sample_chans.n == chans.n && im->sample_chans.first == chans.first && im->sample_spw == im->spw &&
+        im->sample_row0 == im->row0)
+        return IB_OK; /* another pass */
+    im->sample_chans.n = 0;
+    ib_status rc = grow(&vis, &im->sample_room[0], n * 2 * sizeof(float), err);
     if (!rc)
         rc = grow(&weight, &im->sample_room[1], w->weight_per_channel ? n * sizeof(float) : 0, err);
     if (!rc)
@@ -381,8 +411,12 @@ static ib_status hold_samples(ib_imager *im, ib_range chans, ib_error *err)
         return rc;
 
     const ib_range rows = {im->row0, im->n_row};
-    if (!im->port->concurrent || im->n_thread == 1)
-        return im->port->read(im->port->self, im->spw, chans, rows, &im->samples, err);
+    if (!im->port->concurrent || im->n_thread == 1) {
+        rc = im->port->read(im->port->self, im->spw, chans, rows, &im->samples, err);
+        if (!rc)
+            mark_samples(im, chans);
+        return rc;
+    }
 
     const size_t pieces = (chans.n + READ_PIECE - 1) / READ_PIECE;
     ib_error     first = {IB_OK, -1, ""};
@@ -401,6 +435,8 @@ static ib_status hold_samples(ib_imager *im, ib_range chans, ib_error *err)
     }
     if (first.status)
         *err = first;
+    else
+        mark_samples(im, chans);
     return first.status;
 }
 
@@ -472,8 +508,8 @@ static ib_status hold_orders(ib_imager *im, ib_range chans, ib_error *err)
     /* Threads that share a unit leave their tallies by tile. */
     size_t n_tile = 0;
     for (size_t i = 0; i < im->n_sorted; i++)
-        if (im->sorted[i].wanted && im->sorted[i].order.colour_first[IB_COLOURS] > n_tile)
-            n_tile = im->sorted[i].order.colour_first[IB_COLOURS];
+        if (im->sorted[i].wanted && ib_order_tiles(&im->sorted[i].order) > n_tile)
+            n_tile = ib_order_tiles(&im->sorted[i].order);
     if (n_tile > im->tile_room) {
         ib_free(im->tile_tally);
         im->tile_tally = ib_alloc(2 * n_tile, sizeof *im->tile_tally, "tiles", err);
@@ -512,7 +548,7 @@ static double *part_weights(const ib_imager *im, size_t part)
 
 /* Weigh or grid what the held samples have for a unit. n_thread > 1 only outside of parallel regions.
    Returns the seconds that the direct sum took of it. */
-static double add_unit(ib_imager *im, size_t unit, ib_range chans, task what, ib_lane *lane,
+static double add_unit(ib_imager *im, size_t unit, ib_range chans, task what, int pass, ib_lane *lane,
                        ib_scratch *const *scratch, int n_thread)
 {
     const ib_spw  *w = &im->info->spw[im->spw];
@@ -550,7 +586,8 @@ static double add_unit(ib_imager *im, size_t unit, ib_range chans, task what, ib
             if (what == WEIGH)
                 ib_lane_weigh(&im->gridder, lane, &view);
             else
-                direct_s += ib_lane_add(&im->gridder, lane, &view, &s->order, scratch, im->tile_tally, n_thread);
+                direct_s +=
+                    ib_lane_add(&im->gridder, lane, &view, &s->order, pass, scratch, im->tile_tally, n_thread);
             break;
         }
     }
@@ -574,7 +611,9 @@ static void check_plane(const ib_imager *im, size_t chan, const ib_direct *d, co
             for (int side = 0; side < 4; side++) { /* l grows to the left */
                 const size_t x = side % 2 ? g->nx / 2 + right : g->nx / 2 - right;
                 const size_t y = side / 2 ? g->ny / 2 - up : g->ny / 2 + up;
-                const double off = (double)image[y * g->nx + x] - d->sum[j][side / 2][i][side % 2] / d->weight;
+                const bool   seen = !d->w || hypot(d->l[i], d->m[j]) < 1;
+                const double want = seen ? d->sum[j][side / 2][i][side % 2] / d->weight : 0;
+                const double off = (double)image[y * g->nx + x] - want;
                 square += off * off;
             }
         }
@@ -624,6 +663,55 @@ static void blank(float *image, size_t n)
         image[i] = NAN;
 }
 
+/* Rows of a plane of the grid; of several passes of the w-term the last one makes the image. */
+static void image_rows(const ib_imager *im, const ib_lane *lane, int q, int pass, double weight, size_t row, size_t n,
+                       void *work, float *image)
+{
+    const ib_geometry *g = &im->plan->geometry;
+    const size_t       real = im->cfg->precision == IB_DOUBLE ? sizeof(double) : sizeof(float);
+    void *const        sum = lane->sum ? (char *)lane->sum + (size_t)q * g->nx * g->ny * real : NULL;
+
+    if (g->w.n_term)
+        ib_transform_pass(im->transform, lane->grid, &lane->touched, q, im->plan->n_grid, pass, weight, row, n, work,
+                          sum, image);
+    else
+        ib_transform_rows(im->transform, lane->grid, &lane->touched, q, weight, row, n, work, image);
+}
+
+static void make_columns(const ib_imager *im, const ib_lane *lane, int pass, void *const *work, int n_thread)
+{
+    const ib_wterm *w = &im->plan->geometry.w;
+    const int       n_term = w->n_term ? ib_wterm_pass(w, pass).n : 1;
+
+    ib_transform_columns(im->transform, lane->grid, &lane->touched, n_term * im->plan->n_grid, work, n_thread);
+}
+
+/* A pass of the w-term that is not the last one. */
+static void add_pass(const ib_imager *im, ib_lane *lane, int pass, const ib_outcome *outcome, void *const *work,
+                     int n_thread)
+{
+    const ib_geometry *g = &im->plan->geometry;
+    const size_t       n_band = ib_summary_bands(g->ny);
+    bool               any = false;
+
+    for (int p = 0; p < im->plan->n_stokes; p++)
+        any = any || outcome->tally[p].weight > 0;
+    if (any)
+        make_columns(im, lane, pass, work, n_thread);
+    for (int q = 0; q < im->plan->n_grid; q++) {
+        const double weight = outcome->tally[q % im->plan->n_stokes].weight;
+        if (!(weight > 0))
+            continue;
+#pragma omp parallel for schedule(dynamic, 1) num_threads(n_thread) default(none)                                    \
+    shared(im, lane, q, pass, weight, work, g, n_band)
+        for (size_t band = 0; band < n_band; band++) {
+            const size_t row = band * IB_BAND_ROWS, n = g->ny - row < IB_BAND_ROWS ? g->ny - row : IB_BAND_ROWS;
+            image_rows(im, lane, q, pass, weight, row, n, work[omp_get_thread_num()], NULL);
+        }
+    }
+    lane->touched = (ib_touched){0, SIZE_MAX, 0};
+}
+
 /* What a plane is made of. */
 typedef struct sheet {
     int          plane;   /* of the grid; -1: the weight image, as the shade has it */
@@ -634,15 +722,15 @@ typedef struct sheet {
 } sheet;
 
 /* A band of rows of a plane. @return the largest |N| */
-static float make_rows(const ib_imager *im, void *grid, const ib_touched *touched, const sheet *what, size_t row,
-                       size_t n, void *work, float *image)
+static float make_rows(const ib_imager *im, const ib_lane *lane, const sheet *what, size_t row, size_t n, void *work,
+                       float *image)
 {
     const ib_geometry *g = &im->plan->geometry;
     const size_t       at = row * g->nx, n_pixel = n * g->nx;
     float              most = 0;
 
     if (what->plane >= 0 && what->weight > 0)
-        ib_transform_rows(im->transform, grid, touched, what->plane, what->weight, row, n, work, image);
+        image_rows(im, lane, what->plane, im->n_pass - 1, what->weight, row, n, work, image);
     if (!(what->weight > 0) || !(what->shade.factor > 0))
         blank(image + at, n_pixel);
     else if (what->plane < 0)
@@ -654,8 +742,8 @@ static float make_rows(const ib_imager *im, void *grid, const ib_touched *touche
 
 /* Rows of a plane, band by band, each summarised while it is in cache; then its histogram. Without weight there is
    nothing to see. The plane is the first bench's. */
-static void make_plane(const ib_imager *im, void *grid, const ib_touched *touched, sheet *what, bench *b,
-                       void *const *work, int n_thread, ib_plane *plane)
+static void make_plane(const ib_imager *im, const ib_lane *lane, sheet *what, bench *b, void *const *work,
+                       int n_thread, ib_plane *plane)
 {
     const ib_geometry *g = &im->plan->geometry;
     ib_summary *const  summary = b->summary;
@@ -664,11 +752,11 @@ static void make_plane(const ib_imager *im, void *grid, const ib_touched *touche
     float              most = 0;
 
 #pragma omp parallel for ordered schedule(dynamic, 1) num_threads(n_thread) default(none)                            \
-    shared(im, grid, touched, what, work, g, summary, image, n_band) reduction(max                                   \
-                                                                               : most)
+    shared(im, lane, what, work, g, summary, image, n_band) reduction(max                                            \
+                                                                      : most)
     for (size_t band = 0; band < n_band; band++) {
         const size_t row = band * IB_BAND_ROWS, n = g->ny - row < IB_BAND_ROWS ? g->ny - row : IB_BAND_ROWS;
-        const float  here = make_rows(im, grid, touched, what, row, n, work[omp_get_thread_num()], image);
+        const float  here = make_rows(im, lane, what, row, n, work[omp_get_thread_num()], image);
         most = here > most ? here : most;
         ib_summary_look(summary, image, band);
 #pragma omp ordered
@@ -814,7 +902,7 @@ static ib_status write_veil(ib_imager *im, size_t chan, int p, const ib_outcome 
             .chan = chan, .stokes = (size_t)p, .sum_of_weights = tally->weight, .counts = tally->counts};
         sheet what = {-1, tally->weight, v->inverse, shade_of(im, v, product, tally->weight), 0};
 
-        make_plane(im, NULL, NULL, &what, b, work, n_thread, &plane);
+        make_plane(im, NULL, &what, b, work, n_thread, &plane);
         memcpy(plane.beam, outcome->beam[p], sizeof plane.beam);
         ib_book(&b->timers, IB_PHASE_FFT, &start);
         rc = im->port->write(im->port->self, (ib_product)product, &plane, err);
@@ -841,7 +929,7 @@ static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_ou
     for (int p = 0; p < plan->n_stokes; p++)
         any = any || outcome->tally[p].weight > 0;
     if (any)
-        ib_transform_columns(im->transform, lane->grid, &lane->touched, work, n_thread);
+        make_columns(im, lane, im->n_pass - 1, work, n_thread);
     for (int p = 0; p < plan->n_stokes; p++) {
         const ib_tally *tally = &outcome->tally[p];
         double         *beam = outcome->beam[p];
@@ -865,7 +953,7 @@ static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_ou
             if (mosaic && !empty)
                 what.shade = shade_of(im, &v[p], product, tally->weight);
             const bool nothing = empty || !(what.shade.factor > 0);
-            make_plane(im, lane->grid, &lane->touched, &what, b, work, n_thread, &plane);
+            make_plane(im, lane, &what, b, work, n_thread, &plane);
             ib_status rc = nothing ? IB_OK : check_numbers(im, product, &plane, err);
             if (rc)
                 return rc;
@@ -877,11 +965,11 @@ static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_ou
             }
             memcpy(plane.beam, beam, sizeof plane.beam);
             if (product == IB_DIRTY && !nothing && lane->direct_plane == p) {
+                const size_t columns = im->n_pass > 1 ? plan->columns : lane->touched.columns;
                 if (mosaic)
                     check_mosaic(im, chan, &lane->direct, plane.pixel, &what, &v[p], &b->verdict);
                 else
-                    check_plane(im, chan, &lane->direct, plane.pixel, tally, &plane.stats, lane->touched.columns,
-                                &b->verdict);
+                    check_plane(im, chan, &lane->direct, plane.pixel, tally, &plane.stats, columns, &b->verdict);
                 ib_book(&b->timers, IB_PHASE_CHECK, &start);
             }
             rc = im->port->write(im->port->self, (ib_product)product, &plane, err);
@@ -961,21 +1049,25 @@ static ib_status work_on(ib_imager *im, size_t unit, ib_range chans, int tasks, 
     if (tasks & BEGIN)
         begin_unit(im, unit, lane);
     if (tasks & WEIGH) {
-        add_unit(im, unit, chans, WEIGH, lane, scratch, n_thread);
+        add_unit(im, unit, chans, WEIGH, 0, lane, scratch, n_thread);
         if (tasks & WEIGHED)
             prepare_weights(im, lane);
         ib_book(&b->timers, IB_PHASE_WEIGH, &start);
     }
-    if (tasks & GRID) {
-        const double direct_s = add_unit(im, unit, chans, GRID, lane, scratch, n_thread);
+    /* All passes of the w-term while the samples are here, or one of them. */
+    for (int pass = im->pass; tasks & GRID && pass < (im->plan->fused ? im->n_pass : im->pass + 1); pass++) {
+        const double direct_s = add_unit(im, unit, chans, GRID, pass, lane, scratch, n_thread);
         ib_book(&b->timers, IB_PHASE_GRID, &start);
         b->timers.s[IB_PHASE_GRID] -= direct_s;
         b->timers.s[IB_PHASE_CHECK] += direct_s;
+        if (tasks & (SUM | FINISH) && pass == 0)
+            memcpy(outcome->tally, lane->tally, sizeof lane->tally);
+        if (tasks & FINISH && pass + 1 < im->n_pass) {
+            add_pass(im, lane, pass, outcome, im->work + (b - im->bench), n_thread);
+            ib_book(&b->timers, IB_PHASE_FFT, &start);
+        } else if (tasks & FINISH)
+            rc = finish_channel(im, unit, lane, outcome, b, n_thread, err);
     }
-    if (tasks & (SUM | FINISH))
-        memcpy(outcome->tally, lane->tally, sizeof lane->tally);
-    if (tasks & FINISH)
-        rc = finish_channel(im, unit, lane, outcome, b, n_thread, err);
     return rc;
 }
 
@@ -1116,7 +1208,11 @@ static ib_status sweep(ib_imager *im, ib_range units, int first, int every, int 
                 if (!rc)
                     rc = work_on_all(im, units, chans, tasks, outcome, err);
                 if (!rc)
-                    rc = im->port->between(im->port->self, last & (FINISH | SUM) ? chans.n * im->n_row : 0, err);
+                    rc = im->port->between(im->port->self,
+                                           last & (FINISH | SUM) && (plan->fused || im->pass + 1 == im->n_pass)
+                                               ? chans.n * im->n_row
+                                               : 0,
+                                           err);
                 hold++;
                 start = ib_now();
                 if (at_once == SIZE_MAX)
@@ -1142,6 +1238,19 @@ static size_t next_window(const ib_plan *plan, ib_range units, size_t k)
     return n;
 }
 
+/* Where channels are finished after several reads, these are repeated for every pass of the w-term. */
+static ib_status sweep_passes(ib_imager *im, ib_range units, int first, ib_outcome *outcome, ib_error *err)
+{
+    ib_status rc = IB_OK;
+
+    im->pass = 0;
+    do
+        rc = sweep(im, units, im->pass ? 0 : first, GRID, FINISH, outcome, err);
+    while (!rc && !im->plan->fused && ++im->pass < im->n_pass);
+    im->pass = 0;
+    return rc;
+}
+
 ib_status ib_imager_cube(ib_imager *im, ib_range units, ib_outcome *outcome, ib_error *err)
 {
     const ib_plan *plan = im->plan;
@@ -1156,22 +1265,23 @@ ib_status ib_imager_cube(ib_imager *im, ib_range units, ib_outcome *outcome, ib_
         else if (own) {
             rc = sweep(im, now, BEGIN, WEIGH, WEIGHED, NULL, err);
             if (!rc)
-                rc = sweep(im, now, 0, GRID, FINISH, outcome + k, err);
+                rc = sweep_passes(im, now, 0, outcome + k, err);
         } else
-            rc = sweep(im, now, BEGIN, GRID, FINISH, outcome + k, err);
+            rc = sweep_passes(im, now, BEGIN, outcome + k, err);
     }
     return rc;
 }
 
-ib_status ib_imager_mfs(ib_imager *im, ib_range units, ib_outcome *outcome, ib_error *err)
+ib_status ib_imager_mfs(ib_imager *im, ib_range units, int pass, ib_outcome *outcome, ib_error *err)
 {
     ib_status rc = IB_OK;
 
+    im->pass = pass;
     for (size_t k = 0, n; !rc && k < units.n; k += n) {
         n = next_window(im->plan, units, k);
         rc = sweep(im, (ib_range){units.first + k, n}, BEGIN, GRID, SUM, outcome + k, err);
     }
-    for (size_t i = 1; i < im->plan->n_lane; i++)
+    for (size_t i = 1; i < im->plan->n_lane && pass == 0; i++)
         ib_direct_merge(&im->lane[0]->direct, &im->lane[i]->direct);
     return rc;
 }
@@ -1204,7 +1314,7 @@ void ib_imager_set_density(ib_imager *im, const double *total)
     }
 }
 
-ib_status ib_imager_finish(ib_imager *im, ib_outcome *outcome, ib_error *err)
+ib_status ib_imager_finish(ib_imager *im, int pass, ib_outcome *outcome, ib_error *err)
 {
     const ib_geometry  *g = &im->plan->geometry;
     const size_t        row = 2 * (size_t)g->planes * g->stride; /* reals */
@@ -1217,7 +1327,14 @@ ib_status ib_imager_finish(ib_imager *im, ib_outcome *outcome, ib_error *err)
     lane->touched = (ib_touched){g->stride, total->first / row, (total->end + row - 1) / row};
     lane->direct_plane = im->checked[0] - 1;
     memset(&im->bench[0].timers, 0, sizeof im->bench[0].timers);
-    ib_status rc = finish_channel(im, 0, lane, outcome, im->bench, im->n_thread, err);
+    ib_status rc = IB_OK;
+    if (pass + 1 < im->n_pass) {
+        double start = ib_now();
+        ib_tree_reset(&im->grids);
+        add_pass(im, lane, pass, outcome, im->work, im->n_thread);
+        ib_book(&im->bench[0].timers, IB_PHASE_FFT, &start);
+    } else
+        rc = finish_channel(im, 0, lane, outcome, im->bench, im->n_thread, err);
     for (int phase = 0; phase < IB_N_PHASES; phase++)
         im->timers.s[phase] += im->bench[0].timers.s[phase];
     return rc;

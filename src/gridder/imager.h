@@ -44,12 +44,12 @@ void      ib_imager_destroy(ib_imager *imager);
 /** Cube: image whole channels, window by window. outcome [units.n]. */
 ib_status ib_imager_cube(ib_imager *imager, ib_range units, ib_outcome *outcome, ib_error *err);
 
-/** mfs: grid shares; their sums wait in ib_imager_grids. outcome [units.n]. */
-ib_status ib_imager_mfs(ib_imager *imager, ib_range units, ib_outcome *outcome, ib_error *err);
+/** mfs, for every pass of the w-term: grid shares; their sums wait in ib_imager_grids. outcome [units.n] of pass 0. */
+ib_status ib_imager_mfs(ib_imager *imager, ib_range units, int pass, ib_outcome *outcome, ib_error *err);
 
-/** mfs, one rank, after every rank's nodes have been pushed: transform and write the only channel.
- *  @param outcome  in: tallies summed; out: beam */
-ib_status ib_imager_finish(ib_imager *imager, ib_outcome *outcome, ib_error *err);
+/** mfs, one rank, after every rank's nodes have been pushed: transform the pass; after the last one write the only channel.
+ *  @param outcome  in: tallies of pass 0 summed; out: beam */
+ib_status ib_imager_finish(ib_imager *imager, int pass, ib_outcome *outcome, ib_error *err);
 
 /** One density of weights for all channels: the sums of units' densities wait in ib_imager_densities; every rank then
  *  gets the total [n_stokes][ny][nx] back. */

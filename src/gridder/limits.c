@@ -235,7 +235,8 @@ ib_level ib_limits_level(const ib_limits *limits, double bytes)
 
 static ib_need grid_need(const ib_result *r)
 {
-    const double planes = r->n_stokes && r->n_plane > r->n_chan * r->n_stokes ? 2 : 1; /* of a sample: dirty, PSF */
+    const double terms = r->w_terms ? r->w_terms * (r->w_slabs > 1 ? 2 : 1) : 1;
+    const double planes = terms * (r->n_stokes && r->n_plane > r->n_chan * r->n_stokes ? 2 : 1); /* dirty, PSF */
     const double taps = (double)r->support * r->support, n_stokes = (double)r->n_stokes;
     const double sample = sizeof(float[2]) + sizeof(float) + 1; /* itself, weight, flag */
     const double row = sizeof(double[3]) + sizeof(uint32_t);    /* u, v, w; place in the order */
@@ -251,8 +252,9 @@ static ib_need grid_need(const ib_result *r)
 
 static ib_need fft_need(const ib_result *r)
 {
+    const double images = r->w_terms ? r->w_terms * (2 * r->w_slabs - 1) : 1;
     const double nu = (double)r->grid_nx, nv = (double)r->grid_ny, columns = (double)r->columns;
-    const double nx = (double)r->nx, ny = (double)r->ny, n = (double)(r->n_plane - r->n_blank);
+    const double nx = (double)r->nx, ny = (double)r->ny, n = (double)(r->n_plane - r->n_blank) * images;
     const double cell = 2 * (r->precision == IB_DOUBLE ? sizeof(double) : sizeof(float));
 
     if (!(nu > 1 && nv > 1))

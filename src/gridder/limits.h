@@ -53,8 +53,8 @@ typedef struct ib_need {
 
 /** Of a phase of a launch, all ranks together; zero where nothing is known.
  *
- *  grid   4 S^2 FLOP for each sample and plane, dirty and PSF; every sample, its flag and weight, and for every row of a
- *         channel its u, v, w and place in the order are read once. The grid counts as cached.
+ *  grid   4 S^2 FLOP for each sample and plane, dirty and PSF, and for each of its terms with w; every sample, its flag and
+ *         weight, and for every row of a channel its u, v, w and place in the order are read once. The grid counts as cached.
  *  fft    5 n log2 n FLOP for each column that a support reaches, half of that for each row of the image (n: cells along
  *         it); those columns are read and cleared, their rows of the image written and read again, the image is written.
  *  weigh  weight and flag of every sample are read once.

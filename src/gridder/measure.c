@@ -218,6 +218,7 @@ static ib_config configure(const ib_observation *o, const char *isa, int precisi
     cfg.cell[0] = cfg.cell[1] = o->cell;
     cfg.stokes = IB_PLANES_CORR;
     cfg.psf = cfg.check = 0;
+    cfg.wterm = IB_WTERM_NONE;
     cfg.memory = INT64_C(1) << 40; /* the machine's own limit is the limit */
     return cfg;
 }
@@ -362,7 +363,7 @@ static ib_status prepare_engine(subject *s, ib_error *err)
                            (const int32_t(*)[2])o->antenna, NULL, 1, o->info.spw->freq[0], 1, err);
     if (rc)
         return rc;
-    s->gridder = (ib_gridder){&s->plan, &s->cfg, ib_isa_find(s->how.isa), s->fn, NULL};
+    s->gridder = (ib_gridder){.plan = &s->plan, .cfg = &s->cfg, .isa = ib_isa_find(s->how.isa), .fn = s->fn};
     s->lane = ib_alloc_zero(n_thread, sizeof *s->lane, "threads", err);
     s->scratch = ib_alloc_zero(n_thread, sizeof *s->scratch, "threads", err);
     s->leaf = ib_alloc_zero(n_thread, sizeof *s->leaf, "threads", err);
@@ -479,7 +480,7 @@ static void add(subject *s, int thread)
             .n_row = o->n_row,
         };
         ib_lane_begin(s->lane[thread]);
-        ib_lane_add(&s->gridder, s->lane[thread], &view, &s->order, &s->scratch[thread], NULL, 1);
+        ib_lane_add(&s->gridder, s->lane[thread], &view, &s->order, 0, &s->scratch[thread], NULL, 1);
     }
 }
 
@@ -489,7 +490,7 @@ static void add_leaf(subject *s, int thread)
     const size_t       real = real_size(s->how.precision);
 
     for (size_t pass = 0; pass < s->n_pass; pass++)
-        for (size_t t = 0; t < s->order.colour_first[IB_COLOURS]; t++) {
+        for (size_t t = 0; t < ib_order_tiles(&s->order); t++) {
             const ib_tile *tile = &s->order.tile[t];
             for (size_t k = 0; k < tile->n; k += IB_BATCH) {
                 const size_t      at = tile->first + k;
@@ -724,7 +725,7 @@ static void transform_grid(const shape *s, void *grid, const ib_touched *touched
 {
     const size_t side = s->how.side, n_band = ib_summary_bands(side);
 
-    ib_transform_columns(s->transform, grid, touched, work, n_thread);
+    ib_transform_columns(s->transform, grid, touched, s->plan.n_grid, work, n_thread);
     for (int p = 0; p < s->plan.n_grid; p++)
 #pragma omp parallel for num_threads(n_thread) default(none) shared(s, grid, touched, work, image, side, n_band, p)
         for (size_t band = 0; band < n_band; band++) {
@@ -915,7 +916,7 @@ static ib_status finish_shares(line *l, ib_imager *imager, ib_error *err)
             l->outcome[0].tally[p].weight += l->outcome[k].tally[p].weight;
             l->outcome[0].tally[p].counts.gridded += l->outcome[k].tally[p].counts.gridded;
         }
-    return ib_imager_finish(imager, l->outcome, err);
+    return ib_imager_finish(imager, 0, l->outcome, err);
 }
 
 /* Seconds of all planes without the copy that stands for reading. A new engine every time: it would remember the order
@@ -930,7 +931,8 @@ static ib_status image_line(line *l, double *seconds, double phase[IB_N_PHASES],
     if (rc)
         return rc;
     const double start = ib_now();
-    rc = (l->how.mfs ? ib_imager_mfs : ib_imager_cube)(imager, (ib_range){0, l->plan.n_unit}, l->outcome, err);
+    rc = l->how.mfs ? ib_imager_mfs(imager, (ib_range){0, l->plan.n_unit}, 0, l->outcome, err)
+                    : ib_imager_cube(imager, (ib_range){0, l->plan.n_unit}, l->outcome, err);
     if (!rc && l->how.mfs)
         rc = finish_shares(l, imager, err);
     *seconds = ib_now() - start;

@@ -125,7 +125,9 @@ static double store(ib_geometry *g)
 
 static void choose_planes(ib_geometry *g, int n_grid)
 {
-    for (g->planes = 1; g->planes < n_grid; g->planes *= 2)
+    for (g->record = 1; g->record < n_grid; g->record *= 2)
+        ;
+    for (g->planes = g->record; g->planes < n_grid * g->w.side; g->planes *= 2)
         ;
 }
 
@@ -208,6 +210,11 @@ static ib_status choose_grid(ib_plan *plan, const ib_config *cfg, const ib_isa *
             err, IB_EUSAGE,
             "--support %d does not fit the grid of %zu x %zu cells; use a larger --imsize or a smaller --support",
             g->support, g->grid_nx, g->grid_ny);
+    const double tiles = 4 * ((double)(g->stride / g->tile) / 2 + 2) * ((double)(g->height / g->tile) / 2 + 2);
+    if (g->w.n_term && 16 * tiles * g->w.n_slab > UINT32_MAX) /* keys of the sort */
+        return ib_fail(err, IB_EUNSUPPORTED,
+                       "%d slabs of w on a grid of %zu x %zu cells are too many to be sorted; make the image smaller",
+                       g->w.n_slab, g->grid_nx, g->grid_ny);
     return IB_OK;
 }
 
@@ -239,6 +246,7 @@ ib_imaging ib_plan_imaging(const ib_plan *plan, const ib_config *cfg, const ib_v
                                .nx = g->nx,
                                .ny = g->ny,
                                .n_grid = plan->n_grid,
+                               .w = g->w,
                                .n_part = plan->mode == IB_MFS ? plan->part_first[1] : 0,
                                .n_sample = count_samples(info) / (double)plan->n_chan};
 
@@ -251,6 +259,90 @@ ib_imaging ib_plan_imaging(const ib_plan *plan, const ib_config *cfg, const ib_v
         task.reach[1] = fmax(task.reach[1], extent[s].v * highest / IB_LIGHT * g->cell[1]);
     }
     return task;
+}
+
+/* ---- w ----------------------------------------------------------------------------------------------------- */
+
+/* Above this phase at the edge a source there loses half a per cent of its flux (imaging-spec 8.1). */
+#define W_PHASE_LIMIT 0.1
+
+/* rms error that is left to w: so little that it does not show beside what is asked for or what the convolution function
+   leaves. */
+static ib_status w_error(const ib_plan *plan, const ib_config *cfg, double *error, ib_error *err)
+{
+    const ib_geometry *g = &plan->geometry;
+    ib_convfn          fn;
+
+    if (cfg->epsilon > 0) {
+        *error = cfg->epsilon / 5;
+        return IB_OK;
+    }
+    const double    nx = (double)g->nx, ny = (double)g->ny;
+    const double    grid_nx = (double)ib_fft_size(cfg->padding * nx, cfg->precision);
+    const double    grid_ny = (double)ib_fft_size(cfg->padding * ny, cfg->precision);
+    const ib_status rc = ib_convfn_describe(&fn, cfg->kernel, (int)cfg->support, (int)cfg->oversampling,
+                                            fmin(grid_nx / nx, grid_ny / ny), cfg->lookup, cfg->precision, err);
+    if (!rc)
+        *error = 0.5 * hypot(ib_convfn_promise(&fn, 0.5 * nx / grid_nx, 0.5 * ny / grid_ny),
+                             0x1p-25); /* pixels are float32 */
+    return rc;
+}
+
+/* How far w may be from where it was when rows were sorted, wavelengths: they are sorted anew after half a cell of u or v,
+   and there are no more frequencies than from the lowest to the highest. */
+static double w_drift(const ib_geometry *g, const ib_vis_info *info, const ib_extent *extent)
+{
+    double drift = 0;
+
+    for (size_t s = 0; s < info->n_spw; s++) {
+        double lowest = INFINITY, highest = 0;
+        for (size_t c = 0; c < info->spw[s].n_chan; c++) {
+            lowest = fmin(lowest, info->spw[s].freq[c]);
+            highest = fmax(highest, info->spw[s].freq[c]);
+        }
+        const double cells =
+            fmax(extent[s].u * g->cell[0] * (double)g->nx, extent[s].v * g->cell[1] * (double)g->ny) / IB_LIGHT;
+        drift = fmax(drift, extent[s].w / IB_LIGHT * fmin(highest - lowest, DRIFT / cells));
+    }
+    return drift;
+}
+
+static ib_status choose_w(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, const ib_extent *extent,
+                          ib_error *err)
+{
+    ib_geometry *g = &plan->geometry;
+    ib_wtask     task = {.nx = g->nx,
+                         .ny = g->ny,
+                         .cell = {g->cell[0], g->cell[1]},
+                         .drift = w_drift(g, info, extent),
+                         .n_grid = plan->n_grid,
+                         .n_sample = count_samples(info) / (double)plan->n_chan};
+
+    for (size_t s = 0; s < info->n_spw; s++)
+        for (size_t c = 0; c < info->spw[s].n_chan; c++)
+            task.longest = fmax(task.longest, extent[s].w * info->spw[s].freq[c] / IB_LIGHT);
+    plan->w_phase = 2 * IB_PI * task.longest * ib_deepest(g->nx, g->ny, g->cell);
+    if (cfg->gridder == IB_MOSAIC && cfg->wterm == IB_WTERM_STACK)
+        return ib_fail(
+            err, IB_EUNSUPPORTED,
+            "--wterm stack with --gridder mosaic: every field lies in a plane of its own, and w is neglected "
+            "there; leave out one of them");
+    if (cfg->gridder == IB_MOSAIC)
+        cfg->wterm = IB_WTERM_NONE;
+    if (cfg->wterm == IB_WTERM_AUTO)
+        cfg->wterm = plan->w_phase > W_PHASE_LIMIT ? IB_WTERM_STACK : IB_WTERM_NONE;
+    if (cfg->wterm == IB_WTERM_NONE)
+        return IB_OK;
+
+    const ib_status rc = w_error(plan, cfg, &task.error, err);
+    if (!rc)
+        g->w = ib_wterm_choose(&task);
+    if (!rc && !g->w.n_term)
+        return ib_fail(err, IB_EUNSUPPORTED,
+                       "w reaches a phase of %.3g rad in this field, which no number of slabs of w images to %.2g; "
+                       "make the field smaller or ask for less, or give --wterm none",
+                       plan->w_phase, task.error);
+    return rc;
 }
 
 /* ---- channels ---------------------------------------------------------------------------------------------- */
@@ -498,20 +590,23 @@ static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, in
     const size_t       real = cfg->precision == IB_DOUBLE ? sizeof(double) : sizeof(float);
     const size_t       pixels = g->nx * g->ny, grids = ib_grid_bytes(g, cfg->precision);
     const size_t       density = plan->needs_density ? (size_t)plan->n_stokes * pixels * sizeof(double) : 0;
+    const size_t       sums = g->w.n_pass > 1 ? (size_t)plan->n_grid * pixels * real : 0; /* of all passes */
     const size_t thread = pixels * sizeof(float) + ib_summary_bytes(g->nx, g->ny, ib_histogram_bins(g->nx, g->ny)) +
                           ib_transform_work(g, cfg->precision) + IB_SCRATCH_BYTES +
-                          (size_t)g->planes * IB_BATCH * 2 * real + IB_BATCH * 72;
+                          (size_t)(g->planes + g->record) * IB_BATCH * 2 * real + IB_BATCH * 104;
     const size_t row = sizeof(double[3]) + sizeof(int32_t[2]) + IB_MAX_CORR * sizeof(float) + 1 +
                        (plan->centre.motion == IB_AS_IS ? 0 : sizeof(int32_t) + sizeof(double));
 
     plan->base_bytes = base_bytes;
-    plan->lane_bytes = (int64_t)(grids + density +
-                                 d->rows * (2 * (size_t)g->planes + (plan->psf ? 0 : (size_t)plan->n_stokes)) * real);
+    plan->lane_bytes = (int64_t)(grids + density + (plan->mode == IB_MFS ? 0 : sums) +
+                                 d->rows * (2 * (size_t)g->record + (plan->psf ? 0 : (size_t)plan->n_stokes)) * real);
     plan->sample_bytes = (int64_t)d->sample_bytes;
-    plan->order_bytes = (int64_t)(d->rows * (2 * sizeof(double) + sizeof(uint32_t) + 2 * sizeof(uint64_t)));
+    plan->order_bytes =
+        (int64_t)(d->rows * ((g->w.n_term ? 3 : 2) * sizeof(double) + sizeof(uint32_t) + 2 * sizeof(uint64_t)));
     plan->fixed_bytes = (int64_t)(d->rows * row + 64 * d->n_read + 512 * plan->n_chan + (size_t)n_thread * thread) +
                         (int64_t)((size_t)(cfg->oversampling + 8) * ((size_t)cfg->support + 24) * real) +
-                        (16 << 20); /* table of taps; plans, buffers of libraries */
+                        (16 << 20) + /* table of taps; plans, buffers of libraries */
+                        (plan->mode == IB_MFS ? (int64_t)sums : 0);
     if (plan->mosaic.primary) {
         const size_t n_kind = plan->mosaic.n_kind, n_stokes = (size_t)plan->n_stokes;
         plan->lane_bytes += (int64_t)(d->rows * n_stokes * real + n_kind * sizeof(double));
@@ -583,7 +678,9 @@ static void choose_check(ib_plan *plan, const ib_config *cfg, const ib_vis_info 
     plan->n_check = cfg->check ? 1 + plan->n_chan / 256 : 0;
     if (plan->n_check > 16)
         plan->n_check = 16;
-    const double share = (double)plan->n_check / (double)plan->n_chan / plan->n_stokes;
+    /* every pixel has a phasor of its own for w; gridding and transform take longer, too */
+    const double w = plan->geometry.w.n_term ? 4 : 1;
+    const double share = w * (double)plan->n_check / (double)plan->n_chan / plan->n_stokes;
     plan->n_pixel = share <= 1.0 / 64 || share * samples <= 1e5 ? 8 : share <= 1.0 / 32 ? 4 : 2;
 }
 
@@ -615,6 +712,8 @@ ib_status ib_plan_make(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, c
         rc = choose_image(&plan->geometry, &plan->mosaic, cfg, info, extent, err);
     if (!rc)
         rc = choose_channels(plan, cfg, info, err);
+    if (!rc)
+        rc = choose_w(plan, cfg, info, extent, err);
     if (!rc && cfg->gridder == IB_MOSAIC)
         rc = choose_mosaic(plan, cfg, isa, info, err);
     else if (!rc && cfg->epsilon > 0)
@@ -635,9 +734,7 @@ ib_status ib_plan_make(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, c
     if (rc)
         return rc;
 
-    /* 2 pi w (1 - n) at the corner of the image, imaging-spec 8.1. */
     const ib_geometry *g = &plan->geometry;
-    const double l = g->cell[0] * (double)g->nx / 2, m = g->cell[1] * (double)g->ny / 2, r2 = fmin(1, l * l + m * m);
     extremes(info, &lowest, &highest);
     for (size_t s = 0; s < info->n_spw; s++) {
         longest_u = fmax(longest_u, extent[s].u);
@@ -645,7 +742,6 @@ ib_status ib_plan_make(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, c
     }
     const double cells = longest_u * highest / IB_LIGHT * g->cell[0] * (double)g->grid_nx;
     plan->columns = (size_t)fmin(floor(cells + 0.5 * g->support) + 1, (double)g->grid_nx / 2 + 1);
-    plan->w_phase = 2 * IB_PI * longest_w * highest / IB_LIGHT * r2 / (1 + sqrt(1 - r2));
     if (plan->mosaic.primary) { /* of every field about its own centre; at the lowest frequency the beam wins */
         const double theta = ib_mosaic_angle(&plan->mosaic, lowest, SEEN);
         plan->w_phase = IB_PI * longest_w * lowest / IB_LIGHT * theta * theta;

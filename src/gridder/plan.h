@@ -6,6 +6,7 @@
 #include "gridder/centre.h"
 #include "gridder/choice.h"
 #include "gridder/mosaic.h"
+#include "gridder/wterm.h"
 #include "model/image.h"
 
 enum { IB_BLOCK_ROWS = 1 << 20 }; /* rows sorted together: fixed, because the order of additions depends on it */
@@ -14,12 +15,14 @@ enum { IB_BLOCK_ROWS = 1 << 20 }; /* rows sorted together: fixed, because the or
  *  holds v = r - grid_ny/2 cells. Columns left of the margin and beyond the Nyquist column catch supports that cross
  *  the edge; those on the left are folded back before the transform. */
 typedef struct ib_geometry {
-    size_t   nx, ny;           /* pixels */
-    size_t   grid_nx, grid_ny; /* padded grid, cells of the full plane; even */
-    double   cell[2];          /* rad */
-    int      support;
-    int      planes; /* complex values of a cell: planes gridded together, rounded up to a power of 2 */
-    ib_patch patch;  /* of the leaf loops */
+    size_t nx, ny;           /* pixels */
+    size_t grid_nx, grid_ny; /* padded grid, cells of the full plane; even */
+    double cell[2];          /* rad */
+    int    support;
+    int    record; /* values of a sample: planes gridded together for one image channel, rounded up to a power of 2 */
+    int    planes; /* complex values of a cell: the same, times the terms of w gridded side by side */
+    ib_wterm w;
+    ib_patch patch;                  /* of the leaf loops */
     size_t   margin, stride, height; /* half plane as stored: columns left of zero, cells per row, rows */
     size_t   tile;                   /* side of a tile, cells */
 } ib_geometry;
@@ -68,7 +71,7 @@ typedef struct ib_plan {
     size_t block_rows; /* rows read at once, at most */
     size_t max_rows;   /* rows of the largest block there is */
     size_t columns;    /* of the half plane, from u = 0, that the supports of rows reach; the others stay empty */
-    double w_phase;    /* rad: the largest phase that imaging without w neglects */
+    double w_phase;    /* rad: the largest phase of the w-term */
     size_t n_check;    /* image channels to compare with the direct sum */
     int    n_pixel;    /* its pixels along l and along m; even */
 
@@ -84,7 +87,7 @@ typedef struct ib_plan {
     bool    fused; /* every image channel's samples are in one read: it is finished as soon as it is gridded */
 } ib_plan;
 
-/** Decide. @param cfg  support, padding and oversampling are put in with --epsilon where they are 0
+/** Decide. @param cfg  wterm is put in where it is auto; support, padding and oversampling with --epsilon where they are 0
  *  @param extent [info->n_spw]; @param n_rank, n_thread of this launch; base_bytes resident before work.
  *  @return IB_EUSAGE, IB_EDATA, IB_ENOMEM (the sentence has the least memory that would do), IB_EUNSUPPORTED. */
 ib_status ib_plan_make(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, const ib_extent *extent, int n_rank,
@@ -101,7 +104,7 @@ ib_imaging ib_plan_imaging(const ib_plan *plan, const ib_config *cfg, const ib_v
 /** Shares of an mfs image, whose grids are summed. @param n_part  input channels */
 size_t ib_shares(const ib_geometry *geometry, double samples, size_t n_part);
 
-/** The grid of an image, whose nx, ny and cell are set. @return its padding: the smaller one of the two axes */
+/** The grid of an image, whose nx, ny, cell and w are set. @return its padding: the smaller one of the two axes */
 double ib_lay_out(ib_geometry *geometry, const ib_isa *isa, int precision, int n_grid, int support, double padding);
 
 /** Smallest even size >= n whose only prime factors are 2, 3, 5, 7. */

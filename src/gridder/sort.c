@@ -31,6 +31,8 @@ void ib_order_clear(ib_order *o)
 {
     ib_free(o->u);
     ib_free(o->v);
+    ib_free(o->w);
+    ib_free(o->first);
     ib_free(o->row);
     ib_free(o->tile);
     ib_free(o->list[0]);
@@ -38,11 +40,15 @@ void ib_order_clear(ib_order *o)
     memset(o, 0, sizeof *o);
 }
 
-ib_status ib_order_reserve(ib_order *o, size_t n_row, ib_error *err)
+ib_status ib_order_reserve(ib_order *o, const ib_geometry *g, size_t n_row, ib_error *err)
 {
-    if (n_row <= o->room)
+    if (n_row <= o->room && o->first)
         return IB_OK;
     ib_order_clear(o);
+    o->n_slab = g->w.n_term ? g->w.n_slab : 1;
+    o->first = ib_alloc((size_t)o->n_slab * IB_COLOURS + 1, sizeof *o->first, "sorted rows", err);
+    if (!o->first || (g->w.n_term && !(o->w = ib_alloc(n_row, sizeof *o->w, "sorted rows", err))))
+        return err->status;
     o->u = ib_alloc(n_row, sizeof *o->u, "sorted rows", err);
     o->v = ib_alloc(n_row, sizeof *o->v, "sorted rows", err);
     o->row = ib_alloc(n_row, sizeof *o->row, "sorted rows", err);
@@ -87,6 +93,9 @@ typedef struct places {
     uint32_t groups_u, tiles_u, quarter;
     uint32_t groups; /* of a tile, each as often as there are kinds */
     uint32_t kinds;  /* of a group */
+
+    const ib_wterm *w;
+    double          scale_w; /* rad per metre */
 } places;
 
 static places find_places(const ib_geometry *g, double freq, uint32_t n_kind)
@@ -104,12 +113,15 @@ static places find_places(const ib_geometry *g, double freq, uint32_t n_kind)
                         .side = make_divisor(side),
                         .tiles_u = tiles_u,
                         .kinds = n_kind,
-                        .quarter = (tiles_u / 2 + 1) * (tiles_v / 2 + 1)};
+                        .quarter = (tiles_u / 2 + 1) * (tiles_v / 2 + 1),
+                        .w = &g->w,
+                        .scale_w = freq / IB_LIGHT * IB_PI * g->w.deepest};
+    const double   quarters = (double)IB_COLOURS * p.quarter * (g->w.n_term ? g->w.n_slab : 1);
 
     for (;;) { /* groups of grids of many GiB share keys, which costs them locality alone */
         p.groups_u = side / group_u + 2;
         p.groups = p.groups_u * (side / group_v + 2);
-        if ((double)IB_COLOURS * p.quarter * p.groups * p.kinds <= UINT32_MAX)
+        if (quarters * p.groups * p.kinds <= UINT32_MAX)
             break;
         if (group_u > side && group_v > side) /* as few as there can be */
             p.kinds = 1;
@@ -122,15 +134,16 @@ static places find_places(const ib_geometry *g, double freq, uint32_t n_kind)
     return p;
 }
 
-/* Colour, tile, group, kind: in this order of importance. */
-static inline uint32_t find_key(const places *p, double u, double v, uint32_t kind)
+/* Slab, colour, tile, group, kind: in this order of importance. */
+static inline uint32_t find_key(const places *p, double u, double v, double w, uint32_t kind)
 {
     const uint32_t column = first_cell(u * p->scale_u, p->half, p->origin_u, p->limit_u);
     const uint32_t line = first_cell(v * p->scale_v, p->half, p->origin_v, p->limit_v);
     const uint32_t tu = divide(column, p->side), tv = divide(line, p->side), colour = tu % 2 + tv % 2 * 2;
     const uint32_t gu = divide(column, p->group_u) - divide(tu * p->side.d, p->group_u);
     const uint32_t gv = divide(line, p->group_v) - divide(tv * p->side.d, p->group_v);
-    const uint32_t tile = colour * p->quarter + tv / 2 * (p->tiles_u / 2 + 1) + tu / 2;
+    const uint32_t slab = p->w->n_slab > 1 ? (uint32_t)ib_wterm_slab(p->w, w * p->scale_w) : 0;
+    const uint32_t tile = (slab * IB_COLOURS + colour) * p->quarter + tv / 2 * (p->tiles_u / 2 + 1) + tu / 2;
 
     return tile * p->groups + (gv * p->groups_u + gu) * p->kinds + (p->kinds > 1 ? kind : 0);
 }
@@ -187,19 +200,19 @@ static ib_status list_tiles(ib_order *o, const item *list, const places *p, ib_e
 
     size_t   t = 0;
     uint32_t colour = 0;
-    o->colour_first[0] = 0;
+    o->first[0] = 0;
     for (size_t i = 0, end = 0; i < o->n; i++) {
         if (key_of(list[i]) >= end) {
             const uint32_t tile = key_of(list[i]) / p->groups;
             end = (size_t)(tile + 1) * p->groups;
             for (; colour < tile / p->quarter; colour++)
-                o->colour_first[colour + 1] = t;
+                o->first[colour + 1] = t;
             o->tile[t++] = (ib_tile){(uint32_t)i, 0};
         }
         o->tile[t - 1].n++;
     }
-    for (; colour < IB_COLOURS; colour++)
-        o->colour_first[colour + 1] = t;
+    for (; colour < (uint32_t)o->n_slab * IB_COLOURS; colour++)
+        o->first[colour + 1] = t;
     return IB_OK;
 }
 
@@ -207,7 +220,7 @@ ib_status ib_order_rows(ib_order *o, const ib_geometry *g, size_t n_row, const d
                         const int32_t (*antenna)[2], const uint32_t *kind, uint32_t n_kind, double freq, int n_thread,
                         ib_error *err)
 {
-    ib_status rc = ib_order_reserve(o, n_row, err);
+    ib_status rc = ib_order_reserve(o, g, n_row, err);
     if (rc)
         return rc;
 
@@ -238,7 +251,7 @@ ib_status ib_order_rows(ib_order *o, const ib_geometry *g, size_t n_row, const d
                 continue;
             const bool     turn = uvw[r][0] < 0;
             const double   sign = turn ? -1 : 1;
-            const uint32_t key = find_key(&p, sign * uvw[r][0], sign * uvw[r][1], kind ? kind[r] : 0);
+            const uint32_t key = find_key(&p, sign * uvw[r][0], sign * uvw[r][1], uvw[r][2], kind ? kind[r] : 0);
             a[m++] = make_item(key, (uint32_t)r | (turn ? IB_CONJUGATED : 0));
             most = key > most ? key : most;
         }
@@ -274,6 +287,8 @@ ib_status ib_order_rows(ib_order *o, const ib_geometry *g, size_t n_row, const d
             o->row[i] = mark;
             o->u[i] = sign * uvw[r][0];
             o->v[i] = sign * uvw[r][1];
+            if (o->w)
+                o->w[i] = sign * uvw[r][2];
         }
     }
     ib_free(count);

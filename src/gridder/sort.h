@@ -16,7 +16,7 @@ typedef struct ib_tile {
 } ib_tile;
 
 /**
- * Rows of one block sorted by colour, tile, group of cells, and kind, at one reference frequency.
+ * Rows of one block sorted by slab of w, colour, tile, group of cells, and kind, at one reference frequency.
  *
  * Tiles of one colour touch no common cell, whatever channel of the bin is gridded: they may be gridded side by side.
  * Every user goes through the colours in turn and through a tile in list order, so that each cell's additions happen in
@@ -28,16 +28,25 @@ typedef struct ib_tile {
 typedef struct ib_order {
     size_t    n;
     double   *u, *v; /* [n] m */
+    double   *w;     /* [n] m, of what stands at u, v; NULL where it is neglected */
     uint32_t *row;   /* [n] row of the block, with IB_CONJUGATED */
-    ib_tile  *tile;  /* [colour_first[IB_COLOURS]] */
-    size_t    colour_first[IB_COLOURS + 1];
+    ib_tile  *tile;  /* [first[n_slab * IB_COLOURS]] */
+    size_t   *first; /* [n_slab * IB_COLOURS + 1] tiles of a slab of w and a colour */
+    int       n_slab;
     size_t    room, tile_room;
     void     *list[2]; /* the sort's own */
 } ib_order;
 
 /** Room for n_row rows; ended by ib_order_clear. */
-ib_status ib_order_reserve(ib_order *order, size_t n_row, ib_error *err);
-void      ib_order_clear(ib_order *order);
+ib_status ib_order_reserve(ib_order *order, const ib_geometry *geometry, size_t n_row, ib_error *err);
+
+/** Tiles of all slabs. */
+static inline size_t ib_order_tiles(const ib_order *order)
+{
+    return order->first ? order->first[order->n_slab * IB_COLOURS] : 0;
+}
+
+void ib_order_clear(ib_order *order);
 
 /** Sort rows at a frequency, with n_thread threads: the order does not depend on them. Thread-safe over different
  *  orders.

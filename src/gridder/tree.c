@@ -97,6 +97,18 @@ const ib_tree_node *ib_tree_total(ib_tree *tree)
     return tree->n_node ? &tree->node[0] : NULL;
 }
 
+void ib_tree_reset(ib_tree *tree)
+{
+    const size_t real = tree->precision == IB_DOUBLE ? sizeof(double) : sizeof(float);
+
+    for (int i = 0; i < tree->n_node; i++) {
+        const ib_tree_node *node = &tree->node[i];
+        memset((char *)node->sum + node->first * real, 0, (node->end - node->first) * real);
+        tree->spare[tree->n_spare++] = node->sum;
+    }
+    tree->n_node = 0;
+}
+
 void ib_tree_swap(ib_tree *tree, void **buffer)
 {
     void *const total = tree->node[0].sum;

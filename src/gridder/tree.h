@@ -42,4 +42,7 @@ const ib_tree_node *ib_tree_total(ib_tree *tree);
 /** The total's buffer for one of zeros, or the other way round. */
 void ib_tree_swap(ib_tree *tree, void **buffer);
 
+/** No nodes, as in the beginning; the buffers stay. */
+void ib_tree_reset(ib_tree *tree);
+
 #endif

@@ -806,6 +806,8 @@ static uint32_t locate(const sim *s, size_t row, double uvw[3])
     const uint32_t n = (uint32_t)s->n_baseline, time = in_grid / n;
 
     ib_sim_uvw((const double(*)[3])s->axes[time], s->separation[in_grid - time * n], uvw);
+    if (s->ask.w == 0)
+        uvw[2] = 0;
     return in_grid;
 }
 

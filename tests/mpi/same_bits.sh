@@ -58,6 +58,12 @@ for run in "mosaic --stokes corr" "continuum --mode mfs --weighting briggs --sto
     done
 done
 
+# Half of the sky, in several slabs of w.
+input=sim:point,times=3,baselines=45,channels=7,imsize=128,cell=0.5deg,freq=10MHz,width=10kHz,sources=4,noise=0.5,flagged=0.1
+repeats slabs --stokes corr --no-check
+grep -Eq 'in [2-9][0-9]* slabs of w' slabs.log || fail "one slab of w: $(grep 'w phase' slabs.log)"
+repeats slabs_mfs --mode mfs --stokes I
+
 # One row, one channel: nothing to share.
 input=sim:point,times=1,baselines=1,channels=1,imsize=32
 OMP_NUM_THREADS=1 image 1 one "$input"

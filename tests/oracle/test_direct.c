@@ -36,7 +36,7 @@ static void the_golden_plane_is_reproduced(ib_test *t)
         im[k] = weight[k] * vis[k][1];
         w[k] = weight[k];
     }
-    ib_direct_add(&d, 3, &(ib_direct_samples){u, v, re, im, w});
+    ib_direct_add(&d, 3, &(ib_direct_samples){u, v, re, im, w, NULL});
 
     IB_NEAR(t, d.weight, 3.5, 0);
     for (int j = 0; j < 4; j++) /* m = j - 2, l = 2 - i */
@@ -79,7 +79,8 @@ static ib_direct draw(size_t n_l, size_t n_m)
 static void add(ib_direct *d, size_t first, size_t n)
 {
     ib_direct_add(
-        d, n, &(ib_direct_samples){uv[0] + first, uv[1] + first, value[0] + first, value[1] + first, weight + first});
+        d, n,
+        &(ib_direct_samples){uv[0] + first, uv[1] + first, value[0] + first, value[1] + first, weight + first, NULL});
 }
 
 static double in_long_double(double l, double m, size_t n)

@@ -183,7 +183,7 @@ static ib_status image(const struct data *d, ib_config *cfg, int n_thread, int n
                 ib_imager_set_density(im[r], ib_tree_total(ib_imager_densities(im[r]))->sum);
         }
         if (!rc)
-            rc = plan.mode == IB_MFS ? ib_imager_mfs(im[r], units, outcome + units.first, err)
+            rc = plan.mode == IB_MFS ? ib_imager_mfs(im[r], units, 0, outcome + units.first, err)
                                      : ib_imager_cube(im[r], units, outcome + units.first, err);
     }
     if (!rc && plan.mode == IB_MFS) {
@@ -205,7 +205,7 @@ static ib_status image(const struct data *d, ib_config *cfg, int n_thread, int n
             outcome[0].tally[0].weight += outcome[k].tally[0].weight;
             outcome[0].tally[0].counts.gridded += outcome[k].tally[0].counts.gridded;
         }
-        rc = ib_imager_finish(im[0], outcome, err);
+        rc = ib_imager_finish(im[0], 0, outcome, err);
     }
     if (!rc)
         verdict = ib_imager_verdict(im[0]);

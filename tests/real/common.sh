@@ -13,12 +13,19 @@ unpack() {
 }
 
 # dirty RANKS NAME ARGUMENTS...: NAME.hdf5, NAME.psf.hdf5 and NAME.json with the conventions of the references and a
-# gridder that is better than the comparison.
+# gridder that is better than the comparison, in double precision; and NAME-single likewise.
 dirty() {
+    one "$@" --precision double --support 16 --padding 1.5 --oversampling 5000
+    n=$1 name=$2
+    shift 2
+    one "$n" "$name-single" "$@" --precision single --support 8 --padding 2 --oversampling 1000
+}
+
+one() {
     n=$1 name=$2
     shift 2
     on "$n" "$ms" --output "$name.hdf5" --record "" --quiet --format json --stokes I --stokes-weight min \
-        --weighting natural --precision double --support 12 --oversampling 2000 "$@" >"$name.json" 2>"$name.err" ||
+        --weighting natural --wterm stack "$@" >"$name.json" 2>"$name.err" ||
         fail "imgbench $ms $* ended with $?: $(cat "$name.err")"
 }
 

@@ -90,7 +90,7 @@ static void transform(struct fixture *f)
 {
     const size_t first[] = {64, 0, 128}, n[] = {64, 64, NY - 128};
 
-    ib_transform_columns(f->transform, f->grid, &f->touched, f->work, f->n_thread);
+    ib_transform_columns(f->transform, f->grid, &f->touched, f->geometry.planes, f->work, f->n_thread);
     for (int p = 0; p < f->geometry.planes; p++)
         for (int b = 0; b < 3; b++)
             ib_transform_rows(f->transform, f->grid, &f->touched, p, 4, first[b], n[b], f->work[0], f->image[p]);

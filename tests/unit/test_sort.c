@@ -48,7 +48,7 @@ static void check_order(ib_test *t, const ib_geometry *g, const ib_order *o)
 
     memset(seen, 0, sizeof seen);
     for (size_t colour = 0, last = SIZE_MAX; colour < IB_COLOURS; colour++, last = SIZE_MAX)
-        for (size_t k = o->colour_first[colour]; k < o->colour_first[colour + 1]; k++) {
+        for (size_t k = o->first[colour]; k < o->first[colour + 1]; k++) {
             const ib_tile *tile = &o->tile[k];
             wrong += tile->first != next || !tile->n;
             next = tile->first + tile->n;
@@ -63,7 +63,7 @@ static void check_order(ib_test *t, const ib_geometry *g, const ib_order *o)
                 last = place;
             }
         }
-    IB_CHECK(t, next == o->n && o->colour_first[0] == 0);
+    IB_CHECK(t, next == o->n && o->first[0] == 0);
     IB_NEAR(t, (double)wrong, 0, 0);
 }
 
@@ -120,7 +120,7 @@ static void kinds_are_together_within_a_group_of_cells(ib_test *t)
     scatter_rows(&g);
     IB_CHECK(t, !ib_order_rows(&o, &g, N_ROW, (const double(*)[3])uvw, (const int32_t(*)[2])antenna, kind, KINDS, 1e9,
                                1, &err));
-    for (size_t k = 0; k < o.colour_first[IB_COLOURS]; k++)
+    for (size_t k = 0; k < ib_order_tiles(&o); k++)
         for (size_t i = o.tile[k].first + 1; i < o.tile[k].first + o.tile[k].n; i++) {
             const double su = 1e9 / IB_LIGHT * g.cell[0] * (double)g.grid_nx;
             const double sv = -1e9 / IB_LIGHT * g.cell[1] * (double)g.grid_ny;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The table of instruction sets, and the choice. */
+#include "gridder/kernel/depth.h"
 #include "gridder/kernel/kernel.h"
 #include "gridder/kernel/lines.h"
 
@@ -74,24 +75,49 @@ const ib_isa *ib_isa_find(const char *name)
     return NULL;
 }
 
-extern const ib_lines ib_lines_base_f32, ib_lines_base_f64, ib_lines_v3_f32, ib_lines_v3_f64, ib_lines_v4_f32,
-    ib_lines_v4_f64;
+/* Tables of an instruction set. */
+typedef struct tables {
+    const char      *isa;
+    const ib_lines  *lines[2];
+    const ib_depths *depths[2];
+} tables;
 
-const ib_lines *ib_lines_find(const char *isa, int precision)
-{
-    static const struct {
-        const char     *isa;
-        const ib_lines *lines[2];
-    } table[] = {
+/* clang-format off */
+#define DECLARE_TABLES(isa)                                   \
+    extern const ib_lines ib_lines_##isa##_f32, ib_lines_##isa##_f64; \
+    extern const ib_depths ib_depths_##isa##_f32, ib_depths_##isa##_f64;
+#define TABLES(isa, name) \
+    {name, {&ib_lines_##isa##_f32, &ib_lines_##isa##_f64}, {&ib_depths_##isa##_f32, &ib_depths_##isa##_f64}}
+/* clang-format on */
+
+DECLARE_TABLES(base)
 #ifdef __x86_64__
-        {"v4", {&ib_lines_v4_f32, &ib_lines_v4_f64}},
-        {"v3", {&ib_lines_v3_f32, &ib_lines_v3_f64}},
+DECLARE_TABLES(v3)
+DECLARE_TABLES(v4)
 #endif
-        {IB_BASE, {&ib_lines_base_f32, &ib_lines_base_f64}},
+
+static const tables *find_tables(const char *isa)
+{
+    static const tables all[] = {
+#ifdef __x86_64__
+        TABLES(v4, "v4"),
+        TABLES(v3, "v3"),
+#endif
+        TABLES(base, IB_BASE),
     };
     size_t i = 0;
 
-    while (i + 1 < sizeof table / sizeof *table && strcmp(table[i].isa, isa) != 0)
+    while (i + 1 < sizeof all / sizeof *all && strcmp(all[i].isa, isa) != 0)
         i++;
-    return table[i].lines[precision];
+    return &all[i];
+}
+
+const ib_lines *ib_lines_find(const char *isa, int precision)
+{
+    return find_tables(isa)->lines[precision];
+}
+
+const ib_depths *ib_depths_find(const char *isa, int precision)
+{
+    return find_tables(isa)->depths[precision];
 }
