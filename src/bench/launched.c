@@ -60,6 +60,7 @@ static void take_rep(ib_launched *l, const json_t *line)
     const json_t *gridded = inner(line, "counts", "gridded");
 
     l->seconds = real(json_object_get(line, "T_s"));
+    l->warm = json_is_true(json_object_get(line, "warm"));
     l->samples = json_is_string(gridded) ? strtoull(json_string_value(gridded), NULL, 10)
                                          : (uint64_t)json_integer_value(gridded);
     for (int p = 0; p < IB_N_PHASES; p++) { /* a phase that its version did not have took no time */

@@ -13,7 +13,8 @@ typedef struct ib_launched {
     char     campaign[64], point[160]; /* of a sweep; "" otherwise */
     char     workload[24], build[24], machine[64], input[256];
     int      ranks, nodes, threads;
-    int      launch;             /* number within its point; 0: a warm-up, or no sweep */
+    int      launch;             /* number within its point; below 1: a warm-up; 0 also without a sweep */
+    bool     warm;               /* it does not count */
     bool     weak;               /* the campaign lets the problem grow with the ranks */
     bool     ok;                 /* it succeeded and its image is not invalid: its time counts */
     double   seconds;            /* T; NaN when it failed */

@@ -26,6 +26,7 @@ struct ib_record {
     struct timespec started;
     char            run_id[37], path[MAX_PATH], partial[MAX_PATH + 8];
     int             lines;
+    bool            warm;   /* a launch that only warms up */
     uint64_t        digest; /* of the bytes so far */
 };
 
@@ -343,6 +344,8 @@ static ib_status write_run_line(ib_record *record, const char *intent, int argc,
     json_t *fields = json_pack("{s:s, s:s, s:o}", "started", started, "intent", intent, "argv", words);
     if (!strcmp(intent, "run"))
         add_campaign(fields);
+    const json_t *launch = json_object_get(fields, "launch");
+    record->warm = json_is_integer(launch) && json_integer_value(launch) < 1;
     if (json_object_update(fields, more)) { /* a part could not be made: neither can the line */
         json_decref(fields);
         fields = NULL;
@@ -429,10 +432,10 @@ static ib_status write_outcome(ib_record *record, const ib_result *r, const ib_b
     ib_status rc = write_line(
         record, "rep",
         json_pack(
-            "{s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:s, s:s, s:o, s:o}", "rep", 0, "warm", 0, "wall_s",
-            ib_json_real(r->wall_s), "T_s", ib_json_real(r->wall_s), "phases", ib_json_phases(r, bounds), "limits",
-            ib_json_limits(bounds), "choice", ib_json_choice(r), "counts", ib_json_counts(r), "threads", r->threads,
-            "isa", r->isa, "fft_plan", r->fft_plan, "memory",
+            "{s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:s, s:s, s:o, s:o}", "rep", 0, "warm", record->warm,
+            "wall_s", ib_json_real(r->wall_s), "T_s", ib_json_real(r->wall_s), "phases", ib_json_phases(r, bounds),
+            "limits", ib_json_limits(bounds), "choice", ib_json_choice(r), "counts", ib_json_counts(r), "threads",
+            r->threads, "isa", r->isa, "fft_plan", r->fft_plan, "memory",
             json_pack("{s:I, s:I, s:I}", "plan_bytes", (json_int_t)r->plan_bytes, "peak_bytes",
                       (json_int_t)r->peak_bytes, "limit_bytes", (json_int_t)r->limit_bytes),
             "bytes",

@@ -8,6 +8,7 @@
 #include "bench/fit.h"
 #include "bench/gnuplot.h"
 #include "bench/launched.h"
+#include "bench/stats.h"
 #include "bench/table.h"
 
 #include <math.h>
@@ -113,7 +114,7 @@ static void name_series(const scaling *s, const ib_launched *l, char *name, size
 
 static bool counts(const ib_launched *l)
 {
-    return l->ok && (!*l->campaign || l->launch >= 1);
+    return l->ok && !l->warm;
 }
 
 /* Keep the launches of a campaign; without a name of the newest, or those that were in none. */
@@ -298,6 +299,27 @@ static double efficiency_of(const series *one, size_t k)
     return one->at[0].n * one->at[0].T / (one->at[k].n * one->at[k].T);
 }
 
+/* T over T0 by all pairs of launches (Hodges, Lehmann), 95 %; no interval with too few of them. */
+static ib_spread ratio_of(const size *first, const size *at)
+{
+    const size_t n = first->n_launch, m = at->n_launch;
+    ib_spread    ratio = {NAN, at->T / first->T, NAN};
+    ib_error     ignored;
+    double      *x = ib_alloc(n + m + n * m, sizeof *x, "launches", &ignored);
+
+    if (!x)
+        return ratio;
+    for (size_t i = 0; i < n; i++)
+        x[i] = log(first->seconds[i]);
+    for (size_t i = 0; i < m; i++)
+        x[n + i] = log(at->seconds[i]);
+    const ib_shift shift = ib_shift_of(x, n, x + n, m, 0.05, x + n + m);
+    ib_free(x);
+    ratio.min = exp(shift.low);
+    ratio.max = exp(shift.high);
+    return ratio;
+}
+
 static void report_times(const scaling *s, ib_report *report)
 {
     const ib_heading heading[] = {{"series", "series"},
@@ -313,22 +335,22 @@ static void report_times(const scaling *s, ib_report *report)
     ib_report_table(report, "times", heading, sizeof heading / sizeof *heading);
     for (size_t i = 0; i < s->n_series; i++)
         for (size_t k = 0; k < s->one[i].n_size; k++) {
-            const series *one = &s->one[i];
-            const size   *at = &one->at[k], *first = &one->at[0];
-            const double  S = first->T / at->T, low = first->seconds[0] / at->seconds[at->n_launch - 1],
-                         high = first->seconds[first->n_launch - 1] / at->seconds[0], share = first->n / at->n;
-            ib_report_row(report,
-                          (ib_cell[]){
-                              ib_cell_count(i + 1),
-                              ib_cell_count((size_t)at->n),
-                              ib_cell_count((size_t)at->cores),
-                              ib_cell_count(at->n_launch),
-                              ib_cell_spread(at->shown),
-                              k ? ib_cell_spread((ib_spread){low, S, high}) : ib_cell_real(1),
-                              k ? ib_cell_spread((ib_spread){low * share, S * share, high * share}) : ib_cell_real(1),
-                              ib_cell_real(ib_karp_flatt(S, at->n / first->n)),
-                              ib_cell_real(at->samples / at->shown.median * 1e-6),
-                          });
+            const size     *at = &s->one[i].at[k], *first = &s->one[i].at[0];
+            const ib_spread ratio = k ? ratio_of(first, at) : (ib_spread){NAN, 1, NAN};
+            const double    n = at->n / first->n;
+            const ib_spread S = {1 / ratio.max, 1 / ratio.median, 1 / ratio.min};
+            const ib_spread e = {ib_karp_flatt(S.max, n), ib_karp_flatt(S.median, n), ib_karp_flatt(S.min, n)};
+            ib_report_row(report, (ib_cell[]){
+                                      ib_cell_count(i + 1),
+                                      ib_cell_count((size_t)at->n),
+                                      ib_cell_count((size_t)at->cores),
+                                      ib_cell_count(at->n_launch),
+                                      ib_cell_spread(at->shown),
+                                      ib_cell_spread(S),
+                                      ib_cell_spread(ib_spread_scale(S, 1 / n)),
+                                      ib_cell_spread(e),
+                                      ib_cell_real(at->samples / at->shown.median * 1e-6),
+                                  });
         }
     ib_report_table_end(report);
 }
@@ -530,8 +552,9 @@ static void report_all(scaling *s, ib_report *report)
                  first->n, s->over_threads ? "threads" : "ranks", ib_text_seconds(first->T).s);
         fact(report, "series", i + 1, "series", text);
     }
-    ib_report_section(report, "Times",
-                      "Median (least..most) of launches; speed-up and efficiency against the smallest number.");
+    ib_report_section(
+        report, "Times",
+        "T: median (least..most). Speed-up and efficiency against the smallest number, with 95 % intervals where there are enough launches.");
     report_times(s, report);
     for (size_t i = 0; i < s->n_series; i++)
         report_verdict(&s->one[i], i + 1, report);

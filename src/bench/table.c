@@ -136,10 +136,10 @@ static void as_text(char text[WIDTH], const ib_cell *cell)
         digits(median, sizeof median, cell->spread.median);
         digits(low, sizeof low, cell->spread.min);
         digits(high, sizeof high, cell->spread.max);
-        if (isfinite(cell->spread.median))
-            snprintf(text, WIDTH, "%s (%s..%s)", median, low, high);
+        if (isnan(cell->spread.median) || (isnan(cell->spread.min) && isnan(cell->spread.max)))
+            snprintf(text, WIDTH, "%s", median); /* nothing is known of a spread */
         else
-            snprintf(text, WIDTH, "-");
+            snprintf(text, WIDTH, "%s (%s..%s)", median, low, high);
     }
 }
 

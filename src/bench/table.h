@@ -10,7 +10,8 @@
 
 typedef enum ib_form { IB_FORM_TABLE, IB_FORM_JSON, IB_FORM_MD } ib_form;
 
-/** Text, a whole number, three digits of a number, or median (min..max). A number that is not finite is "-" and null. */
+/** Text, a whole number, three digits of a number, or median (min..max), the median alone where neither end is a number. A
+ *  number that is not finite is "-" and null. */
 typedef struct ib_cell {
     enum { IB_TEXT, IB_COUNT, IB_REAL, IB_SPREAD } kind;
     const char *text; /* copied */

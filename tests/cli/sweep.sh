@@ -55,6 +55,9 @@ assert [p["missing"] for p in plan["points"]] == [2, 2, 0], plan
 assert [p["excluded"] for p in plan["points"]] == ["", "", "8 ranks for 4 image channels"], plan
 assert [p["launches"] for p in first["points"]] == [2, 2], first
 assert first["points"][0]["efficiency"] == 1 and first["points"][1]["efficiency"] > 0
+for f in glob.glob("results/*/*/*.jsonl"):
+    lines = [json.loads(line) for line in open(f)]
+    assert all(l["warm"] == (lines[0]["launch"] < 1) for l in lines if l["t"] == "rep"), f
 runs = [json.loads(open(f).readline()) for f in glob.glob("results/*/*/*.jsonl")]
 assert all(r["intent"] == "sweep" and r["seed"] in (1, 2, 3, 4) and r["launch"] == r["block"] for r in runs)
 made = collections.Counter((r["campaign_id"], r["point"], r["launch"]) for r in runs if r["launch"] > 0)
