@@ -107,10 +107,18 @@ static void choose_checked(ib_imager *im)
 }
 
 /* The i-th pair of columns or rows to be checked: so many pixels to either side of the centre; one in each of n_pixel / 2
-   runs of them, so that every part of the field is looked at. */
+   runs of them, so that every part of the field is looked at. What no beam of a mosaic sees cannot be compared: a single
+   pair is within half of what the pointings reach. */
 static size_t check_offset(const ib_plan *plan, size_t chan, int axis, size_t i)
 {
-    const size_t n_pair = (size_t)plan->n_pixel / 2, n = ((axis ? plan->geometry.ny : plan->geometry.nx) - 1) / 2;
+    const size_t n_pair = (size_t)plan->n_pixel / 2, half = ((axis ? plan->geometry.ny : plan->geometry.nx) - 1) / 2;
+    size_t       n = half;
+
+    if (plan->mosaic.primary) {
+        const double reach =
+            ib_mosaic_extent(&plan->mosaic, plan->freq[chan], 0.25, axis) / plan->geometry.cell[axis];
+        n = (size_t)fmin((double)half, fmax(1, n_pair > 1 ? reach : 0.5 * reach));
+    }
     const size_t first = n * i / n_pair, length = n * (i + 1) / n_pair - first;
     return 1 + first + (length ? scramble(chan * 64 + (size_t)axis * 32 + i) % length : 0);
 }
