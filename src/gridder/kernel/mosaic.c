@@ -11,14 +11,19 @@
 #include "gridder/kernel/kernel.h"
 #include "gridder/kernel/simd.h"
 
+#include <string.h>
+
 enum {
     SUMS = IB_VECTOR_BYTES == 64 ? 16 : 8, /* registers of a block */
     FEW = 2,                               /* samples of a run for which its own sum does not pay */
     MOST_ROWS = SUMS / 2,
+    MOST_REALS = 16,     /* of a cell */
     MOST_PLANES = 4,     /* of which sums are kept at a time */
     MOST = 16,           /* samples of a batch: more would not stay in the first-level cache */
     BLOCK = SUMS * LANES /* reals of a block's sums */
 };
+
+#define UNROLL _Pragma("GCC unroll 8") /* sums stay in registers to the end */
 
 /* A sample as the loops want it, from its group's first cell on. */
 typedef struct sample {
@@ -46,7 +51,7 @@ typedef struct batch {
 typedef struct shape {
     size_t columns, rows; /* of the factors: from the real to the imaginary part */
     size_t wide, high;    /* of a patch, rounded up to whole vectors */
-    size_t all;           /* reals of a cell */
+    size_t all, stride;   /* reals of a cell, of a row of the grid */
 } shape;
 
 typedef struct place {
@@ -70,14 +75,64 @@ INLINE void make_taps(vec *x, const sample *s, place at, const int rows, const i
     }
 }
 
+/* a0 b0 a1 b1 ..: the first half, the second. */
+INLINE vec weave(vec a, vec b, const int second)
+{
+#ifdef __clang__ /* has no shuffle by a vector */
+    vec x;
+    for (int i = 0; i < LANES; i++)
+        x[i] = i % 2 ? b[second * LANES / 2 + i / 2] : a[second * LANES / 2 + i / 2];
+    return x;
+#else
+    index from;
+    for (int i = 0; i < LANES; i++)
+        from[i] = second * LANES / 2 + i / 2 + (i % 2 ? LANES : 0);
+    return __builtin_shuffle(a, b, from);
+#endif
+}
+
+/* n vectors, a power of two, to LANES times the n reals of one place: perfect shuffles. */
+INLINE void interleave(vec *x, const int n)
+{
+    vec y[MOST_REALS];
+
+    for (int step = 1; step < n; step *= 2) {
+        for (int i = 0; i < n / 2; i++) {
+            y[2 * i] = weave(x[i], x[i + n / 2], 0);
+            y[2 * i + 1] = weave(x[i], x[i + n / 2], 1);
+        }
+        for (int i = 0; i < n; i++)
+            x[i] = y[i];
+    }
+}
+
+/* One row of a block's sums: kept, or added to the cells of the grid. */
+INLINE void put(vec *x, real *sums, real *grid, const shape *t, const int planes)
+{
+    if (!grid)
+        for (int i = 0; i < 2 * planes; i++)
+            store(sums + i * LANES, x[i]);
+    else {
+        interleave(x, 2 * planes);
+        if ((size_t)(2 * planes) == t->all)
+            for (int i = 0; i < 2 * planes; i++)
+                store(grid + i * LANES, load(grid + i * LANES) + x[i]);
+        else
+            for (int i = 0; i < LANES; i++)
+                for (int k = 0; k < 2 * planes; k++)
+                    grid[t->all * (size_t)i + (size_t)k] +=
+                        x[(2 * planes * i + k) / LANES][(2 * planes * i + k) % LANES];
+    }
+}
+
 /* Samples that are multiplied by the factor one by one: tap x factor along u, times value x factor along v. */
-INLINE void add_singles(real *sums, const real *before, const sample *s, int n, const shape *t, place at,
-                        const int planes, const int rows, const int terms)
+INLINE void add_singles(const sample *s, int n, const shape *t, place at, real *sums, real *grid, const int planes,
+                        const int rows, const int terms)
 {
     vec sum[SUMS];
 
     for (int i = 0; i < rows * 2 * planes; i++)
-        sum[i] = load(before + i * LANES);
+        sum[i] = load(sums + i * LANES);
     for (; n > 0; n--, s++) {
         const real *value = s->column + (size_t)at.row * t->all + 2 * at.plane;
         const vec   re = load(s->u + at.column), im = load(s->u + t->columns + at.column);
@@ -95,8 +150,10 @@ INLINE void add_singles(real *sums, const real *before, const sample *s, int n, 
             }
         }
     }
-    for (int i = 0; i < rows * 2 * planes; i++)
-        store(sums + i * LANES, sum[i]);
+    UNROLL
+    for (int r = 0; r < rows; r++)
+        put(sum + r * 2 * planes, sums + r * 2 * planes * LANES, grid ? grid + (size_t)r * t->stride : grid, t,
+            planes);
 }
 
 /* Sums of one sample more, or of the first one. */
@@ -118,8 +175,8 @@ INLINE void add_sample(vec *sum, const sample *s, place at, const int planes, co
 }
 
 /* Samples of one pointing. */
-INLINE void add_together(real *sums, const real *before, const sample *s, int n, const shape *t, place at,
-                         const int planes, const int rows, const int terms)
+INLINE void add_together(const sample *s, int n, const shape *t, place at, real *sums, real *grid, const int planes,
+                         const int rows, const int terms)
 {
     const vec   re = load(s->u + at.column), im = load(s->u + t->columns + at.column);
     const real *v = s->v + at.row;
@@ -128,73 +185,27 @@ INLINE void add_together(real *sums, const real *before, const sample *s, int n,
     add_sample(sum, s++, at, planes, rows, terms, 1);
     for (; n > 1; n--, s++)
         add_sample(sum, s, at, planes, rows, terms, 0);
+    UNROLL
     for (int r = 0; r < rows; r++) {
         const vec y = splat(v[r]), z = splat(v[t->rows + (size_t)r]);
         const vec p = re * y - im * z, q = re * z + im * y;
-        for (int k = r * 2 * planes; k < (r + 1) * 2 * planes; k += 2) {
-            vec f = load(before + k * LANES), g = load(before + (k + 1) * LANES);
-            f += p * sum[k];
-            g += p * sum[k + 1];
-            f -= q * sum[k + 1];
-            g += q * sum[k];
-            store(sums + k * LANES, f);
-            store(sums + (k + 1) * LANES, g);
+        vec       x[MOST_REALS];
+        for (int k = 0; k < 2 * planes; k += 2) {
+            const vec *const from = sum + r * 2 * planes + k;
+            x[k] = load(sums + (r * 2 * planes + k) * LANES);
+            x[k + 1] = load(sums + (r * 2 * planes + k + 1) * LANES);
+            x[k] += p * from[0];
+            x[k + 1] += p * from[1];
+            x[k] -= q * from[1];
+            x[k + 1] += q * from[0];
         }
-    }
-}
-
-/* a0 b0 a1 b1 ..: the first half, the second. */
-INLINE vec weave(vec a, vec b, const int second)
-{
-#ifdef __clang__ /* has no shuffle by a vector */
-    vec x;
-    for (int i = 0; i < LANES; i++)
-        x[i] = i % 2 ? b[second * LANES / 2 + i / 2] : a[second * LANES / 2 + i / 2];
-    return x;
-#else
-    index from;
-    for (int i = 0; i < LANES; i++)
-        from[i] = second * LANES / 2 + i / 2 + (i % 2 ? LANES : 0);
-    return __builtin_shuffle(a, b, from);
-#endif
-}
-
-/* n vectors, a power of two, to LANES times the n reals of one place: perfect shuffles. */
-INLINE void interleave(vec *x, const int n)
-{
-    vec y[2 * MOST_PLANES];
-
-    for (int step = 1; step < n; step *= 2) {
-        for (int i = 0; i < n / 2; i++) {
-            y[2 * i] = weave(x[i], x[i + n / 2], 0);
-            y[2 * i + 1] = weave(x[i], x[i + n / 2], 1);
-        }
-        for (int i = 0; i < n; i++)
-            x[i] = y[i];
-    }
-}
-
-/* A block's sums into the cells of the grid, which hold `all` planes. */
-INLINE void put(real *grid, size_t stride, const real *sums, const int planes, const int all, const int rows)
-{
-    for (int r = 0; r < rows; r++, grid += stride, sums += 2 * planes * LANES) {
-        vec x[2 * MOST_PLANES];
-        for (int i = 0; i < 2 * planes; i++)
-            x[i] = load(sums + i * LANES);
-        interleave(x, 2 * planes);
-        if (planes == all)
-            for (int i = 0; i < 2 * planes; i++)
-                store(grid + i * LANES, load(grid + i * LANES) + x[i]);
-        else
-            for (int i = 0; i < LANES; i++)
-                for (int k = 0; k < 2 * planes; k++)
-                    grid[2 * all * i + k] += x[(2 * planes * i + k) / LANES][(2 * planes * i + k) % LANES];
+        put(x, sums + r * 2 * planes * LANES, grid ? grid + (size_t)r * t->stride : grid, t, planes);
     }
 }
 
 /* The loops for one number of planes, whose sums are kept at a time, and of terms. They stand apart: GCC would spill the
-   sums. */
-typedef void loop(real *sums, const real *before, const sample *s, int n, const shape *t, place at);
+   sums. `sums` are what runs before have left; with a grid, these are the last ones. */
+typedef void loop(const sample *s, int n, const shape *t, place at, real *sums, real *grid);
 
 typedef struct loops {
     loop *singles, *together;
@@ -207,15 +218,13 @@ INLINE int rows_of(const int planes)
 }
 
 #define LOOPS(planes, terms)                                                                                         \
-    APART void singles_##planes##_##terms(real *sums, const real *before, const sample *s, int n, const shape *t,    \
-                                          place at)                                                                  \
+    APART void singles_##planes##_##terms(const sample *s, int n, const shape *t, place at, real *sums, real *grid)  \
     {                                                                                                                \
-        add_singles(sums, before, s, n, t, at, planes, rows_of(planes), terms);                                      \
+        add_singles(s, n, t, at, sums, grid, planes, rows_of(planes), terms);                                        \
     }                                                                                                                \
-    APART void together_##planes##_##terms(real *sums, const real *before, const sample *s, int n, const shape *t,   \
-                                           place at)                                                                 \
+    APART void together_##planes##_##terms(const sample *s, int n, const shape *t, place at, real *sums, real *grid) \
     {                                                                                                                \
-        add_together(sums, before, s, n, t, at, planes, rows_of(planes), terms);                                     \
+        add_together(s, n, t, at, sums, grid, planes, rows_of(planes), terms);                                       \
     }
 
 LOOPS(1, 6)
@@ -227,24 +236,25 @@ LOOPS(4, 8)
 
 /* ---- a batch ----------------------------------------------------------------------------------------------------- */
 
-INLINE void update(const ib_mosaic_job *job, const batch *b, const shape *t, const loops *l, const int all)
+APART void update(const ib_mosaic_job *job, const batch *b, const shape *t, const loops *l)
 {
-    static _Alignas(64) const real zero[BLOCK];
-    const int                      planes = all < MOST_PLANES ? all : MOST_PLANES, rows = rows_of(planes);
-    const size_t                   stride = job->stride * 2 * (size_t)all;
-    _Alignas(64) real              sums[BLOCK];
-    place                          at;
+    const int         all = job->planes, planes = all < MOST_PLANES ? all : MOST_PLANES, rows = rows_of(planes);
+    _Alignas(64) real zero[BLOCK] = {0}, sums[BLOCK];
+    place             at;
 
     for (int g = 0; g < b->n_group; g++) {
-        real *const corner = (real *)job->grid + (size_t)b->row[g] * stride + (size_t)b->column[g] * 2 * (size_t)all;
+        real *const      corner = (real *)job->grid + (size_t)b->row[g] * t->stride + (size_t)b->column[g] * t->all;
+        const run *const first = b->run + b->group[g], *const last = b->run + b->group[g + 1] - 1;
         for (at.plane = 0; at.plane < all; at.plane += planes)
             for (at.row = 0; at.row < job->patch->patch_v; at.row += rows)
                 for (at.column = 0; at.column < job->patch->patch_u; at.column += LANES) {
-                    const real *before = zero;
-                    for (const run *r = b->run + b->group[g]; r < b->run + b->group[g + 1]; r++, before = sums)
-                        (r->together ? l->together : l->singles)(sums, before, b->sample + r->first, r->n, t, at);
-                    put(corner + (size_t)at.row * stride + (size_t)(at.column * 2 * all + 2 * at.plane), stride, sums,
-                        planes, all, rows);
+                    real *const grid =
+                        corner + (size_t)at.row * t->stride + (size_t)(at.column * 2 * all + 2 * at.plane);
+                    if (first < last)
+                        memcpy(sums, zero, sizeof sums);
+                    for (const run *r = first; r <= last; r++)
+                        (r->together ? l->together : l->singles)(b->sample + r->first, r->n, t, at,
+                                                                 first < last ? sums : zero, r < last ? NULL : grid);
                 }
     }
 }
@@ -316,16 +326,46 @@ APART void prepare_8(const ib_mosaic_job *job, const shape *t, size_t k, int32_t
     prepare(job, t, k, column, row, s, to, 8);
 }
 
-/* Values times the factors along v. */
-INLINE void spread(const ib_mosaic_job *job, const shape *t, const sample *s, real *restrict out)
+/* Some reals of a row, or of what is left of it. */
+INLINE vec load_some(const real *from, int n)
 {
-    const real *v = s->v, *w = v + t->rows;
+    vec x = {0};
 
-    for (int j = 0; j < job->patch->patch_v; j++, out += t->all)
-        for (size_t k = 0; k < t->all; k += 2) {
-            out[k] = s->value[k] * v[j] - s->value[k + 1] * w[j];
-            out[k + 1] = s->value[k] * w[j] + s->value[k + 1] * v[j];
+    if (n >= LANES)
+        return load(from);
+    for (int i = 0; i < n; i++)
+        x[i] = from[i];
+    return x;
+}
+
+/* Values times the factors along v. */
+INLINE void spread(const ib_mosaic_job *job, const shape *t, const sample *s, real *restrict out, const int all)
+{
+    for (int j = 0; j < job->patch->patch_v; j += LANES, out += 2 * all * LANES) {
+        const vec v = load_some(s->v + j, job->patch->patch_v - j),
+                  w = load_some(s->v + t->rows + j, job->patch->patch_v - j);
+        vec x[MOST_REALS];
+        for (int k = 0; k < 2 * all; k += 2) {
+            const vec re = splat(s->value[k]), im = splat(s->value[k + 1]);
+            x[k] = re * v - im * w;
+            x[k + 1] = re * w + im * v;
         }
+        interleave(x, 2 * all);
+        for (int k = 0; k < 2 * all; k++)
+            store(out + k * LANES, x[k]);
+    }
+}
+
+APART void spread_any(const ib_mosaic_job *job, const shape *t, const sample *s, real *out)
+{
+    if (job->planes == 1)
+        spread(job, t, s, out, 1);
+    else if (job->planes == 2)
+        spread(job, t, s, out, 2);
+    else if (job->planes == 4)
+        spread(job, t, s, out, 4);
+    else
+        spread(job, t, s, out, 8);
 }
 
 /* The groups of at most n samples from `first` on, as whole as possible. @return samples in them. */
@@ -377,24 +417,13 @@ APART int begin(const ib_mosaic_job *job, const shape *t, size_t first, size_t m
                 (job->table.terms == 6 ? prepare_6 : prepare_8)(job, t, first + (size_t)k, b->column[g], b->row[g],
                                                                 &b->sample[k], to);
                 if (!together)
-                    spread(job, t, &b->sample[k], to + (size_t)job->table.terms * (t->wide + t->high));
+                    spread_any(job, t, &b->sample[k], to + (size_t)job->table.terms * (t->wide + t->high));
             }
         }
     }
     b->group[b->n_group] = b->n_run;
     return n;
 }
-
-#define PLANES(n)                                                                                                    \
-    APART void update_##n(const ib_mosaic_job *job, const batch *b, const shape *t, const loops *l)                  \
-    {                                                                                                                \
-        update(job, b, t, l, n);                                                                                     \
-    }
-
-PLANES(1)
-PLANES(2)
-PLANES(4)
-PLANES(8)
 
 void NAME(ib_mosaic_)(const ib_mosaic_job *job);
 void NAME(ib_mosaic_)(const ib_mosaic_job *job)
@@ -403,22 +432,19 @@ void NAME(ib_mosaic_)(const ib_mosaic_job *job)
                                     {{singles_2_6, together_2_6}, {singles_2_8, together_2_8}},
                                     {{singles_4_6, together_4_6}, {singles_4_8, together_4_8}}};
     const loops *const l = &all[job->planes < 4 ? job->planes - 1 : 2][job->table.terms > 6];
-    const shape        t = {job->phase_columns, job->phase_rows, (size_t)job->patch->patch_u,
-                            (size_t)round_up(job->patch->patch_v, LANES), 2 * (size_t)job->planes};
+    const shape        t = {.columns = job->phase_columns,
+                            .rows = job->phase_rows,
+                            .wide = (size_t)job->patch->patch_u,
+                            .high = (size_t)round_up(job->patch->patch_v, LANES),
+                            .all = 2 * (size_t)job->planes,
+                            .stride = job->stride * 2 * (size_t)job->planes};
     const size_t       room = sample_reals(&t, job->table.terms);
     const size_t       fit = IB_SCRATCH_BYTES / sizeof(real) / room, most = fit < 1 ? 1 : fit < MOST ? fit : MOST;
     batch              b;
 
     for (size_t first = 0; first < job->n;) {
         const int n = begin(job, &t, first, most, room, &b);
-        if (job->planes == 1)
-            update_1(job, &b, &t, l);
-        else if (job->planes == 2)
-            update_2(job, &b, &t, l);
-        else if (job->planes == 4)
-            update_4(job, &b, &t, l);
-        else
-            update_8(job, &b, &t, l);
+        update(job, &b, &t, l);
         first += (size_t)n;
     }
 }
