@@ -28,3 +28,4 @@ on 1 "$far" --plan --record "" | grep -Eq 'w term .*terms?, .*slabs? of w, .*pas
 image 1 fine "$far" --epsilon 1e-5
 image 1 finest "$far" --epsilon 1e-7 --precision double
 refused 2 'none of' "$far" --wterm perhaps
+refused 69 'wterm stack with --gridder mosaic' sim:aca-9eb,times=20,channels=2,imsize=64,cell=3arcsec --gridder mosaic --wterm stack

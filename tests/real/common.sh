@@ -14,13 +14,16 @@ unpack() {
 
 # dirty RANKS NAME ARGUMENTS...: NAME.hdf5, NAME.psf.hdf5 and NAME.json with the conventions of the references and a
 # gridder that is better than the comparison, in double precision; and NAME-single likewise.
+double="--precision double --support 16 --padding 1.5 --oversampling 5000"
 dirty() {
-    one "$@" --precision double --support 16 --padding 1.5 --oversampling 5000
+    # shellcheck disable=SC2086 # words
+    one "$@" $double
     n=$1 name=$2
     shift 2
     one "$n" "$name-single" "$@" --precision single --support 8 --padding 2 --oversampling 1000
 }
 
+# one RANKS NAME ARGUMENTS...: one of them.
 one() {
     n=$1 name=$2
     shift 2

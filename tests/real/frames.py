@@ -111,7 +111,7 @@ def main():
         check("factor against casacore, m/s", abs(theirs / factor(frame, times[0], site, ra, dec) - 1) * LIGHT, 0.15)
 
     # Per time: factor, regridded samples of both hands, wavelengths at the array; Stokes I of both as imgbench weighs it.
-    u, v, samples, heavy = [], [], [], []
+    uvw, samples, heavy = [], [], []
     for time in np.unique(times):
         rows = times == time
         f = factor(frame, time, site, ra, dec)
@@ -119,10 +119,8 @@ def main():
                  for p in (0, vis.shape[-1] - 1)]
         samples.append((hands[0][0] + hands[1][0]) / 2)
         heavy.append(2 * np.minimum(hands[0][1], hands[1][1]))
-        waves = main_table.getcol("UVW")[rows][:, None] * (target / f / LIGHT)[None, :, None]
-        u.append(waves[..., 0])
-        v.append(waves[..., 1])
-    u, v, samples, heavy = (np.concatenate(part) for part in (u, v, samples, heavy))
+        uvw.append(main_table.getcol("UVW")[rows][:, None] * (target / f / LIGHT)[None, :, None])
+    uvw, samples, heavy = (np.concatenate(part) for part in (uvw, samples, heavy))
 
     # Rounding of a sample (two products, a sum, a mean) and of its weight: some six ulps of the largest sum there can be.
     summary = json.load(open(name + ".json", encoding="utf-8"))
@@ -139,7 +137,8 @@ def main():
         off = 0
         for j, i in [[0, 0], [ny - 1, nx - 1]] + np.random.default_rng(c).integers(0, [ny, nx], (30, 2)).tolist():
             l, m = -(i - nx // 2) * cell, (j - ny // 2) * cell
-            want = np.sum(w * (s * np.exp(-2j * np.pi * (u[keep, c] * l + v[keep, c] * m))).real) / w.sum()
+            turns = uvw[keep, c] @ [l, m, -(l * l + m * m) / (1 + np.sqrt(1 - l * l - m * m))]
+            want = np.sum(w * (s * np.exp(-2j * np.pi * turns)).real) / w.sum()
             off = max(off, abs(image[c, j, i] - want))
         limit = 10 * summary["accuracy"]["promised"] * unit + 6 * ULP * np.sum(w * np.abs(s)) / w.sum()
         check("channel %d against the direct sum, Jy/beam" % c, off, limit)

@@ -7,12 +7,12 @@
 . "${IMGBENCH_SOURCE:?}/tests/real/common.sh"
 unpack vla-j1008-64ch
 for arguments in "--frame lsrk" "--frame bary --frame-rule nearest" "--frame geo --frame-grid 36.308GHz,-50kHz,40"; do
-    # shellcheck disable=SC2086 # a list of words
-    dirty 2 cube --cell 0.4arcsec --imsize 256 $arguments
+    # shellcheck disable=SC2086 # lists of words
+    one 2 cube $double --cell 0.4arcsec --imsize 256 $arguments
     # shellcheck disable=SC2086
     "$PYTHON" "$IMGBENCH_SOURCE/tests/real/frames.py" "$ms" cube $arguments || bad=1
     # shellcheck disable=SC2086
-    dirty 1 again --cell 0.4arcsec --imsize 256 $arguments --memory 400MiB --chunks 3
+    one 1 again $double --cell 0.4arcsec --imsize 256 $arguments --memory 400MiB --chunks 3
     same cube.hdf5 again.hdf5
     rm cube.* again.*
 done
