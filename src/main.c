@@ -9,6 +9,7 @@
 #include "base/option.h"
 #include "base/text.h"
 #include "base/trace.h"
+#include "bench/ab.h"
 #include "bench/bench.h"
 #include "bench/browse.h"
 #include "bench/calibrate.h"
@@ -73,6 +74,7 @@ static const subcommand subcommands[] = { /* the first is meant where none is na
     {{"compare",  "A B [OPTIONS]", "judge stored launches B against A, each named by terms as of ls (commits, tags, runs, settings such as isa=v3): slower, faster, same or inconclusive, with intervals. Exit code 3: slower", ib_compare_options}, NULL, NULL, NULL, ib_compare},
     {{"trend",    "[TERM...]", "times along the commits of a branch, with the steps in them. Exit code 3: the last one is a regression", ib_trend_options}, NULL, NULL, NULL, ib_trend},
     {{"gate",     "[A B] [OPTIONS]", "one decision for CI: B against A, or without them the trends of everything. Exit code 0: passed, 3: slower, 5: wrong images, 7: nothing to judge, 11: suspect", ib_gate_options}, NULL, NULL, NULL, ib_gate},
+    {{"ab",       "A B... [OPTIONS] [-- INPUT AND OPTIONS OF run]", "launch commits (built into a cache), programs (./imgbench) or settings (isa=v3; main,isa=v3) in turns, in random blocks, and judge them against the first as compare does, until all is decided", ib_ab_options}, NULL, NULL, NULL, ib_ab},
     {{"db",       "rebuild|check|path", "the database that the history is kept in: make it anew from the records, say what it holds and what could not be read, where it is", ib_db_options}, NULL, NULL, NULL, ib_db},
     {{"help",     "[TOPIC]",                         "explain a command, a group of options, an option or a topic", NULL}, NULL, NULL, help, NULL},
 };

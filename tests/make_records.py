@@ -3,7 +3,7 @@
 """Records of launches that never were: make_records.py FOLDER, one JSON object per launch on standard input.
 
 Keys, all with defaults: commit, describe, dirty, machine, T (s), phases {name: s}, params {option: text}, input, ranks, threads,
-status, exit, validity, error (measured; promised is 1e-4), tag, kernel, started (s since 2026-01-01; else a minute after
+status, exit, validity, error (measured; promised is 1e-4), tag, kernel, launch (of a campaign; 0: a warm-up), started (s since 2026-01-01; else a minute after
 the launch before it), stop ("run": no line after the first), build_id. Prints the run's names."""
 import datetime, json, os, sys
 
@@ -37,7 +37,8 @@ def lines(number, s):
     build["commit_time"] = s.get("commit_time", when.isoformat())
     machine = s.get("machine", "quiet")
     ranks, threads = s.get("ranks", 1), s.get("threads", 2)
-    yield dict(t="run", started=when.strftime("%Y-%m-%dT%H:%M:%S.000000000Z"), intent="run", argv=["imgbench"],
+    campaign = dict(intent="ab", launch=s["launch"]) if "launch" in s else dict(intent="run")
+    yield dict(t="run", started=when.strftime("%Y-%m-%dT%H:%M:%S.000000000Z"), **campaign, argv=["imgbench"],
                workload=dict(bench_version=1, params=params, given={}, workload_id="0" * 16,
                              inputs=[dict(name=s.get("input", "sim:chiles"), bytes=None)]),
                shape=dict(ranks=ranks, nodes=1, threads=threads, shape_id=f"{ranks:08x}{threads:08x}"), build=build,

@@ -89,12 +89,15 @@ static void doubt(ib_comparison *c, const ib_past *a, const ib_past *b, const ib
     ib_discoveries(p, c->n, IB_FALSE_SHARE, found);
     for (size_t i = 0; i < c->n; i++) {
         ib_finding *f = &c->finding[i];
-        if (decides(f->verdict) && !found[i])
+        if (decides(f->verdict) && !found[i]) {
+            const ib_shift unseen = {.n = f->n[0], .m = f->n[1], .low = (double)NAN};
             f->verdict = IB_INCONCLUSIVE;
+            f->needed = ib_launches_needed(&unseen, how->margin, IB_FALSE_SHARE / (double)c->n);
+        }
         if (decides(f->verdict) && *c->changed && strcmp(a->commit, b->commit) != 0 && !how->any_environment &&
             !*how->except)
             f->verdict = IB_CHANGED;
-        if (f->verdict == IB_INCONCLUSIVE || f->verdict == IB_TOO_FEW)
+        if (!f->needed && (f->verdict == IB_INCONCLUSIVE || f->verdict == IB_TOO_FEW))
             f->needed = ib_launches_needed(&f->shift, how->margin, how->alpha);
     }
 }
@@ -180,6 +183,8 @@ ib_status ib_compare_launches(const ib_past *a, size_t n_a, const ib_past *b, si
             continue;
         one = in_a;
         other = in_b;
+        snprintf(out->commit[0], sizeof out->commit[0], "%s", in_a->commit);
+        snprintf(out->commit[1], sizeof out->commit[1], "%s", in_b->commit);
         ib_past_differences(in_a, in_b, out->changed, sizeof out->changed);
         for (int phase = 0; phase < IB_N_PHASES; phase++) {
             const ib_finding f = judge(a, n_a, b, n_b, in_a, phase, how, r);
@@ -342,6 +347,9 @@ ib_status ib_compare_terms(ib_history *history, const char *const word[2], const
                                                .except = how->except,
                                                .at_worst = IB_INVALID},
                                &launch[side], &n[side], err);
+    for (size_t i = 0; i < n[1] && !rc; i++) /* what A/A launches on these machines differed by is no difference */
+        if (i == 0 || strcmp(launch[1][i].machine, launch[1][i - 1].machine) != 0)
+            how->margin = fmax(how->margin, ib_history_noise(history, launch[1][i].machine));
     rc = rc ? rc : ib_compare_launches(launch[0], n[0], launch[1], n[1], how, out, err);
     ib_free(launch[0]);
     ib_free(launch[1]);

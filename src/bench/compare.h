@@ -37,10 +37,11 @@ typedef struct ib_finding {
 typedef struct ib_comparison {
     ib_finding *finding; /* T of a series first, then phases of more than 3 % of it */
     size_t      n;
-    ib_verdict  verdict;      /* over all: any wrong image, any metric slower, else the worst T */
-    size_t      n_left_out;   /* launches worth too little, or without a counterpart */
-    size_t      n_refused[2]; /* whose image the direct Fourier sum refused */
-    ib_validity worst;        /* of the launches that count */
+    ib_verdict  verdict;       /* over all: any wrong image, any metric slower, else the worst T */
+    char        commit[2][48]; /* of the newest launches that count; "" none */
+    size_t      n_left_out;    /* launches worth too little, or without a counterpart */
+    size_t      n_refused[2];  /* whose image the direct Fourier sum refused */
+    ib_validity worst;         /* of the launches that count */
     char        why_worst[120];
     char        changed[400]; /* what of the environment differs: "kernel: Linux 5 -> Linux 6; ..."; "" nothing */
 } ib_comparison;
@@ -51,7 +52,7 @@ typedef struct ib_comparison {
 ib_status ib_compare_launches(const ib_past *a, size_t n_a, const ib_past *b, size_t n_b, const ib_judging *how,
                               ib_comparison *out, ib_error *err);
 
-/** The same for two selections of the history, which sets how->except. @param where, repository  as of ib_selection */
+/** The same for two selections of the history, which sets how->except and widens the margin to the noise of the machine. @param where, repository  as of ib_selection */
 ib_status ib_compare_terms(ib_history *history, const char *const word[2], const char *where, const char *repository,
                            ib_judging *how, ib_comparison *out, ib_error *err);
 

@@ -72,6 +72,13 @@ static const struct {
      " LEFT JOIN metric g ON g.run = r.id AND g.rep = -1 AND g.phase = '' AND g.name = 'gridded' AND g.stat = 'median'"
      " LEFT JOIN metric p ON p.run = r.id AND p.rep = -1 AND p.phase = '' AND p.name = 'peak_bytes' AND p.stat = 'median'"
      " LEFT JOIN chk c ON c.run = r.id AND c.kind = 'oracle';"},
+    {"verdicts",
+     "CREATE TABLE verdict(run INTEGER REFERENCES run(id) ON DELETE CASCADE, kind TEXT, a_name TEXT, b_name TEXT,"
+     " a_commit TEXT, b_commit TEXT, problem TEXT, machine TEXT, ranks INTEGER, nodes INTEGER, threads INTEGER, metric TEXT,"
+     " n_a INTEGER, n_b INTEGER, ratio REAL, low REAL, high REAL, p REAL, margin REAL, verdict TEXT) STRICT;"
+     "CREATE INDEX verdict_run ON verdict(run);"
+     "CREATE INDEX verdict_b ON verdict(b_commit);"
+     "DELETE FROM source;"},
 };
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
@@ -300,7 +307,7 @@ static const char *keep(ib_history *h, const char *text, ib_error *err)
 
 /* The lines of one run, as far as they have been read. */
 typedef struct lines {
-    json_t  *run, *rep, *check, *end; /* rep, check: arrays */
+    json_t  *run, *rep, *check, *verdict, *end; /* rep, check: arrays */
     uint64_t digest;
     bool     broken; /* the end line's digest is not that of the lines before it */
 } lines;
@@ -310,6 +317,7 @@ static void clear_lines(lines *l)
     json_decref(l->run);
     json_decref(l->rep);
     json_decref(l->check);
+    json_decref(l->verdict);
     json_decref(l->end);
     *l = (lines){.digest = IB_DIGEST_START};
 }
@@ -329,6 +337,11 @@ static double number_at(const json_t *object, const char *key)
     if (json_is_string(value))
         return strtod(json_string_value(value), NULL);
     return json_is_number(value) ? json_number_value(value) : (double)NAN;
+}
+
+static int64_t integer_at(const json_t *object, const char *key)
+{
+    return (int64_t)json_integer_value(json_object_get(object, key));
 }
 
 static char *dump(const json_t *value)
@@ -378,6 +391,11 @@ static ib_validity worth(const lines *l, const char **why)
     *why = NULL;
     if (!l->end)
         return IB_INVALID;
+    const json_t *launch = json_object_get(l->run, "launch");
+    if (json_is_integer(launch) && json_integer_value(launch) < 1) { /* of a campaign: it must not count */
+        *why = "a warm-up";
+        unchecked = true;
+    }
     if (l->broken) {
         *why = "the record was changed or cut after it had been written";
         return IB_INVALID;
@@ -460,6 +478,38 @@ static ib_status put_metrics(ib_history *h, int64_t run, const lines *l, ib_erro
         if (s && json_is_boolean(pass))
             sqlite3_bind_int(s, 6, json_is_true(pass));
         rc = rc ? rc : finish(h, s, err);
+    }
+    return rc;
+}
+
+/* What a campaign of `imgbench ab` came to. */
+static ib_status put_verdicts(ib_history *h, int64_t run, const json_t *line, ib_error *err)
+{
+    const json_t *comparison, *finding;
+    size_t        i, k;
+    ib_status     rc = IB_OK;
+
+    json_array_foreach(json_object_get(line, "comparisons"), i, comparison)
+    {
+        const json_t *a = json_object_get(comparison, "a"), *b = json_object_get(comparison, "b");
+        json_array_foreach(json_object_get(comparison, "findings"), k, finding)
+        {
+            char *problem = dump(json_object_get(finding, "problem"));
+            if (!rc)
+                rc = finish(
+                    h,
+                    prepare(h,
+                            "INSERT INTO verdict VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                            "isssssssiiisiiddddds", run, text_at(comparison, "kind"), text_at(a, "name"),
+                            text_at(b, "name"), text_at(a, "commit"), text_at(b, "commit"), problem,
+                            text_at(finding, "machine"), integer_at(finding, "ranks"), integer_at(finding, "nodes"),
+                            integer_at(finding, "threads"), text_at(finding, "metric"), integer_at(finding, "n_a"),
+                            integer_at(finding, "n_b"), number_at(finding, "ratio"), number_at(finding, "low"),
+                            number_at(finding, "high"), number_at(finding, "p"), number_at(line, "margin"),
+                            text_at(finding, "verdict")),
+                    err);
+            free(problem);
+        }
     }
     return rc;
 }
@@ -559,8 +609,11 @@ static ib_status put_run(ib_history *h, int64_t source, const lines *l, bool run
         rc = finish(h, s, err);
     }
     *twin = !rc && sqlite3_changes(h->db) == 0;
+    const int64_t row = sqlite3_last_insert_rowid(h->db);
     if (!rc && !*twin)
-        rc = put_metrics(h, sqlite3_last_insert_rowid(h->db), l, err);
+        rc = put_metrics(h, row, l, err);
+    if (!rc && !*twin && l->verdict && l->end && !l->broken)
+        rc = put_verdicts(h, row, l->verdict, err);
     free(problem_text);
     free(around_text);
     free(reason_text);
@@ -627,6 +680,8 @@ static void take_line(lines *l, json_t *object, const char *text, size_t n)
         json_array_append(l->rep, object);
     } else if (!strcmp(type, "check")) {
         json_array_append(l->check, object);
+    } else if (!strcmp(type, "verdict") && !l->verdict) {
+        l->verdict = json_incref(object);
     } else if (!strcmp(type, "end")) {
         const json_t *digest = json_object_get(object, "digest");
         char          hex[24];
@@ -1220,6 +1275,44 @@ ib_status ib_history_select(ib_history *h, const ib_selection *want, ib_past **l
     }
     *launch = found;
     return IB_OK;
+}
+
+bool ib_history_settled(ib_history *h, const ib_past *b, const char *metric, ib_settled *out)
+{
+    sqlite3_stmt *s =
+        prepare(h,
+                "SELECT verdict, a_commit, started, ratio, low, high FROM verdict v JOIN run r ON r.id = v.run"
+                " WHERE kind = 'ab' AND b_commit = ? AND problem = ? AND machine = ? AND ranks = ? AND nodes = ?"
+                " AND threads = ? AND metric = ? ORDER BY started DESC LIMIT 1",
+                "sssiiis", b->commit, b->problem, b->machine, (int64_t)b->ranks, (int64_t)b->nodes,
+                (int64_t)b->threads, metric);
+    const bool found = s && sqlite3_step(s) == SQLITE_ROW;
+
+    if (found) {
+        copy(out->verdict, sizeof out->verdict, s, 0);
+        copy(out->a_commit, sizeof out->a_commit, s, 1);
+        copy(out->started, sizeof out->started, s, 2);
+        out->ratio = real(s, 3);
+        out->low = real(s, 4);
+        out->high = real(s, 5);
+    }
+    sqlite3_finalize(s);
+    return found;
+}
+
+double ib_history_noise(ib_history *h, const char *machine)
+{
+    sqlite3_stmt *s =
+        prepare(h,
+                "SELECT low, high FROM verdict v JOIN run r ON r.id = v.run WHERE kind = 'null' AND machine = ?"
+                " AND metric = 'T' AND low > 0 AND high > 0 ORDER BY started DESC LIMIT 1",
+                "s", machine);
+    double noise = 0;
+
+    if (s && sqlite3_step(s) == SQLITE_ROW)
+        noise = sqrt(sqlite3_column_double(s, 1) / sqlite3_column_double(s, 0)) - 1;
+    sqlite3_finalize(s);
+    return noise;
 }
 
 ib_status ib_history_file(ib_history *h, const char *run_id, char *path, size_t size, ib_error *err)

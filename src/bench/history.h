@@ -102,6 +102,20 @@ ib_status ib_history_select(ib_history *history, const ib_selection *selection, 
 /** The file of a launch's record. */
 ib_status ib_history_file(ib_history *history, const char *run_id, char *path, size_t size, ib_error *err);
 
+/** What `imgbench ab` found out about a build. */
+typedef struct ib_settled {
+    char   verdict[24], a_commit[48], started[32];
+    double ratio, low, high; /* B/A; NaN: too few launches */
+} ib_settled;
+
+/** The newest verdict of ab on a metric ("T" or a phase) of one launch's problem, shape and machine, with that launch's
+ *  commit as B. @return false when there is none */
+bool ib_history_settled(ib_history *history, const ib_past *b, const char *metric, ib_settled *out);
+
+/** What a machine's newest A/A control (ab --null) differed from itself by: half of the interval of T, as a ratio less 1.
+ *  0: there is none. */
+double ib_history_noise(ib_history *history, const char *machine);
+
 /** The keys of the terms with an operator: "isa=v3,main" -> "isa". For ib_selection.except. */
 void ib_selection_keys(const char *terms, char *keys, size_t size);
 

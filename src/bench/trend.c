@@ -276,9 +276,32 @@ static ib_status find_steps(course *c, double margin, ib_error *err)
     return rc;
 }
 
+/* A suspect that imgbench ab has compared with a commit before it is what that found. */
+static void settle(course *c, ib_history *history)
+{
+    const ib_past *b = at(c, c->suspect)->newest;
+    ib_settled     s;
+    bool           before = false;
+    char           build[48];
+
+    if (!ib_history_settled(history, b, metric_name(c->metric), &s))
+        return;
+    for (size_t i = 0; i < c->suspect; i++)
+        before |= !strcmp(at(c, i)->newest->commit, s.a_commit);
+    const bool slower = !strcmp(s.verdict, ib_verdict_name(IB_SLOWER));
+    if (!before || (!slower && (!strcmp(s.verdict, ib_verdict_name(IB_INCONCLUSIVE)) ||
+                                !strcmp(s.verdict, ib_verdict_name(IB_TOO_FEW)))))
+        return;
+    build_name(b, build, sizeof build);
+    c->state = slower ? REGRESSED : QUIET;
+    snprintf(c->text, sizeof c->text, "%s: %+.1f %% (%+.1f..%+.1f) %s than %.10s, says imgbench ab of %.10s", build,
+             100 * (s.ratio - 1), 100 * (s.low - 1), 100 * (s.high - 1), slower ? "slower" : "not slower", s.a_commit,
+             s.started);
+}
+
 /* What the course comes to at its end.
  * since  commits before do not alarm; -1: none */
-static void conclude(course *c, long since)
+static void conclude(course *c, long since, ib_history *history)
 {
     const ib_step *last = c->n_step ? &c->step[c->n_step - 1] : NULL;
     char           build[48], change[400] = "";
@@ -307,6 +330,7 @@ static void conclude(course *c, long since)
         snprintf(c->text, sizeof c->text, "%+.1f %% at %s, too new to judge: imgbench ab %.10s %.10s",
                  100 * expm1(c->y[c->suspect] - ib_spread_of(work, n).median), build,
                  at(c, c->suspect - 1)->newest->commit, at(c, c->suspect)->newest->commit);
+        settle(c, history);
     }
     if (c->of->n && c->of->point[c->of->n - 1].refused) {
         build_name(c->of->point[c->of->n - 1].newest, build, sizeof build);
@@ -361,7 +385,8 @@ static ib_status doubt_steps(judged *j, ib_error *err)
 }
 
 /* @param metrics  how many of T and the phases: 1 for T alone */
-static ib_status judge_all(judged *j, const trend *t, int metrics, double margin, long since, ib_error *err)
+static ib_status judge_all(judged *j, const trend *t, int metrics, double margin, long since, ib_history *history,
+                           ib_error *err)
 {
     ib_status rc = IB_OK;
 
@@ -375,7 +400,7 @@ static ib_status judge_all(judged *j, const trend *t, int metrics, double margin
                 return err->status;
             j->course[j->n++] = c;
             if (follow(c, &t->series[k], metric)) {
-                rc = find_steps(c, margin, err);
+                rc = find_steps(c, fmax(margin, ib_history_noise(history, t->series[k].first->machine)), err);
             } else {
                 ib_free(c);
                 j->n--;
@@ -383,7 +408,7 @@ static ib_status judge_all(judged *j, const trend *t, int metrics, double margin
         }
     rc = rc ? rc : doubt_steps(j, err);
     for (size_t i = 0; i < j->n && !rc; i++)
-        conclude(j->course[i], since);
+        conclude(j->course[i], since, history);
     return rc;
 }
 
@@ -663,7 +688,7 @@ static ib_status judge_trend(request *r, const char *terms, bool releases, int m
     if (!rc && r->trend->n_series == 0)
         rc = ib_fail(err, IB_ENODATA, "no %s of unchanged sources worth counting in %.200s%s%.200s",
                      releases ? "release" : "launch", given(r, "record"), *terms ? " satisfies " : "", terms);
-    rc = rc ? rc : judge_all(j, r->trend, metrics, r->how.margin, since, err);
+    rc = rc ? rc : judge_all(j, r->trend, metrics, r->how.margin, since, r->history, err);
     ib_free(b.hash);
     return rc;
 }
