@@ -151,6 +151,20 @@ static ib_status name_input(sweep *s, const char *operand, double scale, ib_erro
     return n < (int)sizeof s->input ? IB_OK : ib_fail(err, IB_EUSAGE, "the name of the input is too long");
 }
 
+/* Shapes of many pointings were published as mosaics. */
+static void choose_gridder(sweep *s)
+{
+    static const char *const mosaics[] = {"sim:aca-9eb", "sim:aca-141", "sim:alma-mos"};
+    size_t                   i = 0;
+
+    while (s->option[i].name && strcmp(s->option[i].name, "gridder") != 0)
+        i++;
+    for (size_t k = 0; k < sizeof mosaics / sizeof *mosaics; k++)
+        if (s->option[i].name && !s->value[i] && strcspn(s->input, ",") == strlen(mosaics[k]) &&
+            !strncmp(s->input, mosaics[k], strlen(mosaics[k])))
+            s->value[i] = "mosaic";
+}
+
 /* Options whose values hold commas themselves have one value. */
 static bool takes_list(const ib_option *o)
 {
@@ -904,6 +918,7 @@ static ib_status prepare(sweep *s, int argc, char *const *argv, ib_form *form, i
         rc = name_input(s, operand, scale, err);
     if (rc)
         return rc;
+    choose_gridder(s);
     ib_machine_facts(&here);
     ib_place_here(&place);
     s->quiet = *own(s, "quiet");

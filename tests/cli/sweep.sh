@@ -10,6 +10,9 @@ sweep() {
 }
 tiny=point,channels=4,times=1,image=0.2
 
+for shape in aca-9eb aca-141 alma-std alma-mos chiles ngc6334i; do # every published shape, scaled down
+    sweep $shape,time=0.001,image=0.1 --scale 0.001 --plan >plan.json 2>err.txt || fail "$shape: $(cat err.txt)"
+done
 sweep $tiny --ranks 1,2,8 --launches 2 --oversubscribe --plan --format json >plan.json 2>err.txt || fail "$(cat err.txt)"
 [ ! -e results ] || fail "a plan left records"
 sweep $tiny --ranks 1,2,8 --launches 2 --oversubscribe --format json >first.json 2>err.txt || fail "$(cat err.txt)"
