@@ -11,8 +11,9 @@
 #include <string.h>
 
 enum {
-    TILE = 1 << 17,      /* input samples held at once by a thread: 2.3 MB */
-    TALL = 1 << 10,      /* of so many rows, at most */
+    TILE = 1 << 17,      /* input samples held at once by a thread: 1.7 MB */
+    LEAST_ROWS = 128,    /* of a tile: as many channels as fit with them, because sets store channels together */
+    SLACK = 16,          /* channels of a tile beside those asked for: the next one, and the drift of its rows */
     SCAN_ROWS = 1 << 16, /* looked at together while opening */
     MAX_SPARE = 64,      /* tiles kept for the next read */
     MAX_CHANNELS = 10000000
@@ -34,7 +35,7 @@ typedef struct window {
 } window;
 
 typedef struct tile {
-    float   vis[TILE][2], weight[TILE], row_weight[TALL * IB_MAX_CORR];
+    float   vis[TILE][2], weight[TILE], row_weight[TILE / SLACK];
     uint8_t flag[TILE];
 } tile;
 
@@ -236,7 +237,7 @@ static void put_tile(layer *l, tile *t)
    are far apart or output channels far wider, by tiles that share a channel. */
 static ib_status read_piece(layer *l, size_t s, request *q, tile *t, ib_range chans, ib_error *err)
 {
-    const size_t     in = l->window[s].in, wide = TILE / (q->rows.n * q->n_corr), group = wide / 2;
+    const size_t     in = l->window[s].in, wide = TILE / (q->rows.n * q->n_corr), group = wide - SLACK;
     const ib_samples held = {q->into->vis ? t->vis : NULL, q->weigh && q->per_channel ? t->weight : NULL,
                              q->into->flag ? t->flag : NULL};
     const ib_rows rows = {.weight = t->row_weight};
@@ -273,11 +274,12 @@ static ib_status regrid_read(void *self, size_t s, ib_range chans, ib_range rows
 
     if (!l->converts)
         return l->source->read(l->self, l->window[s].in, chans, rows, into, err);
-    tile *t = take_tile(l, err);
+    const size_t fit = TILE / ((chans.n + SLACK) * q.n_corr), tall = fit > LEAST_ROWS ? fit : LEAST_ROWS;
+    tile        *t = take_tile(l, err);
     if (!t)
         return err->status;
     for (; !rc && q.at < rows.n; q.at += q.rows.n) {
-        q.rows = (ib_range){rows.first + q.at, rows.n - q.at < TALL ? rows.n - q.at : TALL};
+        q.rows = (ib_range){rows.first + q.at, rows.n - q.at < tall ? rows.n - q.at : tall};
         rc = read_piece(l, s, &q, t, chans, err);
     }
     put_tile(l, t);
