@@ -16,7 +16,8 @@ enum { READ_PIECE = 16 }; /* channels that one thread reads at a time */
 /* What one thread needs to finish planes. */
 typedef struct bench {
     float      *image;
-    double     *row;     /* mosaic: of a weight image */
+    double     *row;     /* mosaic: of a weight image, and as much again and a row of points */
+    double     *points;  /* mosaic: where weight images are evaluated */
     float      *inverse; /* mosaic: [n_stokes][ny][nx] 1 / sqrt of weight images over the sum of weights */
     ib_summary *summary;
     ib_timers   timers;
@@ -153,10 +154,12 @@ static ib_status make_benches(ib_imager *im, ib_error *err)
         b->image = ib_alloc(g->nx * g->ny, sizeof *b->image, "image plane", err);
         im->work[t] = ib_alloc(1, ib_transform_work(g, im->cfg->precision), "transform", err);
         if (im->plan->mosaic.primary) {
-            b->row = ib_alloc(g->nx, sizeof *b->row, "weight image", err);
+            const size_t *coarse = im->plan->mosaic.coarse;
+            b->row = ib_alloc(2 * g->nx + coarse[0], sizeof *b->row, "weight image", err);
+            b->points = ib_alloc(coarse[0] * coarse[1], sizeof *b->points, "weight image", err);
             b->inverse =
                 ib_alloc((size_t)im->plan->n_stokes * g->nx * g->ny, sizeof *b->inverse, "weight image", err);
-            if (!b->row || !b->inverse)
+            if (!b->row || !b->points || !b->inverse)
                 return err->status;
         }
         if (!b->image || !im->work[t] || ib_summary_create(&b->summary, im->cube, err))
@@ -298,6 +301,7 @@ void ib_imager_destroy(ib_imager *im)
         if (im->bench) {
             ib_free(im->bench[t].image);
             ib_free(im->bench[t].row);
+            ib_free(im->bench[t].points);
             ib_free(im->bench[t].inverse);
             ib_summary_destroy(im->bench[t].summary);
         }
@@ -808,17 +812,24 @@ static void weigh_pixels(const ib_imager *im, ib_range parts, int p, double weig
     const ib_mosaic *mosaic = &plan->mosaic;
     const size_t     nx = mosaic->nx, ny = mosaic->ny, n_kind = mosaic->n_kind;
     float *const     inverse = b->inverse + (size_t)p * nx * ny;
+    double *const    points = b->points;
     double           most = 0, unit = 0;
 
-#pragma omp parallel for schedule(dynamic, 8) num_threads(n_thread) default(none)                                    \
-    shared(im, parts, p, weight, b, plan, mosaic, nx, ny, n_kind, inverse) reduction(max                             \
-                                                                                     : most)
-    for (size_t j = 0; j < ny; j++) {
-        double *const row = b[omp_get_thread_num()].row;
-        memset(row, 0, nx * sizeof *row);
+#pragma omp parallel for schedule(dynamic) num_threads(n_thread) default(none)                                       \
+    shared(im, parts, p, plan, mosaic, n_kind, points)
+    for (size_t j = 0; j < mosaic->coarse[1]; j++) {
+        double *const row = points + j * mosaic->coarse[0];
+        memset(row, 0, mosaic->coarse[0] * sizeof *row);
         for (size_t i = parts.first; i < parts.first + parts.n; i++)
             ib_mosaic_add_row(mosaic, im->info->spw[plan->part[i].spw].freq[plan->part[i].chan],
                               part_weights(im, i) + (size_t)p * n_kind, j, row);
+    }
+#pragma omp parallel for schedule(dynamic, 8) num_threads(n_thread) default(none)                                    \
+    shared(weight, b, mosaic, nx, ny, inverse, points) reduction(max                                                 \
+                                                                 : most)
+    for (size_t j = 0; j < ny; j++) {
+        double *const row = b[omp_get_thread_num()].row;
+        ib_mosaic_refine(mosaic, points, j, row + nx, row);
         const double here = ib_mosaic_invert(nx, row, 1 / weight, inverse + j * nx);
         most = here > most ? here : most;
     }

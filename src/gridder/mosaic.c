@@ -40,6 +40,8 @@ void ib_mosaic_clear(ib_mosaic *m)
 {
     ib_primary_destroy(m->primary);
     ib_free(m->freq);
+    ib_free(m->weight[0]);
+    ib_free(m->weight[1]);
     memset(m, 0, sizeof *m);
 }
 
@@ -67,33 +69,91 @@ double ib_mosaic_extent(const ib_mosaic *m, double freq, double widths, int axis
     return farthest + widths * 2 * ib_mosaic_angle(m, freq, 0.5);
 }
 
+/* Pixel of a point; those that only interpolation needs lie outside of the image. */
+static ptrdiff_t pixel_of(const ib_mosaic *m, size_t point, int axis)
+{
+    const ptrdiff_t before = m->weight[axis] ? IB_MOSAIC_TAPS / 2 - 1 : 0;
+    return ((ptrdiff_t)point - before) * (ptrdiff_t)m->step[axis];
+}
+
+static double bessel_i0(double x)
+{
+    double sum = 1, term = 1;
+
+    for (int k = 1; term > 1e-17 * sum; k++) {
+        term *= 0.25 * x * x / ((double)k * k);
+        sum += term;
+    }
+    return sum;
+}
+
+/* Points of Q, and how pixels follow from them. */
+static ib_status choose_points(ib_mosaic *m, double highest, ib_error *err)
+{
+    const double beta = 15, half = IB_MOSAIC_TAPS / 2;
+    double       reach = 0;
+
+    for (size_t pair = 0; pair < m->n_pair; pair++)
+        reach = fmax(reach, ib_primary_reach(m->primary, (int)pair));
+    for (int axis = 0; axis < 2; axis++) {
+        const size_t n = axis ? m->ny : m->nx;
+        const double steps = IB_LIGHT / (8 * highest * reach) / m->cell[axis];
+
+        m->step[axis] = 1;
+        m->coarse[axis] = n;
+        if (!ib_primary_smooth(m->primary) || steps < 2)
+            continue;
+        const size_t step = m->step[axis] = (size_t)fmin(steps, (double)n);
+        m->coarse[axis] = (n - 1) / step + 1 + IB_MOSAIC_TAPS;
+        m->weight[axis] = ib_alloc(step * IB_MOSAIC_TAPS, sizeof *m->weight[axis], "weight image", err);
+        if (!m->weight[axis])
+            return err->status;
+        for (size_t f = 0; f < step; f++) {
+            double *const w = m->weight[axis] + f * IB_MOSAIC_TAPS, sum = 0;
+            for (int k = 0; k < IB_MOSAIC_TAPS; k++) {
+                const double d = (double)f / (double)step - (k - half + 1), z = IB_PI * d;
+                w[k] = (fabs(z) < 1e-9 ? 1 : sin(z) / z) * bessel_i0(beta * sqrt(fmax(0, 1 - d * d / (half * half))));
+                sum += w[k];
+            }
+            for (int k = 0; k < IB_MOSAIC_TAPS; k++)
+                w[k] /= sum;
+        }
+    }
+    return IB_OK;
+}
+
 /* Where the PSF's source is, from what equal weights for all pointings and baseline types make of Q: before work no
    others are known, and all channels and planes should have the same. */
 static ib_status choose_peak(ib_mosaic *m, double freq, ib_error *err)
 {
     double *ones = ib_alloc(m->n_kind, sizeof *ones, "weight image", err);
-    double *row = ib_alloc(m->nx, sizeof *row, "weight image", err);
+    double *row = ib_alloc(m->coarse[0], sizeof *row, "weight image", err);
     double  most = 0, centre = 0;
-    size_t  step = 1; /* rows; an eighth of a beam is near enough */
     size_t  best[2] = {m->nx / 2, m->ny / 2};
 
     if (ones && row) {
         for (size_t k = 0; k < m->n_kind; k++)
             ones[k] = 1;
-        while (step < m->ny / 2 && (double)(2 * step) * m->cell[1] < 0.25 * ib_mosaic_angle(m, freq, 0.5))
-            step *= 2;
-        for (size_t j = m->ny / 2 % step; j < m->ny; j += step) {
-            memset(row, 0, m->nx * sizeof *row);
+        for (size_t j = 0; j < m->coarse[1]; j++) {
+            const ptrdiff_t y = pixel_of(m, j, 1);
+            memset(row, 0, m->coarse[0] * sizeof *row);
             ib_mosaic_add_row(m, freq, ones, j, row);
-            for (size_t i = 0; i < m->nx; i++)
+            for (size_t i = 0; i < m->coarse[0]; i++) {
+                const ptrdiff_t x = pixel_of(m, i, 0);
+                if (x < 0 || y < 0 || x >= (ptrdiff_t)m->nx || y >= (ptrdiff_t)m->ny)
+                    continue;
                 if (row[i] > most) {
                     most = row[i];
-                    best[0] = i;
-                    best[1] = j;
+                    best[0] = (size_t)x;
+                    best[1] = (size_t)y;
                 }
-            if (j == m->ny / 2)
-                centre = row[m->nx / 2];
+            }
         }
+        for (size_t p = 0; p < m->centre->n_pointing; p++)
+            for (size_t pair = 0; pair < m->n_pair; pair++)
+                centre += pow(ib_primary_beam(m->primary, (int)pair,
+                                              hypot(m->centre->pointing[p][0], m->centre->pointing[p][1]), freq),
+                              2);
     }
     const bool seen = centre >= SEEN * SEEN * most;
     m->peak[0] = seen ? m->nx / 2 : best[0];
@@ -109,7 +169,7 @@ static ib_status choose_peak(ib_mosaic *m, double freq, ib_error *err)
 ib_status ib_mosaic_settle(ib_mosaic *m, const ib_config *cfg, const size_t image[2], const double cell[2],
                            const size_t grid[2], double *freq, size_t n_chan, ib_error *err)
 {
-    double mean = 0;
+    double mean = 0, highest = 0;
 
     m->freq = freq;
     m->nx = image[0];
@@ -136,7 +196,10 @@ ib_status ib_mosaic_settle(ib_mosaic *m, const ib_config *cfg, const size_t imag
         return err->status;
     for (size_t c = 0; c < n_chan; c++)
         mean += freq[c] / (double)n_chan;
-    return choose_peak(m, mean, err);
+    for (size_t c = 0; c < n_chan; c++)
+        highest = fmax(highest, freq[c]);
+    const ib_status rc = choose_points(m, highest, err);
+    return rc ? rc : choose_peak(m, mean, err);
 }
 
 /* ---- beams ------------------------------------------------------------------------------------------------- */
@@ -165,15 +228,51 @@ double ib_mosaic_unit(const ib_mosaic *m, double freq, const double *weight)
 
 void ib_mosaic_add_row(const ib_mosaic *m, double freq, const double *weight, size_t row, double *out)
 {
-    const double l = (double)(m->nx / 2) * m->cell[0], mm = ((double)row - (double)(m->ny / 2)) * m->cell[1];
+    const double l = ((double)(m->nx / 2) - (double)pixel_of(m, 0, 0)) * m->cell[0];
+    const double mm = ((double)pixel_of(m, row, 1) - (double)(m->ny / 2)) * m->cell[1];
 
     for (size_t p = 0; p < m->centre->n_pointing; p++)
         for (size_t pair = 0; pair < m->n_pair; pair++) {
             const double w = weight[p * m->n_pair + pair];
             if (w > 0)
-                ib_primary_add_squares(m->primary, (int)pair, freq, w, l - m->centre->pointing[p][0], -m->cell[0],
-                                       mm - m->centre->pointing[p][1], m->nx, out);
+                ib_primary_add_squares(m->primary, (int)pair, freq, w, l - m->centre->pointing[p][0],
+                                       -m->cell[0] * (double)m->step[0], mm - m->centre->pointing[p][1], m->coarse[0],
+                                       out);
         }
+}
+
+PER_ISA static void add_scaled(size_t n, double by, const double *from, double *to)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] += by * from[i];
+}
+
+void ib_mosaic_refine(const ib_mosaic *m, const double *points, size_t row, double *work, double *out)
+{
+    const size_t  nx = m->nx, n = m->coarse[0], step = m->step[0];
+    double *const along = work, *const some = work + n;
+    const double *from = points + row * n;
+
+    if (m->weight[1]) { /* points of this row of pixels */
+        const double *w = m->weight[1] + row % m->step[1] * IB_MOSAIC_TAPS;
+        memset(along, 0, n * sizeof *along);
+        for (size_t k = 0; k < IB_MOSAIC_TAPS; k++)
+            add_scaled(n, w[k], points + (row / m->step[1] + k) * n, along);
+        from = along;
+    }
+    if (!m->weight[0]) {
+        memcpy(out, from, nx * sizeof *out);
+        return;
+    }
+    for (size_t f = 0; f < step && f < nx; f++) { /* pixels that stand alike between points */
+        const double *w = m->weight[0] + f * IB_MOSAIC_TAPS;
+        const size_t  count = (nx - 1 - f) / step + 1;
+        memset(some, 0, count * sizeof *some);
+        for (size_t k = 0; k < IB_MOSAIC_TAPS; k++)
+            add_scaled(count, w[k], from + k, some);
+        for (size_t i = 0; i < count; i++)
+            out[i * step + f] = some[i];
+    }
 }
 
 PER_ISA double ib_mosaic_invert(size_t n, const double *row, double scale, float *inverse)

@@ -25,11 +25,13 @@ typedef struct ib_mosaic {
     ib_aproj_field   field;   /* with support and oversampling decided */
     double          *freq;    /* [field.n_chan] Hz, owned */
     size_t           n_pair, n_kind;
-    size_t           nx, ny;  /* pixels of the image */
-    double           cell[2]; /* rad */
-    size_t           peak[2]; /* pixel of the source whose response the PSF is */
-    double           at[2];   /* l, m of it, rad */
-    double           promise; /* largest error of N inside of PB 0.2, over the largest |N| */
+    size_t           nx, ny;             /* pixels of the image */
+    double           cell[2];            /* rad */
+    size_t           step[2], coarse[2]; /* pixels between points at which Q is evaluated; points along l and m */
+    double          *weight[2];          /* [step][IB_MOSAIC_TAPS] of the points around a pixel, owned */
+    size_t           peak[2];            /* pixel of the source whose response the PSF is */
+    double           at[2];              /* l, m of it, rad */
+    double           promise;            /* largest error of N inside of PB 0.2, over the largest |N| */
 } ib_mosaic;
 
 /** The beams. @param centre  borrowed as long as the mosaic lives. Ended by ib_mosaic_clear.
@@ -63,8 +65,16 @@ static inline uint32_t ib_mosaic_kind(const ib_mosaic *m, size_t pointing, int32
 /** What every kind sees of the PSF's source: E there, or 1 with IB_PSF_UNIT. @param out  [n_kind] */
 void ib_mosaic_respond(const ib_mosaic *m, int psf, double freq, double *out);
 
-/** Add what a frequency's weights have for a row of Q. @param weight  [n_kind], out [nx] */
+/** Q is evaluated at points an eighth of a wavelength over the largest aperture apart and interpolated: E^2 has no detail finer than
+ *  a quarter, and a sinc under a Kaiser window of 16 points then leaves 2e-7 of its peak. Beams without an end in the uv plane
+ *  (ib_primary_smooth) are evaluated at every pixel, as are images of large pixels. */
+enum { IB_MOSAIC_TAPS = 16 };
+
+/** Add what a frequency's weights have for a row of points. @param weight  [n_kind], out [m->coarse[0]] */
 void ib_mosaic_add_row(const ib_mosaic *m, double freq, const double *weight, size_t row, double *out);
+
+/** A row of pixels from all points. @param work  [m->coarse[0] + m->nx], out [nx] */
+void ib_mosaic_refine(const ib_mosaic *m, const double *points, size_t row, double *work, double *out);
 
 /** 1 / sqrt of scale x row, infinite where that is not positive; @return the largest scale x row. */
 double ib_mosaic_invert(size_t n, const double *row, double scale, float *inverse);

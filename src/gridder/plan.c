@@ -613,7 +613,9 @@ static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, in
         plan->fixed_bytes +=
             ib_mosaic_bytes(&plan->mosaic, g->stride, g->height) +
             (int64_t)(d->n_read * n_stokes * n_kind * sizeof(double) + d->rows * 8) +
-            (int64_t)n_thread * (int64_t)(n_stokes * pixels * sizeof(float) + g->nx * sizeof(double) + IB_BATCH * 8);
+            (int64_t)n_thread *
+                (int64_t)(n_stokes * pixels * sizeof(float) + IB_BATCH * 8 +
+                          (2 * g->nx + (plan->mosaic.coarse[1] + 1) * plan->mosaic.coarse[0]) * sizeof(double));
     }
     plan->tree_bytes = plan->mode == IB_MFS ? tree_nodes(plan->n_unit) * (int64_t)grids : 0;
     if (plan->density_all)
