@@ -19,9 +19,9 @@ enum { MAX_LIST = 16, MAX_CASES = 256 };
 
 /* clang-format off */
 const ib_help_option ib_bench_options[] = {
-    {"supports",    "LIST", "",          "taps per axis; default: 7,17,31,51 for kernel, 7 for pipeline"},
-    {"precisions",  "LIST", "",          "single, double; default: both for kernel and fft, single for others"},
-    {"isas",        "LIST", "",          "instruction sets; default: all of this machine for kernel, the best for pipeline"},
+    {"supports",    "LIST", "",          "taps per axis; default: 7,17,31,51 for kernel, 15,51 for mosaic, 7 for others"},
+    {"precisions",  "LIST", "",          "single, double; default: both for kernel, mosaic and fft, single for others"},
+    {"isas",        "LIST", "",          "instruction sets; default: all of this machine for kernel and mosaic, the best for others"},
     {"threads",     "LIST", "",          "threads side by side, each with planes of its own; default: 1 and all processors"},
     {"workloads",   "LIST", "",          "A, A10, B; default: A for kernel and overhead, all for pipeline"},
     {"rows",        "N",    "0",         "rows of a workload instead of its own"},
@@ -242,6 +242,65 @@ static ib_status bench_kernel(request *r, ib_error *err)
         ib_report_table_end(r->report);
         ib_observation_destroy(observation);
     }
+    return rc;
+}
+
+/* ---- mosaics --------------------------------------------------------------------------------------------- */
+
+/* 10 FLOP per tap: tap times phase, a complex product with the value, two additions (imaging-spec 9.1). */
+static void report_mosaic(request *r, const ib_mosaic_case *cases, const ib_mosaic_rates *rates, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const ib_mosaic_case *c = &cases[i];
+        const double flops = 10.0 * c->support * c->support, peak = ib_limits_flops(&r->limits, c->precision, 1);
+
+        ib_report_row(r->report, (const ib_cell[]){
+                                     ib_cell_count((size_t)c->support),
+                                     ib_cell_text(precision_name(c->precision)),
+                                     ib_cell_text(c->isa),
+                                     ib_cell_count((size_t)c->run),
+                                     ib_cell_spread(ib_spread_scale(rates[i].leaf, 1e-6)),
+                                     ib_cell_real(100 * rates[i].leaf.median * flops / peak),
+                                     ib_cell_spread(rates[i].factor),
+                                 });
+    }
+}
+
+static ib_status bench_mosaic(request *r, ib_error *err)
+{
+    static const ib_heading heading[] = {
+        {"support", "S"},
+        {"precision", "precision"},
+        {"isa", "isa"},
+        {"run", "samples of a pointing"},
+        {"leaf_mvis_per_s_core", "leaf loop, Mvis/s/core"},
+        {"leaf_percent_fma", "% FMA"},
+        {"times_textbook", "x textbook"},
+    };
+    static const int runs[] = {1, 4, 16};
+    ib_mosaic_case   cases[MAX_CASES];
+    ib_mosaic_rates  rates[MAX_CASES];
+    ib_status        rc = IB_OK;
+
+    ib_report_section(
+        r->report, "Gridding of mosaics",
+        "The leaf loop alone, one thread: two planes, groups of 16 samples, of which so many share a pointing. % FMA counts "
+        "10 S^2 FLOP per\nvisibility. Textbook: one visibility after the other, plane by plane, nearest of a table over both "
+        "axes, times the phase gradient\nof its pointing.");
+    ib_report_table(r->report, "mosaic", heading, sizeof heading / sizeof *heading);
+    for (size_t s = 0; s < r->n_support && !rc; s++) {
+        size_t n = 0;
+        for (size_t p = 0; p < r->n_precision; p++) {
+            for (size_t i = 0; i < r->n_isa; i++)
+                for (size_t k = 0; k < sizeof runs / sizeof *runs && n + 2 < MAX_CASES; k++)
+                    cases[n++] = (ib_mosaic_case){r->isa[i], r->precision[p], (int)r->support[s], runs[k]};
+            cases[n++] = (ib_mosaic_case){IB_TEXTBOOK, r->precision[p], (int)r->support[s], 1};
+        }
+        rc = ib_measure_mosaic(cases, n, r->n_repeat, rates, err);
+        if (!rc)
+            report_mosaic(r, cases, rates, n);
+    }
+    ib_report_table_end(r->report);
     return rc;
 }
 
@@ -845,7 +904,7 @@ static ib_status bench_choice(request *r, ib_error *err)
 
 static const char preamble[] =
     "Written by `make bench`, which is `imgbench calibrate --quick` and `imgbench bench all --format md`; every table is one "
-    "of\n`imgbench bench kernel|fft|pipeline|shapes|choice|overhead`, and `imgbench help bench` lists the matrices that they take. The work is the same "
+    "of\n`imgbench bench kernel|mosaic|fft|pipeline|shapes|choice|overhead`, and `imgbench help bench` lists the matrices that they take. The work is the same "
     "on\nevery machine and in every run: made-up observations from a fixed seed.\n\n"
     "How to read: a time or rate is the median of its repetitions with the least and the most behind it, never a single one.\n"
     "The cases of a table take turns within each repetition, so that a disturbance meets all of them: **ratios are what\n"
@@ -894,6 +953,7 @@ ib_status ib_bench(int argc, char *const *argv, FILE *out, ib_error *err)
 {
     static const part parts[] = {
         {"kernel", "7,17,31,51", "single,double", "all", "A", bench_kernel},
+        {"mosaic", "15,51", "single,double", "all", "A", bench_mosaic},
         {"fft", "7", "single,double", "auto", "A", bench_fft},
         {"pipeline", "7", "single", "auto", "A,A10,B", bench_pipeline},
         {"shapes", "7", "single", "auto", "A", bench_shapes},
@@ -919,7 +979,8 @@ ib_status ib_bench(int argc, char *const *argv, FILE *out, ib_error *err)
             rc = choose(&r, &parts[i], err);
         }
     if (!rc && !known)
-        rc = ib_fail(err, IB_EUSAGE, "bench takes kernel, fft, pipeline, shapes, choice, overhead or all, not %s",
+        rc = ib_fail(err, IB_EUSAGE,
+                     "bench takes kernel, mosaic, fft, pipeline, shapes, choice, overhead or all, not %s",
                      name ? name : "nothing");
     if (!rc)
         rc = ib_limits_find(given(&r, "record"), &r.limits, origin, err);

@@ -243,8 +243,11 @@ static ib_spread column(const double *value, size_t stride, size_t n)
 /* ---- gridding ----------------------------------------------------------------------------------------------- */
 
 /* clang-format off */
-#define DECLARE(isa) void ib_textbook_##isa##_f32(const ib_textbook_job *), ib_textbook_##isa##_f64(const ib_textbook_job *);
-#define ROW(isa, name) {name, {ib_textbook_##isa##_f32, ib_textbook_##isa##_f64}}
+#define DECLARE(isa) void ib_textbook_##isa##_f32(const ib_textbook_job *), ib_textbook_##isa##_f64(const ib_textbook_job *), \
+                          ib_textbook_mosaic_##isa##_f32(const ib_textbook_mosaic_job *),                                  \
+                          ib_textbook_mosaic_##isa##_f64(const ib_textbook_mosaic_job *);
+#define ROW(isa, name) {name, {ib_textbook_##isa##_f32, ib_textbook_##isa##_f64}, \
+                              {ib_textbook_mosaic_##isa##_f32, ib_textbook_mosaic_##isa##_f64}}
 
 DECLARE(base)
 #ifdef __x86_64__
@@ -260,6 +263,15 @@ static const ib_textbook textbooks[] = { /* best last */
 #endif
 };
 /* clang-format on */
+
+const ib_textbook *ib_textbook_best(void)
+{
+    size_t best = sizeof textbooks / sizeof *textbooks;
+
+    while (--best > 0 && !ib_isa_find(textbooks[best].isa))
+        ;
+    return &textbooks[best];
+}
 
 const char *ib_measure_isa(size_t i)
 {
@@ -390,10 +402,7 @@ static ib_status prepare_textbook(subject *s, ib_error *err)
     if (rc)
         return rc;
 
-    size_t best = sizeof textbooks / sizeof *textbooks;
-    while (--best > 0 && !ib_isa_find(textbooks[best].isa))
-        ;
-    s->textbook = &textbooks[best];
+    s->textbook = ib_textbook_best();
     s->taps = ib_alloc((size_t)(oversampling + 1) * (size_t)support, real, "table", err);
     s->grid = ib_alloc_zero(n_thread, sizeof *s->grid, "threads", err);
     if (!s->taps || !s->grid)

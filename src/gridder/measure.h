@@ -52,6 +52,21 @@ typedef struct ib_kernel_rates {
 ib_status ib_measure_kernel(const ib_observation *observation, const ib_kernel_case *cases, size_t n, size_t n_repeat,
                             ib_kernel_rates *rates, ib_error *err);
 
+/** The leaf loop of mosaics, alone: two planes, groups of 16 samples, of which `run` after the other share a pointing. */
+typedef struct ib_mosaic_case {
+    const char *isa; /* or IB_TEXTBOOK: one sample and plane after the other, nearest of a table over both axes */
+    int         precision, support, run;
+} ib_mosaic_case;
+
+typedef struct ib_mosaic_rates {
+    ib_spread leaf;   /* samples x planes per second, one thread */
+    ib_spread factor; /* over the baseline of the same precision and support; NaN without one */
+} ib_mosaic_rates;
+
+/** Arguments and statuses as above. */
+ib_status ib_measure_mosaic(const ib_mosaic_case *cases, size_t n, size_t n_repeat, ib_mosaic_rates *rates,
+                            ib_error *err);
+
 /* ---- transform ---------------------------------------------------------------------------------------------- */
 
 typedef struct ib_fft_case {

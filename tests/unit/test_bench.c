@@ -284,8 +284,28 @@ static void arithmetic_has_a_limit(ib_test *t)
     IB_CHECK(t, l.fma[IB_DOUBLE][1].min > 0 && l.bytes[IB_L1] == 0);
 }
 
+/* Positive rates, and the baseline beside itself. */
+static void every_case_of_a_mosaic_is_measured(ib_test *t)
+{
+    ib_mosaic_case  cases[16] = {{IB_TEXTBOOK, IB_SINGLE, 9, 1}};
+    ib_mosaic_rates rates[16];
+    ib_error        err = {0};
+    size_t          n = 1;
+
+    for (size_t i = 0; ib_measure_isa(i); i++)
+        cases[n++] = (ib_mosaic_case){ib_measure_isa(i), IB_SINGLE, 9, 4};
+    IB_CHECK(t, ib_measure_mosaic(cases, n, 2, rates, &err) == IB_OK);
+    for (size_t i = 0; i < n; i++)
+        IB_CHECK(t, rates[i].leaf.median > 0 && rates[i].factor.median > 0);
+    IB_NEAR(t, rates[0].factor.median, 1, 0);
+    cases[0].run = 0;
+    IB_CHECK(t, ib_measure_mosaic(cases, n, 2, rates, &err) == IB_EUSAGE);
+    IB_CHECK(t, ib_measure_mosaic(cases + 1, 1, 0, rates, &err) == IB_EUSAGE);
+}
+
 IB_TEST_MAIN({IB_TEST(a_spread_has_the_middle_value), IB_TEST(the_nearer_bound_is_the_slower_one),
               IB_TEST(phases_need_what_the_model_says), IB_TEST(limits_are_shared_by_threads),
               IB_TEST(lists_are_read_strictly), IB_TEST(a_table_has_three_forms),
-              IB_TEST(every_case_of_a_kernel_is_measured), IB_TEST(planes_and_cubes_are_measured),
-              IB_TEST(choices_are_measured), IB_TEST(costs_are_fitted), IB_TEST(arithmetic_has_a_limit)})
+              IB_TEST(every_case_of_a_kernel_is_measured), IB_TEST(every_case_of_a_mosaic_is_measured),
+              IB_TEST(planes_and_cubes_are_measured), IB_TEST(choices_are_measured), IB_TEST(costs_are_fitted),
+              IB_TEST(arithmetic_has_a_limit)})

@@ -5,6 +5,7 @@
 #define IB_KERNEL_TEXTBOOK_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /** `real` is float or double as the function's precision says. */
 typedef struct ib_textbook_job {
@@ -18,9 +19,26 @@ typedef struct ib_textbook_job {
     int         support, oversampling;
 } ib_textbook_job;
 
+/** A mosaic's samples: nearest of a table over both axes, times the phase gradient of the pointing. */
+typedef struct ib_textbook_mosaic_job {
+    size_t n;
+    const double (*at)[2];    /* [n] cells from the grid's first one */
+    const int32_t *pointing;  /* [n] */
+    const double (*turns)[2]; /* [pointing] cycles per cell */
+    const void *value;        /* real [n][2] */
+    void       *grid;         /* real [side][side][2] */
+    int         side;
+    const void *taps; /* real [oversampling + 1][oversampling + 1][support][support] */
+    int         support, oversampling;
+} ib_textbook_mosaic_job;
+
 typedef struct ib_textbook {
     const char *isa; /* compiled for, as in the table of instruction sets */
     void (*grid[2])(const ib_textbook_job *job);
+    void (*mosaic[2])(const ib_textbook_mosaic_job *job);
 } ib_textbook;
+
+/** The one for the best instruction set of this machine. */
+const ib_textbook *ib_textbook_best(void);
 
 #endif

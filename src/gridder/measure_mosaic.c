@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "base/error.h"
+#include "base/mem.h"
+#include "base/trace.h"
+#include "gridder/kernel/kernel.h"
+#include "gridder/kernel/textbook.h"
+#include "gridder/measure.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Samples as a sorted mosaic has them: groups of IN_GROUP, whose pointings last for a run. */
+enum { N = 2048, IN_GROUP = 16, POINTINGS = 32, PLANES = 2, SIDE = 512, OVERSAMPLING = 8, TERMS = 6, PASSES = 4 };
+
+typedef struct subject {
+    ib_mosaic_case     how;
+    const ib_isa      *isa;
+    const ib_textbook *textbook;
+    ib_patch           patch;
+    int32_t            iu[N], iv[N], pair[N], pointing[N];
+    double             at[N][2]; /* cells */
+    void              *pu, *pv, *value, *grid, *phase[2], *taps[2], *plane[PLANES], *scratch;
+    double             turns[POINTINGS][2];
+    size_t             row; /* of the table */
+} subject;
+
+static double uniform(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(*state >> 11) * 0x1p-53;
+}
+
+/* n reals between -1 and 1. */
+static void *reals(size_t n, int precision, uint64_t *state, ib_error *err)
+{
+    void *out = ib_alloc(n, precision == IB_DOUBLE ? sizeof(double) : sizeof(float), "samples", err);
+
+    for (size_t i = 0; out && i < n; i++)
+        if (precision == IB_DOUBLE)
+            ((double *)out)[i] = 2 * uniform(state) - 1;
+        else
+            ((float *)out)[i] = (float)(2 * uniform(state) - 1);
+    return out;
+}
+
+static void place(subject *s, uint64_t *state)
+{
+    const int support = s->how.support, room = SIDE - 2 * support - 32;
+    int32_t   column = 0, row = 0;
+
+    for (int k = 0; k < N; k++) {
+        if (k % IN_GROUP == 0) {
+            column = (int32_t)(uniform(state) * room) / s->patch.group_u * s->patch.group_u;
+            row = (int32_t)(uniform(state) * room) / s->patch.group_v * s->patch.group_v;
+        }
+        s->iu[k] = column + (int32_t)(uniform(state) * (s->patch.group_u < 2 ? 1 : 2));
+        s->iv[k] = row + (int32_t)(uniform(state) * (s->patch.group_v < 2 ? 1 : 2));
+        s->pointing[k] = k / s->how.run % POINTINGS;
+        for (int axis = 0; axis < 2; axis++) {
+            const double part = uniform(state) - 0.5, position = (0.5 - part) * OVERSAMPLING;
+            void *const  to = axis ? s->pv : s->pu;
+            s->at[k][axis] = (axis ? s->iv[k] : s->iu[k]) + support / 2 + part;
+            if (s->how.precision == IB_DOUBLE)
+                ((double *)to)[k] = position;
+            else
+                ((float *)to)[k] = (float)position;
+        }
+    }
+    for (int p = 0; p < POINTINGS; p++)
+        for (int axis = 0; axis < 2; axis++)
+            s->turns[p][axis] = 0.3 * uniform(state);
+}
+
+static ib_status prepare(subject *s, const ib_mosaic_case *how, ib_error *err)
+{
+    const int    precision = how->precision;
+    const size_t support = (size_t)how->support, offsets = OVERSAMPLING + 1;
+    uint64_t     state = 20240521;
+    bool         ok;
+
+    s->how = *how;
+    if (how->support < 3 || how->support > 129 || how->run < 1)
+        return ib_fail(err, IB_EUSAGE, "support %d, runs of %d: 3..129 and 1 or more are taken", how->support,
+                       how->run);
+    if (!strcmp(how->isa, IB_TEXTBOOK))
+        s->textbook = ib_textbook_best();
+    s->isa = ib_isa_find(s->textbook ? "reference" : how->isa);
+    if (!s->isa)
+        return ib_fail(err, IB_EUNSUPPORTED, "this machine has no instruction set %s", how->isa);
+    s->isa->mosaic_patch[precision](how->support, PLANES, &s->patch);
+    s->row = IB_MOSAIC_LEAD + (support / IB_MOSAIC_LEAD + 1) * IB_MOSAIC_LEAD;
+    ok = (s->pu = reals(N, precision, &state, err)) && (s->pv = reals(N, precision, &state, err)) &&
+         (s->value = reals(2 * PLANES * N, precision, &state, err)) &&
+         (s->grid = reals((size_t)2 * PLANES * SIDE * SIDE, precision, &state, err)) &&
+         (s->scratch = ib_alloc(1, IB_SCRATCH_BYTES, "scratch", err));
+    for (int axis = 0; ok && axis < 2; axis++)
+        ok = (s->phase[axis] = reals((size_t)POINTINGS * 2 * SIDE, precision, &state, err)) &&
+             (s->taps[axis] = reals(s->textbook ? offsets * offsets * support * support : offsets * TERMS * s->row,
+                                    precision, &state, err));
+    for (int p = 0; ok && p < PLANES; p++)
+        ok = (s->plane[p] = reals(2 * N, precision, &state, err));
+    if (ok)
+        place(s, &state);
+    return ok ? IB_OK : err->status;
+}
+
+static void finish(subject *s)
+{
+    void *const own[] = {s->pu,      s->pv,      s->value,    s->grid,     s->phase[0], s->phase[1],
+                         s->taps[0], s->taps[1], s->plane[0], s->plane[1], s->scratch};
+
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        ib_free(own[i]);
+}
+
+static void add(const subject *s)
+{
+    const ib_mosaic_job job = {.n = N,
+                               .iu = s->iu,
+                               .iv = s->iv,
+                               .pu = s->pu,
+                               .pv = s->pv,
+                               .pair = s->pair,
+                               .pointing = s->pointing,
+                               .planes = PLANES,
+                               .value = s->value,
+                               .grid = s->grid,
+                               .stride = SIDE,
+                               .patch = &s->patch,
+                               .table = {s->taps[0], s->taps[1], s->row, TERMS, s->how.support, OVERSAMPLING},
+                               .phase_u = s->phase[0],
+                               .phase_v = s->phase[1],
+                               .phase_columns = SIDE,
+                               .phase_rows = SIDE,
+                               .scratch = s->scratch};
+    s->isa->mosaic[s->how.precision](&job);
+}
+
+static void add_textbook(const subject *s)
+{
+    for (int p = 0; p < PLANES; p++)
+        s->textbook->mosaic[s->how.precision](&(ib_textbook_mosaic_job){.n = N,
+                                                                        .at = s->at,
+                                                                        .pointing = s->pointing,
+                                                                        .turns = s->turns,
+                                                                        .value = s->plane[p],
+                                                                        .grid = s->grid,
+                                                                        .side = SIDE,
+                                                                        .taps = s->taps[0],
+                                                                        .support = s->how.support,
+                                                                        .oversampling = OVERSAMPLING});
+}
+
+/* Samples per second. */
+static double rate(const subject *s)
+{
+    const double start = ib_now();
+
+    for (int pass = 0; pass < PASSES; pass++)
+        if (s->textbook)
+            add_textbook(s);
+        else
+            add(s);
+    return N * PLANES * PASSES / (ib_now() - start);
+}
+
+static size_t baseline_of(const ib_mosaic_case *cases, size_t n, size_t i)
+{
+    for (size_t b = 0; b < n; b++)
+        if (!strcmp(cases[b].isa, IB_TEXTBOOK) && cases[b].precision == cases[i].precision &&
+            cases[b].support == cases[i].support)
+            return b;
+    return n;
+}
+
+ib_status ib_measure_mosaic(const ib_mosaic_case *cases, size_t n, size_t n_repeat, ib_mosaic_rates *rates,
+                            ib_error *err)
+{
+    subject  *subjects = ib_alloc_zero(n, sizeof *subjects, "cases", err);
+    double   *value = ib_alloc(n * (n_repeat + 1), 2 * sizeof *value, "rates", err);
+    ib_status rc = subjects && value ? IB_OK : err->status;
+
+    if (!rc && (n_repeat < 1 || n_repeat > IB_MAX_REPEAT))
+        rc = ib_fail(err, IB_EUSAGE, "%zu repetitions: between 1 and %d are taken", n_repeat, IB_MAX_REPEAT);
+    for (size_t i = 0; i < n && !rc; i++)
+        rc = prepare(&subjects[i], &cases[i], err);
+    for (size_t r = 0; r <= n_repeat && !rc; r++) { /* the first one warms up */
+        double *now = value + r * n * 2;
+        for (size_t i = 0; i < n; i++)
+            now[2 * i] = rate(&subjects[i]);
+        for (size_t i = 0; i < n; i++) {
+            const size_t b = baseline_of(cases, n, i);
+            now[2 * i + 1] = b < n ? now[2 * i] / now[2 * b] : (double)NAN;
+        }
+    }
+    for (size_t i = 0; i < n && !rc; i++) {
+        double list[2][IB_MAX_REPEAT];
+        for (size_t r = 0; r < n_repeat; r++)
+            for (int k = 0; k < 2; k++)
+                list[k][r] = value[((r + 1) * n + i) * 2 + (size_t)k];
+        rates[i] = (ib_mosaic_rates){ib_spread_of(list[0], n_repeat), ib_spread_of(list[1], n_repeat)};
+    }
+    for (size_t i = 0; subjects && i < n; i++)
+        finish(&subjects[i]);
+    ib_free(subjects);
+    ib_free(value);
+    return rc;
+}
