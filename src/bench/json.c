@@ -60,6 +60,12 @@ json_t *ib_json_limits(const ib_bounds *bounds)
                      ib_json_real(bounds->storage));
 }
 
+json_t *ib_json_w(const ib_result *r)
+{
+    return json_pack("{s:o, s:i, s:i, s:i}", "phase_rad", ib_json_real(r->w_phase), "terms", r->w_terms, "slabs",
+                     r->w_slabs, "passes", r->w_passes);
+}
+
 json_t *ib_json_choice(const ib_result *r)
 {
     if (!(r->epsilon > 0))

@@ -23,6 +23,8 @@ json_t *ib_json_limits(const ib_bounds *bounds);
 
 /** What --epsilon chose; null without it. */
 json_t *ib_json_choice(const ib_result *result);
+/** The w-term: its largest phase, terms, slabs and passes; none where it is neglected. */
+json_t *ib_json_w(const ib_result *result);
 
 json_t *ib_json_counts(const ib_result *result);
 json_t *ib_json_reasons(const ib_judgement *verdict);

@@ -307,8 +307,7 @@ static json_t *document(const ib_result *r, const ib_bounds *bounds)
                                                    ib_json_real(r->beam[2]))
                                        : json_null());
     json_object_set_new(json, "w_phase_rad", ib_json_real(r->w_phase));
-    json_object_set_new(
-        json, "w", json_pack("{s:i, s:i, s:i}", "terms", r->w_terms, "slabs", r->w_slabs, "passes", r->w_passes));
+    json_object_set_new(json, "w", ib_json_w(r));
     json_object_set_new(json, "outside_weight", ib_json_real(r->outside_weight));
     json_object_set_new(json, "sum_of_weights", ib_json_real(r->sum_of_weights));
     json_object_set_new(json, "output", files);
