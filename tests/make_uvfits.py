@@ -28,7 +28,7 @@ DEFAULT = dict(
     stokes=(-1, -1, 4),  # first, step, number
     order=("STOKES", "FREQ", "IF"), if_name="IF", n_chan=3, crpix=1.0,
     setups=[(1, [0.0], [STEP], [1])],  # FRQSEL, IF FREQ, CH WIDTH, SIDEBAND; None: no table
-    setup_of=None, source_of=None,  # functions of the group's number
+    setup_of=None, source_of=None, subarray_of=None,  # functions of the group's number
     sources=None,  # ID, name, RA, DEC, EPOCH
     auto=False, antennas=True, numbers=(1, 2, 3, 4, 5, 6), dish=25.0,
     weight=None,  # function that spoils weights [group][if][chan][corr]
@@ -65,6 +65,7 @@ VARIANTS = {
     "nosu": dict(source_of=lambda group: 1),
     "b1950": dict(cards=[("EPOCH", 1950.0)]),
     "auto": dict(auto=True),
+    "subarrays": dict(subarray_of=lambda group: 1 + (group >= 30)),
     "noantennas": dict(antennas=False),
     "badweights": dict(weight="spoil"),
     "integers": dict(bitpix=16, scale=1e-10, bscale=2e-4, bzero=0.5),
@@ -169,12 +170,13 @@ def parameters(o):
         uvw[:, k] = (stored.astype("f8") * o["scale"] + o["zero"][k]) * factor
     number = np.array(o["numbers"])
     a, b = number[first], number[second]
+    subarray = np.array([o["subarray_of"](g) if o["subarray_of"] else 1 for g in range(len(a))])
     if o["baseline"] == "256":
-        out.append(("BASELINE", 1.0, 0.0, 256 * a + b))
+        out.append(("BASELINE", 1.0, 0.0, 256 * a + b + 0.01 * (subarray - 1)))
     elif o["baseline"] == "65536":
         out.append(("BASELINE", 1.0, 0.0, np.where(np.maximum(a, b) > 255, 2048 * a + b + 65536, 256 * a + b)))
     else:
-        out += [("SUBARRAY", 1.0, 0.0, 0 * a + 1), ("ANTENNA1", 1.0, 0.0, a), ("ANTENNA2", 1.0, 0.0, b)]
+        out += [("SUBARRAY", 1.0, 0.0, subarray), ("ANTENNA1", 1.0, 0.0, a), ("ANTENNA2", 1.0, 0.0, b)]
     if o["dates"] == 1:
         out.append(("DATE", 1.0, DAY, days))
     elif o["bitpix"] == 16:
@@ -282,11 +284,11 @@ def make(path, variant, twin=None):
                                                                   for s in o["setups"]]),
                                          ("SIDEBAND", "%dJ" % n, [s[3][:n] for s in o["setups"]])],
                              len(o["setups"]), cards=[("NO_IF", n)]))
-        if o["antennas"]:
+        for version in range(1, 1 + (2 if o["subarray_of"] else 1) * o["antennas"]):
             file.write(table("AIPS AN", [("ANNAME", "8A", ["ANT%d" % k for k in range(6)]),
                                          ("STABXYZ", "3D", np.zeros((6, 3))), ("ORBPARM", "0D", None),
-                                         ("NOSTA", "1J", o["numbers"]), ("DIAMETER", "1E", [o["dish"]] * 6)], 6,
-                             cards=[("ARRNAM", "VLA"), ("TIMSYS", "IAT"), ("DATUTC", 37.0)] +
+                                         ("NOSTA", "1J", o["numbers"]), ("DIAMETER", "1E", [o["dish"] + version - 1] * 6)], 6,
+                             version, cards=[("ARRNAM", "VLA"), ("TIMSYS", "IAT"), ("DATUTC", 37.0)] +
                                    list(zip(("ARRAYX", "ARRAYY", "ARRAYZ"), SITE))))
         if o["sources"]:
             file.write(table("AIPS SU", [("ID. NO.", "1J", [s[0] for s in o["sources"]]),

@@ -27,7 +27,7 @@ size="--cell 20arcsec --imsize 64 --no-psf"
 
 # With twins of their own, and other dresses of "point".
 differ="point lambda zero noweight linear ascending hand stokesi iquv ifs setups namelessifs auto badweights integers doubles"
-alike="short dashes blanks scaledlambda onedate threedates many pair order noif nameless onesource nosu noantennas trailer"
+alike="short dashes blanks scaledlambda onedate threedates many pair order noif nameless onesource nosu noantennas subarrays trailer"
 for variant in $differ $alike; do
     make_uvfits "$variant.uvfits" "$variant" "$variant.h5"
     # shellcheck disable=SC2086 # $size is words

@@ -187,6 +187,20 @@ static void sources_are_fields(ib_test *t)
     end(f);
 }
 
+/* Antennas of a second subarray come after those of the first, whose numbers they share. */
+static void subarrays_have_antennas_of_their_own(ib_test *t)
+{
+    fixture *f = open_path(made("subarrays"), defaults());
+
+    IB_CHECK(t, f->rc == IB_OK && f->info.n_antenna == 12 && read_all(f, 0) == IB_OK);
+    for (size_t r = 0; !f->rc && r < 60; r++)
+        for (int k = 0; k < 2; k++) {
+            IB_CHECK(t, got.antenna[r][k] / 6 == (r >= 30));
+            IB_NEAR(t, f->info.dish[got.antenna[r][k]], r < 30 ? 25 : 26, 0);
+        }
+    end(f);
+}
+
 static void the_same_bytes_whatever_the_ranges_are_cut_into(ib_test *t)
 {
     static const char *const variants[] = {"ifs", "setups", "order"};
@@ -346,5 +360,5 @@ static void damaged_headers_do_no_harm(ib_test *t)
 
 IB_TEST_MAIN({IB_TEST(the_file_is_described), IB_TEST(visibilities_are_those_of_a_source_at_plus_l_and_m),
               IB_TEST(weights_that_are_not_positive_are_flags), IB_TEST(sources_are_fields),
-              IB_TEST(the_same_bytes_whatever_the_ranges_are_cut_into), IB_TEST(what_is_wrong_is_said),
-              IB_TEST(cut_files_are_refused), IB_TEST(damaged_headers_do_no_harm)})
+              IB_TEST(subarrays_have_antennas_of_their_own), IB_TEST(the_same_bytes_whatever_the_ranges_are_cut_into),
+              IB_TEST(what_is_wrong_is_said), IB_TEST(cut_files_are_refused), IB_TEST(damaged_headers_do_no_harm)})
