@@ -286,7 +286,7 @@ static ib_status bench_mosaic(request *r, ib_error *err)
         r->report, "Gridding of mosaics",
         "The leaf loop alone, one thread: two planes, groups of 16 samples, of which so many share a pointing. % FMA counts "
         "10 S^2 FLOP per\nvisibility. Textbook: one visibility after the other, plane by plane, nearest of a table over both "
-        "axes, times the phase gradient\nof its pointing.");
+        "axes, times the factor\nof its cell and pointing.");
     ib_report_table(r->report, "mosaic", heading, sizeof heading / sizeof *heading);
     for (size_t s = 0; s < r->n_support && !rc; s++) {
         size_t n = 0;

@@ -20,7 +20,6 @@ typedef struct subject {
     int32_t            iu[N], iv[N], pair[N], pointing[N];
     double             at[N][2]; /* cells */
     void              *pu, *pv, *value, *grid, *phase[2], *taps[2], *plane[PLANES], *scratch;
-    double             turns[POINTINGS][2];
     size_t             row; /* of the table */
 } subject;
 
@@ -66,9 +65,6 @@ static void place(subject *s, uint64_t *state)
                 ((float *)to)[k] = (float)position;
         }
     }
-    for (int p = 0; p < POINTINGS; p++)
-        for (int axis = 0; axis < 2; axis++)
-            s->turns[p][axis] = 0.3 * uniform(state);
 }
 
 static ib_status prepare(subject *s, const ib_mosaic_case *how, ib_error *err)
@@ -142,13 +138,13 @@ static void add_textbook(const subject *s)
         s->textbook->mosaic[s->how.precision](&(ib_textbook_mosaic_job){.n = N,
                                                                         .at = s->at,
                                                                         .pointing = s->pointing,
-                                                                        .turns = s->turns,
                                                                         .value = s->plane[p],
                                                                         .grid = s->grid,
                                                                         .side = SIDE,
                                                                         .taps = s->taps[0],
                                                                         .support = s->how.support,
-                                                                        .oversampling = OVERSAMPLING});
+                                                                        .oversampling = OVERSAMPLING,
+                                                                        .phase = {s->phase[0], s->phase[1]}});
 }
 
 /* Samples per second. */

@@ -3,8 +3,6 @@
 #include "gridder/kernel/textbook.h"
 #include "gridder/kernel/simd.h"
 
-#include <math.h>
-
 void NAME(ib_textbook_)(const ib_textbook_job *job);
 void NAME(ib_textbook_)(const ib_textbook_job *job)
 {
@@ -34,37 +32,27 @@ void NAME(ib_textbook_)(const ib_textbook_job *job)
 void NAME(ib_textbook_mosaic_)(const ib_textbook_mosaic_job *job);
 void NAME(ib_textbook_mosaic_)(const ib_textbook_mosaic_job *job)
 {
-    enum { MOST = 129 };
     const int    support = job->support, oversampling = job->oversampling;
+    const size_t side = (size_t)job->side;
     const real  *value = job->value, *taps = job->taps;
-    const double turn = 8 * atan(1);
-    real        *grid = job->grid, re[2][MOST], im[2][MOST];
+    real        *grid = job->grid;
 
-    for (size_t k = 0; k < job->n; k++) {
-        int first[2], offset[2];
-        for (int axis = 0; axis < 2; axis++) {
-            const double at = job->at[k][axis], step = turn * job->turns[job->pointing[k]][axis];
-            const int    nearest = (int)(at + 0.5);
-            const double c = cos(step), s = sin(step);
-            first[axis] = nearest - support / 2;
-            offset[axis] = (int)((nearest - at + 0.5) * oversampling + 0.5);
-            double x = cos(step * (first[axis] - at)), y = sin(step * (first[axis] - at));
-            for (int i = 0; i < support; i++) {
-                re[axis][i] = (real)x;
-                im[axis][i] = (real)y;
-                const double next = x * c - y * s;
-                y = x * s + y * c;
-                x = next;
-            }
-        }
-        const real *tap = taps + (size_t)(offset[1] * (oversampling + 1) + offset[0]) * (size_t)(support * support);
+    for (size_t k = 0; k < job->n; k++, value += 2) {
+        const double u = job->at[k][0], v = job->at[k][1];
+        const int    iu = (int)(u + 0.5), iv = (int)(v + 0.5), first_u = iu - support / 2, first_v = iv - support / 2;
+        const int    row = (int)((iv - v + 0.5) * oversampling + 0.5),
+                  column = (int)((iu - u + 0.5) * oversampling + 0.5);
+        const real *tap = taps + (size_t)(row * (oversampling + 1) + column) * (size_t)(support * support);
+        const real *pu = (const real *)job->phase[0] + 2 * (size_t)job->pointing[k] * side + first_u;
+        const real *pv = (const real *)job->phase[1] + 2 * (size_t)job->pointing[k] * side + first_v;
         for (int j = 0; j < support; j++, tap += support) {
-            real *restrict g = grid + 2 * ((size_t)(first[1] + j) * (size_t)job->side + (size_t)first[0]);
-            const real a = re[1][j] * value[2 * k] - im[1][j] * value[2 * k + 1];
-            const real b = re[1][j] * value[2 * k + 1] + im[1][j] * value[2 * k];
+            real *restrict g = grid + 2 * ((size_t)(first_v + j) * side + (size_t)first_u);
+            const real *p = pu, *q = pu + side;
+            const real  a = pv[j] * value[0] - pv[side + (size_t)j] * value[1];
+            const real  b = pv[j] * value[1] + pv[side + (size_t)j] * value[0];
             for (int i = 0; i < support; i++) {
-                g[2 * i] += tap[i] * (re[0][i] * a - im[0][i] * b);
-                g[2 * i + 1] += tap[i] * (re[0][i] * b + im[0][i] * a);
+                g[2 * i] += tap[i] * (p[i] * a - q[i] * b);
+                g[2 * i + 1] += tap[i] * (p[i] * b + q[i] * a);
             }
         }
     }

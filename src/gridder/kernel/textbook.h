@@ -19,17 +19,17 @@ typedef struct ib_textbook_job {
     int         support, oversampling;
 } ib_textbook_job;
 
-/** A mosaic's samples: nearest of a table over both axes, times the phase gradient of the pointing. */
+/** A mosaic's samples: nearest of a table over both axes, times the factor of the cell and its pointing. */
 typedef struct ib_textbook_mosaic_job {
     size_t n;
-    const double (*at)[2];    /* [n] cells from the grid's first one */
-    const int32_t *pointing;  /* [n] */
-    const double (*turns)[2]; /* [pointing] cycles per cell */
-    const void *value;        /* real [n][2] */
-    void       *grid;         /* real [side][side][2] */
-    int         side;
-    const void *taps; /* real [oversampling + 1][oversampling + 1][support][support] */
-    int         support, oversampling;
+    const double (*at)[2];   /* [n] cells from the grid's first one */
+    const int32_t *pointing; /* [n] */
+    const void    *value;    /* real [n][2] */
+    void          *grid;     /* real [side][side][2] */
+    int            side;
+    const void    *taps; /* real [oversampling + 1][oversampling + 1][support][support] */
+    int            support, oversampling;
+    const void    *phase[2]; /* real [pointing][2: re, im][side]: factors of cells along u, v */
 } ib_textbook_mosaic_job;
 
 typedef struct ib_textbook {
