@@ -670,6 +670,12 @@ static ib_status report_results(const sweep *s, ib_report *report, ib_error *err
 
 /* ---- the sweep ------------------------------------------------------------------------------------------- */
 
+static ib_status interrupted(const sweep *s, size_t made, size_t total, ib_error *err)
+{
+    return ib_fail(err, IB_EINTERRUPTED, "%s after %zu of %zu launches; the same command goes on",
+                   ib_now() < s->until ? "stopped" : "the time is up", made, total);
+}
+
 static ib_status run_all(sweep *s, ib_error *err)
 {
     size_t    order[IB_MAX_POINTS], made = 0, n_failed = 0, late = 0;
@@ -686,8 +692,7 @@ static ib_status run_all(sweep *s, ib_error *err)
         for (size_t k = 0; k < s->n_point; k++) {
             const size_t i = order[k];
             if (ib_process_stopped())
-                return ib_fail(err, IB_EINTERRUPTED, "stopped after %zu of %zu launches; the same command goes on",
-                               made, total);
+                return interrupted(s, made, total, err);
             if (!is_wanted(s, i, block))
                 continue;
             if (ib_now() + 1.1 * expected_of(s, i) > s->until) {
@@ -696,7 +701,7 @@ static ib_status run_all(sweep *s, ib_error *err)
             }
             rc = launch(s, i, block, k, &last);
             if (ib_process_stopped())
-                continue;
+                return interrupted(s, made, total, err);
             if (rc == IB_EIO || rc == IB_EUSAGE) {
                 *err = last;
                 return rc;
