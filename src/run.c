@@ -455,7 +455,7 @@ static void print_plan(const job *j, const char *fft_plan)
            g->grid_nx, g->grid_ny, p->padding, g->support, g->patch.group_u, g->patch.group_v, g->tile,
            j->result->isa);
     if (j->cfg->gridder == IB_MOSAIC)
-        printf("  mosaic    %zu pointings, %zu kinds of baselines, PSF of a source at pixel %zu, %zu\n",
+        printf("  mosaic    pointings %zu, kinds of baselines %zu, PSF of a source at pixel %zu, %zu\n",
                p->centre.n_pointing, p->mosaic.n_pair, p->mosaic.peak[0], p->mosaic.peak[1]);
     if (j->cfg->epsilon > 0)
         printf(

@@ -55,11 +55,13 @@ ib_status ib_mosaic_settle(ib_mosaic *m, const ib_config *cfg, const size_t imag
 
 void ib_mosaic_clear(ib_mosaic *m);
 
-/** Kind of a sample. */
+/** Kind of a sample. Of an input that does not list its antennas all are alike. */
 static inline uint32_t ib_mosaic_kind(const ib_mosaic *m, size_t pointing, int32_t antenna1, int32_t antenna2)
 {
-    const uint8_t *type = m->primary->type;
-    return (uint32_t)(pointing * m->n_pair) + (uint32_t)ib_primary_pair(type[antenna1], type[antenna2]);
+    const ib_primary *p = m->primary;
+    const int         pair = p->n_antenna ? ib_primary_pair(p->type[antenna1], p->type[antenna2]) : 0;
+
+    return (uint32_t)(pointing * m->n_pair) + (uint32_t)pair;
 }
 
 /** What every kind sees of the PSF's source: E there, or 1 with IB_PSF_UNIT. @param out  [n_kind] */
