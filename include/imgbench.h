@@ -122,6 +122,8 @@ typedef struct ib_config {
     int         pb;     /* of a mosaic write primary beam and weight image */
     int         fits;   /* write a FITS cube beside each HDF5 cube */
     int         overwrite;
+    double      time_limit; /* s; 0: what the batch system tells, if it does */
+    int         resume; /* go on with what an earlier start of the same run finished */
     /* run */
     int64_t     chunks;  /* runs of channels dealt to ranks; 0: one per channel */
     int64_t     memory;  /* bytes per rank the plan may use */
@@ -174,6 +176,7 @@ typedef struct ib_result {
     size_t n_chan, n_stokes, n_plane, n_blank; /* image channels, planes each, products of them, without a sample */
     double cell[2];
     size_t n_chunk, n_window;
+    size_t n_resumed; /* image channels that an earlier start had finished */
     int    support, oversampling, kernel, lookup, precision;
     double padding;
     double epsilon, chosen, predicted_s[2]; /* accuracy wanted, promised by what was chosen for it; predicted time of

@@ -19,6 +19,7 @@
 #include "bench/scaling.h"
 #include "bench/sweep.h"
 #include "bench/trend.h"
+#include "bench/verify.h"
 #include "bench/view.h"
 #include "io/io.h"
 
@@ -65,6 +66,7 @@ static const subcommand subcommands[] = { /* the first is meant where none is na
     {{"run",      "[OPTIONS] [INPUT]",               "image INPUT, measure, check, record; the word run may be left out", NULL}, NULL, run, NULL, NULL},
     {{"simulate", "sim:PRESET[,key=value...] -o FILE.h5", "write simulated visibilities to a file; takes --overwrite, --memory and --quiet, too", NULL}, "output overwrite memory quiet", simulate, NULL, NULL},
     {{"view",     "CUBE [OPTIONS]", "draw a plane of a cube (HDF5 or FITS) with its beam, the contours of its primary beam and its point spread function, as a PNG file", ib_view_options}, NULL, NULL, NULL, ib_view},
+    {{"verify",   "CUBE...", "compare every plane of HDF5 cubes with the checksum that was taken while it was in memory", ib_verify_options}, NULL, NULL, NULL, ib_verify},
     {{"bench",    "PART [OPTIONS]", "measure a part of the engine in memory (kernel, mosaic, fft, pipeline, shapes, choice, overhead or all), beside a baseline and the machine's limits", ib_bench_options}, NULL, NULL, NULL, ib_bench},
     {{"calibrate","[OPTIONS]",                       "measure the limits of this machine (arithmetic, caches, memory, disk) and record them", ib_calibrate_options}, NULL, NULL, calibrate, NULL},
     {{"sweep",    "[INPUT] [--ranks LIST] [--OPTION LIST...]", "launch every combination of the values given, in random order through mpirun, as often as --launches says; the same command goes on where it was stopped. INPUT as of run, or the name of a simulation (chiles). Every option of run takes a list: --threads 1,2 --support 7,17", ib_sweep_options}, NULL, NULL, NULL, ib_sweep},

@@ -9,7 +9,9 @@
 #include "base/trace.h"
 #include "gridder/fft.h"
 #include "gridder/imager.h"
+#include "io/file.h"
 #include "io/io.h"
+#include "resume.h"
 
 #include <math.h>
 #include <omp.h>
@@ -18,8 +20,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+enum { END_TAKES = 10 }; /* s, to bring to the device what is in memory */
 enum { MAX_SINKS = 2 * IB_N_PRODUCTS, MAX_NOTES = IB_MAX_OPTIONS + 16, NOTE = 256 };
 
 static volatile sig_atomic_t interrupted;
@@ -62,6 +66,10 @@ typedef struct job {
     size_t  n_note;
     int64_t written;
 
+    ib_resume   resume;
+    uint64_t    input_digest;    /* rank 0 */
+    double      deadline;        /* by the clock of ib_now; 0: none */
+    double      polled, longest; /* when `between` was called last; longest time from one call to the next, s */
     ib_range    units;
     ib_outcome *outcome; /* of this rank's units; on rank 0 then of all */
     ib_notice   notice;
@@ -103,6 +111,10 @@ static ib_status measure_rows(job *j, ib_error *err)
             ib_extent    *e = &j->extent[s];
 
             rc = ib_source_rows(j->source, s, (ib_range){row, n}, &into, err);
+            if (!rc) {
+                j->input_digest = ib_digest(j->input_digest, uvw, n * sizeof *uvw);
+                j->input_digest = ib_digest(j->input_digest, antenna, n * sizeof *antenna);
+            }
             if (!rc && moved)
                 ib_centre_move(&centre, n, field, uvw, NULL);
             for (size_t r = 0; !rc && r < n; r++) {
@@ -242,14 +254,21 @@ static ib_status name_outputs(job *j, ib_error *err)
         if (is_input(j, j->output[i].layout.path))
             return ib_fail(err, IB_EUSAGE, "output %s is the input; give another name with --output",
                            j->output[i].layout.path);
-    /* What a simulation left under its own default name can always be made again. */
-    const bool ours = !*j->cfg->output && (!*j->cfg->input || !strncmp(j->cfg->input, "sim:", 4));
-    for (int i = 0; i < j->n_output && !j->cfg->overwrite; i++) {
-        const char *path = j->output[i].layout.path;
-        if (!access(path, F_OK) && !(ours && is_cube(path)))
-            return ib_fail(err, IB_EUSAGE, "output %s exists; give --overwrite, or another name with --output", path);
-    }
     return IB_OK;
+}
+
+/* Rank 0. What a simulation left under its own default name can always be made again. */
+static ib_status claim_outputs(job *j, ib_error *err)
+{
+    const char *path[MAX_SINKS];
+    bool        ours = !*j->cfg->output && (!*j->cfg->input || !strncmp(j->cfg->input, "sim:", 4));
+
+    for (int i = 0; i < j->n_output; i++) {
+        path[i] = j->output[i].layout.path;
+        ours = ours && (access(path[i], F_OK) || is_cube(path[i]));
+    }
+    return ib_resume_claim(&j->resume, j->cfg, j->plan.mode, path, (size_t)j->n_output, j->cfg->overwrite || ours,
+                           err);
 }
 
 static void add_note(job *j, const char *name, const char *text)
@@ -320,42 +339,149 @@ static void describe_cubes(job *j)
     }
 }
 
-static ib_status create_outputs(job *j, ib_error *err)
+/* Everything that finished channels depend on, to know a run again. */
+static size_t identify(job *j, ib_note note[MAX_NOTES + 2], char digest[40])
 {
-    ib_status rc = IB_OK;
+    size_t n = 0;
 
-    for (int i = 0; i < j->n_output && !rc && !j->rank; i++) {
+    for (size_t i = 0; i < j->n_note; i++)
+        if (strcmp(j->note[i].name, "input") || !strncmp(j->note[i].value, "sim:", 4)) /* a file may have moved */
+            note[n++] = j->note[i];
+    snprintf(digest, 40, "%016llx", (unsigned long long)ib_resume_stamp(j->cfg->input, j->input_digest));
+    note[n++] = (ib_note){"contents of the input", digest};
+    note[n++] = (ib_note){"version", IB_VERSION};
+    return n;
+}
+
+/* The files as they are before any plane: made, or, for a run that goes on, put back. Rank 0. */
+static ib_status lay_out_outputs(job *j, const char *wisdom, const char *fft_plan, ib_error *err)
+{
+    ib_note    note[MAX_NOTES + 2];
+    char       digest[40];
+    ib_layout *layout[MAX_SINKS];
+    ib_status  rc = IB_OK;
+    ib_ledger  ledger = {
+         .note = note, .wisdom = wisdom, .fft_plan = fft_plan, .n_unit = j->plan.n_unit, .payload = sizeof(ib_kept)};
+
+    ledger.n_note = identify(j, note, digest);
+    if (j->resume.resumed)
+        rc = ib_resume_compare(&j->resume, note, ledger.n_note, err);
+    for (int i = 0; i < j->n_output && !rc; i++) {
         output *o = &j->output[i];
         char    path[sizeof o->layout.path];
+        layout[i] = &o->layout;
+        if (j->resume.resumed)
+            continue;
         memcpy(path, o->layout.path, sizeof path);
         rc = o->ops->create(path, &j->cube[o->product], &o->layout, err);
         o->created = !rc;
     }
+    if (!rc && j->plan.mode == IB_CUBE)
+        rc = ib_resume_begin(&j->resume, &ledger, layout, (size_t)j->n_output, err);
+    return rc;
+}
+
+static ib_status sync_outputs(void *self, ib_error *err)
+{
+    const job *j = self;
+    ib_status  rc = IB_OK;
+
+    for (int i = 0; i < j->n_output && !rc; i++)
+        rc = j->output[i].ops->sync(j->output[i].sink, err);
+    return rc;
+}
+
+static ib_status create_outputs(job *j, const char *wisdom, const char *fft_plan, ib_error *err)
+{
+    ib_status rc = j->rank ? IB_OK : lay_out_outputs(j, wisdom, fft_plan, err);
+    ib_opened opened[MAX_SINKS];
+
     if ((rc = ib_agree(j->comm, rc, err)))
         return rc;
     for (int i = 0; i < j->n_output; i++)
         MPI_Bcast(&j->output[i].layout, (int)sizeof j->output[i].layout, MPI_BYTE, 0, j->comm);
-    for (int i = 0; i < j->n_output && !rc; i++)
-        rc = j->output[i].ops->attach(&j->output[i].sink, &j->output[i].layout, &j->cube[j->output[i].product], err);
-    return ib_agree(j->comm, rc, err);
+    for (int i = 0; i < j->n_output && !rc; i++) {
+        output *o = &j->output[i];
+        rc = o->ops->attach(&o->sink, &o->layout, &j->cube[o->product], err);
+        opened[i] = (ib_opened){o->ops, o->product, o->sink};
+    }
+    if ((rc = ib_agree(j->comm, rc, err)) || j->plan.mode == IB_MFS)
+        return rc;
+    rc = ib_resume_deal(&j->resume, j->comm, &j->plan, j->units, opened, (size_t)j->n_output,
+                        j->plan.geometry.nx * j->plan.geometry.ny, err);
+    return rc ? rc : ib_resume_open(&j->resume, j->comm, sync_outputs, j, err);
 }
+
+/* Hashes of the planes of the channel that this thread is finishing. */
+static _Thread_local uint64_t plane_hash[IB_N_PRODUCTS][IB_MAX_STOKES][2];
 
 static ib_status port_write(void *self, ib_product product, const ib_plane *plane, ib_error *err)
 {
     job      *j = self;
     ib_status rc = IB_OK;
 
+    memcpy(plane_hash[product][plane->stokes], plane->stats.hash, sizeof plane->stats.hash);
     for (int i = 0; i < j->n_output && !rc; i++)
         if (j->output[i].product == product)
             rc = j->output[i].ops->write(j->output[i].sink, plane, err);
     return rc;
 }
 
-/* Let go of the files; whole ones get their names when everything went well, the others vanish. Collective. */
+static ib_status port_finished(void *self, size_t unit, const ib_outcome *outcome, const ib_verdict *verdict,
+                               ib_error *err)
+{
+    job    *j = self;
+    ib_kept kept;
+
+    if (!j->resume.journal)
+        return IB_OK;
+    memset(&kept, 0, sizeof kept);
+    kept.outcome = *outcome;
+    kept.verdict = *verdict;
+    memcpy(kept.hash, plane_hash, sizeof kept.hash);
+    return ib_journal_add(j->resume.journal, unit, &kept, err);
+}
+
+/* After a failure: is what is finished worth more than the room it takes? What is wrong with the image or with the input
+   will not be right next time. */
+static bool keeps(ib_status rc, size_t finished)
+{
+    return finished && (rc == IB_EINTERRUPTED || rc == IB_EIO || rc == IB_ENOMEM);
+}
+
+/* Headers completed, then all names at once. Rank 0. */
+static ib_status publish_outputs(job *j, const double *beam, ib_error *err)
+{
+    ib_status rc = j->resume.begun ? ib_resume_audit(&j->resume, err) : IB_OK;
+
+    for (int i = 0; i < j->n_output && !rc; i++)
+        rc = j->output[i].ops->complete(&j->output[i].layout, &j->cube[j->output[i].product], beam, err);
+    if (!rc && j->resume.begun)
+        rc = ib_journal_mark_complete(j->resume.folder, err);
+    for (int i = 0; i < j->n_output && !rc; i++) {
+        output *o = &j->output[i];
+        rc = ib_file_publish(&o->layout, err);
+        o->created = false;
+        snprintf(j->result->output[i], sizeof j->result->output[i], "%s", rc ? "" : o->layout.path);
+        j->written += (int64_t)o->layout.bytes;
+    }
+    for (int i = 0; rc && i < j->n_output; i++)
+        if (*j->result->output[i]) { /* whole, but without its siblings */
+            unlink(j->result->output[i]);
+            *j->result->output[i] = 0;
+        }
+    return rc;
+}
+
+/* Let go of the files; whole ones get their names when everything went well, others stay for a later start or vanish.
+   Collective. */
 static ib_status close_outputs(job *j, ib_status rc, ib_error *err)
 {
-    double start = ib_now();
+    double             start = ib_now();
+    size_t             finished = 0;
+    unsigned long long told;
 
+    rc = ib_resume_close(&j->resume, j->comm, rc, &finished, err);
     for (int i = 0; i < j->n_output; i++)
         if (j->output[i].sink) {
             ib_error        mine;
@@ -377,24 +503,33 @@ static ib_status close_outputs(job *j, ib_status rc, ib_error *err)
             memcpy(beam + 3 * k, j->outcome[k / (size_t)j->plan.n_stokes].beam[k % (size_t)j->plan.n_stokes],
                    3 * sizeof *beam);
     }
-    for (int i = 0; i < j->n_output && !j->rank; i++) {
-        output *o = &j->output[i];
-        if (!rc) {
-            rc = o->ops->commit(&o->layout, &j->cube[o->product], beam, err);
-            o->created = false;
-            snprintf(j->result->output[i], sizeof j->result->output[i], "%s", rc ? "" : o->layout.path);
-            j->written += (int64_t)o->layout.bytes;
-        } else if (o->created)
-            o->ops->abandon(&o->layout);
-    }
-    for (int i = 0; rc && i < j->n_output && !j->rank; i++)
-        if (*j->result->output[i]) { /* whole, but without its siblings */
-            unlink(j->result->output[i]);
-            *j->result->output[i] = 0;
-        }
+    if (!rc && !j->rank)
+        rc = publish_outputs(j, beam, err);
     ib_free(beam);
+    rc = ib_agree(j->comm, rc, err);
+
+    told = finished;
+    MPI_Bcast(&told, 1, MPI_UNSIGNED_LONG_LONG, 0, j->comm);
+    int begun = j->resume.begun;
+    MPI_Bcast(&begun, 1, MPI_INT, 0, j->comm);
+    const bool theirs = j->resume.resumed && !begun; /* what is there is of another run */
+    const bool keep = begun && keeps(rc, (size_t)told);
+    for (int i = 0; rc && !keep && !theirs && i < j->n_output && !j->rank; i++)
+        if (j->output[i].created || j->resume.resumed)
+            ib_file_abandon(&j->output[i].layout);
+    if (keep) {
+        const ib_error first = *err;
+        ib_fail(err, rc, "%.380s; %llu of %zu channels are finished and kept: give --resume to go on", first.text,
+                told, j->plan.n_unit);
+        err->rank = first.rank;
+    } else if (rc == IB_EINTERRUPTED) {
+        const ib_error first = *err;
+        ib_fail(err, rc, "%.380s; nothing was kept, start it again", first.text);
+        err->rank = first.rank;
+    }
+    ib_resume_end(&j->resume, keep || theirs);
     ib_book(&j->timers, IB_PHASE_CLOSE, &start);
-    return ib_agree(j->comm, rc, err);
+    return rc;
 }
 
 /* ---- plan ------------------------------------------------------------------------------------------------------ */
@@ -509,6 +644,19 @@ static void print_plan(const job *j, const char *fft_plan)
     fflush(stdout);
 }
 
+/* The FFT plans that the run began with. */
+static ib_status recall_wisdom(const ib_resume *resume, char **wisdom, char fft_plan[80], ib_error *err)
+{
+    const size_t n = strlen(resume->ledger.wisdom) + 1;
+
+    *wisdom = ib_alloc(n, 1, "FFT plans", err);
+    if (!*wisdom)
+        return err->status;
+    memcpy(*wisdom, resume->ledger.wisdom, n);
+    snprintf(fft_plan, 80, "%s", resume->ledger.fft_plan);
+    return IB_OK;
+}
+
 static ib_status make_plan(job *j, char fft_plan[80], char **wisdom, ib_error *err)
 {
     const ib_config *cfg = j->cfg;
@@ -521,6 +669,10 @@ static ib_status make_plan(job *j, char fft_plan[80], char **wisdom, ib_error *e
         rc = check_fields(&j->info, &j->plan.geometry, err);
     if (!rc)
         rc = name_outputs(j, err);
+    if ((rc = ib_agree(j->comm, rc, err)))
+        return rc;
+    if (!j->rank && !cfg->plan)
+        rc = claim_outputs(j, err);
     if ((rc = ib_agree(j->comm, rc, err)))
         return rc;
     if (!j->rank)
@@ -582,7 +734,8 @@ static ib_status make_plan(job *j, char fft_plan[80], char **wisdom, ib_error *e
             "the %zu channels are not evenly spaced: the header numbers them, and their frequencies are in the cube's `frequency`; choose windows with --spw for a frequency axis",
             j->plan.n_chan);
     if (!j->rank && !cfg->plan)
-        rc = ib_transform_wisdom(g, cfg->precision, wisdom, fft_plan, err);
+        rc = j->resume.resumed ? recall_wisdom(&j->resume, wisdom, fft_plan, err)
+                               : ib_transform_wisdom(g, cfg->precision, wisdom, fft_plan, err);
     if ((rc = ib_agree(j->comm, rc, err)))
         return rc;
     if (!cfg->plan) {
@@ -623,15 +776,29 @@ static ib_status port_between(void *self, uint64_t done, ib_error *err)
     if (!j->rank)
         show(j, j->notice.done);
     if (interrupted)
-        return ib_fail(err, IB_EINTERRUPTED,
-                       "stopped by a signal before the image was whole; nothing was kept, start it again");
+        return ib_fail(err, IB_EINTERRUPTED, "stopped by a signal before the image was whole");
+    const double now = ib_now();
+    j->longest = fmax(j->longest, j->polled > 0 ? now - j->polled : 0);
+    j->polled = now;
+    if (j->deadline > 0 && now + 2 * j->longest + END_TAKES > j->deadline)
+        return ib_fail(err, IB_EINTERRUPTED, "the time limit came near before the image was whole");
     return IB_OK;
 }
 
 static bool port_urgent(void *self)
 {
-    (void)self;
-    return interrupted != 0;
+    const job *j = self;
+    return interrupted || (j->deadline > 0 && ib_now() + END_TAKES / 2. > j->deadline);
+}
+
+/* When this run must have ended: as told, or as the batch system tells. */
+static double find_deadline(const ib_config *cfg, double began)
+{
+    const char *end = getenv("SLURM_JOB_END_TIME"); /* s since 1970 */
+
+    if (cfg->time_limit > 0)
+        return began + cfg->time_limit;
+    return end && atof(end) > 0 ? began + (atof(end) - (double)time(NULL)) : 0;
 }
 
 /* The first rank that failed by itself, not the ones it stopped. Collective. */
@@ -728,12 +895,29 @@ static ib_status gather_outcomes(job *j, ib_error *err)
 
     if (rc)
         return rc;
-    ib_gather(j->outcome, j->units.n * sizeof *j->outcome, all, j->comm);
-    if (!j->rank) {
-        ib_free(j->outcome);
-        j->outcome = all;
-    }
+    const size_t n = j->plan.mode == IB_MFS ? j->units.n : j->resume.n_todo;
+    ib_gather(j->outcome, n * sizeof *j->outcome, all, j->comm);
+    if (j->rank)
+        return IB_OK;
+    if (j->resume.n_done) /* what was done now moves apart, from the back, for what was done before */
+        for (size_t c = j->plan.n_unit, at = c - j->resume.n_done; c-- > 0;)
+            all[c] = j->resume.done[c] ? j->resume.kept[c].outcome : all[--at];
+    ib_free(j->outcome);
+    j->outcome = all;
     return IB_OK;
+}
+
+/* The channels that are left to this rank. */
+static ib_status image_channels(job *j, ib_error *err)
+{
+    ib_outcome *outcome = j->outcome;
+    ib_status   rc = IB_OK;
+
+    for (size_t i = 0; !rc && i < j->resume.n_run; i++) {
+        rc = ib_imager_cube(j->imager, j->resume.run[i], outcome, err);
+        outcome += j->resume.run[i].n;
+    }
+    return rc;
 }
 
 static void add_counts(ib_counts *to, const ib_counts *from)
@@ -812,6 +996,8 @@ static ib_status work(job *j, ib_error *err)
         samples += (uint64_t)j->info.spw[s].n_row * j->info.spw[s].n_chan;
     if (j->plan.needs_density && j->plan.density_all && (rc = share_density(j, err)))
         return rc;
+    if (j->resume.n_done)
+        samples = (uint64_t)((double)samples * (double)(j->plan.n_unit - j->resume.n_done) / (double)j->plan.n_unit);
     j->work_began = ib_now();
     if (!j->rank)
         ib_progress_start("imaging", samples, j->cfg->quiet);
@@ -821,7 +1007,7 @@ static ib_status work(job *j, ib_error *err)
             rc = image_shares(j, pass, err);
     } else {
         ib_notice_begin(&j->notice, j->comm);
-        rc = ib_imager_cube(j->imager, j->units, j->outcome, err);
+        rc = image_channels(j, err);
         ib_notice_end(&j->notice, rc != IB_OK, show, j);
         rc = agree_on_cause(j, rc, err);
         if (!rc)
@@ -924,8 +1110,11 @@ static void reduce_result(job *j)
 /* The check with the worst ratio of measured to promised, anywhere. Collective. */
 static void reduce_verdict(job *j)
 {
-    ib_result       *r = j->result;
-    const ib_verdict v = ib_imager_verdict(j->imager);
+    ib_result *r = j->result;
+    ib_verdict v = ib_imager_verdict(j->imager);
+    for (size_t c = 0; j->resume.kept && c < j->plan.n_unit; c++)
+        if (j->resume.done[c])
+            ib_verdict_merge(&v, &j->resume.kept[c].verdict);
     struct {
         double ratio;
         int    rank;
@@ -971,12 +1160,13 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
     j->comm = comm;
     j->result = result;
     j->n_thread = threads(cfg);
+    j->deadline = find_deadline(cfg, begin);
     MPI_Comm_rank(comm, &j->rank);
     MPI_Comm_size(comm, &j->n_rank);
     result->ranks = j->n_rank;
     result->threads = j->n_thread;
     snprintf(result->input, sizeof result->input, "%s", *cfg->input ? cfg->input : IB_DEFAULT_INPUT);
-    j->port = (ib_port){j, port_rows, port_read, false, port_write, port_between, port_urgent};
+    j->port = (ib_port){j, port_rows, port_read, false, port_write, port_between, port_urgent, port_finished};
 
     rc = open_input(j, err);
     if (!rc)
@@ -993,15 +1183,17 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
     describe_cubes(j);
     j->port.concurrent = ib_source_concurrent(j->source);
     double start = ib_now();
-    rc = create_outputs(j, err);
+    rc = create_outputs(j, wisdom, fft_plan, err);
     ib_book(&j->timers, IB_PHASE_OPEN, &start);
     if (!rc) {
         rc = ib_imager_create(&j->imager, &j->plan, j->cfg, &j->info, wisdom, &j->cube[IB_DIRTY], j->n_thread,
                               &j->port, err);
-        j->outcome = ib_alloc_zero(j->units.n + 1, sizeof *j->outcome, "outcomes", err);
+        const size_t n = j->plan.mode == IB_MFS ? j->units.n : j->resume.n_todo;
+        j->outcome = ib_alloc_zero(n + 1, sizeof *j->outcome, "outcomes", err);
         rc = ib_agree(comm, rc ? rc : j->outcome ? IB_OK : err->status, err);
     }
     ib_book(&j->timers, IB_PHASE_PLAN, &start);
+    result->n_resumed = j->resume.n_done;
     if (!rc)
         rc = work(j, err);
     if (!rc) {
@@ -1014,6 +1206,7 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
     }
     rc = close_outputs(j, rc, err);
 done:
+    ib_resume_end(&j->resume, true);
     reduce_result(j);
     result->bytes_written = j->written;
     result->wall_s = ib_now() - begin;

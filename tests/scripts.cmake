@@ -6,6 +6,9 @@ if(NOT TARGET imgbench)
 endif()
 find_program(IB_PYTHON python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED) # Debian's, which has the packages
 
+add_library(strike MODULE fault/strike.c) # preloaded by tests of interrupted runs
+target_link_libraries(strike PRIVATE ${CMAKE_DL_LIBS})
+
 file(GLOB scripts CONFIGURE_DEPENDS cli/*.sh cluster/*.sh mpi/*.sh fault/*.sh real/*.sh bench/*.sh)
 list(FILTER scripts EXCLUDE REGEX "/common[.]sh$")
 foreach(script ${scripts})

@@ -56,6 +56,9 @@ void ib_judge(ib_judgement *out, const ib_result *result, const ib_error *failur
     else if (!(result->measured <= IB_GATE * result->promised))
         because(out, IB_INVALID, "accuracy %.1e, more than %g times the promised %.1e", result->measured, IB_GATE,
                 result->promised);
+    if (result->n_resumed)
+        because(out, IB_PROVISIONAL, "%zu of %zu channels were imaged by an earlier launch", result->n_resumed,
+                result->n_chan);
     if (*build->sanitizers)
         because(out, IB_VALID, "built with sanitizers (%.60s)", build->sanitizers);
     if (build->dirty > 0)

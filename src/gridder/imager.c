@@ -785,6 +785,16 @@ static void make_plane(const ib_imager *im, const ib_lane *lane, sheet *what, be
     ib_summary_close(summary, plane);
 }
 
+void ib_verdict_merge(ib_verdict *to, const ib_verdict *from)
+{
+    const size_t n_plane = to->n_plane + from->n_plane, n_pixel = to->n_pixel + from->n_pixel;
+
+    if (from->n_plane && (!to->n_plane || !(from->measured * to->promised <= to->measured * from->promised)))
+        *to = *from; /* NaN is the worst of all */
+    to->n_plane = n_plane;
+    to->n_pixel = n_pixel;
+}
+
 /* ---- weight images of a mosaic ---------------------------------------------------------------------------------- */
 
 /* Q over the sum of weights: its largest value, that where the PSF's source is, and what the source's unit visibilities add
@@ -944,6 +954,7 @@ static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_ou
     veil               v[IB_MAX_STOKES] = {{NULL, 0, 0, 0}};
     double             start = ib_now();
     bool               any = false;
+    ib_verdict         verdict = {0};
 
     for (int p = 0; p < plan->n_stokes; p++)
         any = any || outcome->tally[p].weight > 0;
@@ -986,9 +997,9 @@ static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_ou
             if (product == IB_DIRTY && !nothing && lane->direct_plane == p) {
                 const size_t columns = im->n_pass > 1 ? plan->columns : lane->touched.columns;
                 if (mosaic)
-                    check_mosaic(im, chan, &lane->direct, plane.pixel, &what, &v[p], &b->verdict);
+                    check_mosaic(im, chan, &lane->direct, plane.pixel, &what, &v[p], &verdict);
                 else
-                    check_plane(im, chan, &lane->direct, plane.pixel, tally, &plane.stats, columns, &b->verdict);
+                    check_plane(im, chan, &lane->direct, plane.pixel, tally, &plane.stats, columns, &verdict);
                 ib_book(&b->timers, IB_PHASE_CHECK, &start);
             }
             rc = im->port->write(im->port->self, (ib_product)product, &plane, err);
@@ -1003,7 +1014,8 @@ static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_ou
             start = ib_now();
         }
     }
-    return IB_OK;
+    ib_verdict_merge(&b->verdict, &verdict);
+    return im->port->finished ? im->port->finished(im->port->self, chan, outcome, &verdict, err) : IB_OK;
 }
 
 /* ---- sweeps over samples ------------------------------------------------------------------------------------------ */
@@ -1391,13 +1403,7 @@ ib_verdict ib_imager_verdict(const ib_imager *im)
 {
     ib_verdict worst = im->bench[0].verdict;
 
-    for (int t = 1; t < im->n_thread; t++) {
-        const ib_verdict *v = &im->bench[t].verdict;
-        const size_t      n_plane = worst.n_plane + v->n_plane, n_pixel = worst.n_pixel + v->n_pixel;
-        if (v->n_plane && (!worst.n_plane || !(v->measured * worst.promised <= worst.measured * v->promised)))
-            worst = *v;
-        worst.n_plane = n_plane;
-        worst.n_pixel = n_pixel;
-    }
+    for (int t = 1; t < im->n_thread; t++)
+        ib_verdict_merge(&worst, &im->bench[t].verdict);
     return worst;
 }

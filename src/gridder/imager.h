@@ -9,19 +9,6 @@
 
 typedef enum ib_product { IB_DIRTY, IB_PSF, IB_PB, IB_WEIGHT, IB_N_PRODUCTS } ib_product;
 
-/** Where samples come from and planes go. */
-typedef struct ib_port {
-    void *self;
-    ib_status (*rows)(void *self, size_t spw, ib_range rows, const ib_rows *into, ib_error *err);
-    ib_status (*read)(void *self, size_t spw, ib_range chans, ib_range rows, const ib_samples *into, ib_error *err);
-    bool concurrent; /* read may be called by several threads at once */
-    ib_status (*write)(void *self, ib_product product, const ib_plane *plane, ib_error *err); /* any thread */
-    /** Called by the main thread between reads with the number of samples (row x channel) done since the last call.
-     *  @return non-zero: stop here; err says why. */
-    ib_status (*between)(void *self, uint64_t done, ib_error *err);
-    bool (*urgent)(void *self); /* any thread, between planes: leave the rest of this read, `between` will say why */
-} ib_port;
-
 /** What became of one unit. */
 typedef struct ib_outcome {
     ib_tally tally[IB_MAX_STOKES];
@@ -33,6 +20,25 @@ typedef struct ib_verdict {
     double promised, measured; /* of the worst plane: the one with the largest measured / promised */
     size_t n_plane, n_pixel;
 } ib_verdict;
+
+/** Where samples come from and planes go. */
+typedef struct ib_port {
+    void *self;
+    ib_status (*rows)(void *self, size_t spw, ib_range rows, const ib_rows *into, ib_error *err);
+    ib_status (*read)(void *self, size_t spw, ib_range chans, ib_range rows, const ib_samples *into, ib_error *err);
+    bool concurrent; /* read may be called by several threads at once */
+    ib_status (*write)(void *self, ib_product product, const ib_plane *plane, ib_error *err); /* any thread */
+    /** Called by the main thread between reads with the number of samples (row x channel) done since the last call.
+     *  @return non-zero: stop here; err says why. */
+    ib_status (*between)(void *self, uint64_t done, ib_error *err);
+    bool (*urgent)(void *self); /* any thread, between planes: leave the rest of this read, `between` will say why */
+    /** All planes of a channel have been written, by this thread; may be NULL. @param verdict  n_plane 0: not checked */
+    ib_status (*finished)(void *self, size_t chan, const ib_outcome *outcome, const ib_verdict *verdict,
+                          ib_error *err);
+} ib_port;
+
+/** The worse of two; counts are added. */
+void ib_verdict_merge(ib_verdict *to, const ib_verdict *from);
 
 typedef struct ib_imager ib_imager;
 

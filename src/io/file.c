@@ -189,6 +189,32 @@ ib_status ib_file_write_rows(int fd, const char *name, const void *rows, size_t 
     return rc;
 }
 
+ib_status ib_file_read(int fd, const char *name, void *bytes, size_t n, uint64_t offset, ib_error *err)
+{
+    char *to = bytes;
+
+    while (n > 0) {
+        const ssize_t done = pread(fd, to, n, (off_t)offset);
+
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return ib_fail(err, IB_EIO, "read at byte %llu of %s: %s", (unsigned long long)offset, name,
+                           done < 0 ? strerror(errno) : "the file ends there");
+        to += done;
+        offset += (uint64_t)done;
+        n -= (size_t)done;
+    }
+    return IB_OK;
+}
+
+ib_status ib_file_sync(int fd, const char *name, ib_error *err)
+{
+    if (!fdatasync(fd))
+        return IB_OK;
+    return ib_fail(err, IB_EIO, "flush %s to the device: %s", name, strerror(errno));
+}
+
 ib_status ib_file_detach(int fd, const char *name, ib_error *err)
 {
     const bool failed = fdatasync(fd) != 0;
@@ -211,6 +237,25 @@ static ib_status sync_folder(const char *path, ib_error *err)
     if (fd >= 0)
         close(fd);
     return failed ? ib_fail(err, IB_EIO, "flush folder %s to the device: %s", folder, strerror(why)) : IB_OK;
+}
+
+ib_status ib_file_keep(ib_layout *layout, ib_error *err)
+{
+    char      fresh[sizeof layout->partial];
+    const int fd = ib_file_attach(layout, err);
+    ib_status rc = fd < 0 ? err->status : ib_file_detach(fd, layout->partial, err);
+
+    memcpy(fresh, layout->partial, sizeof fresh);
+    if (rc == IB_OK) {
+        snprintf(layout->partial, sizeof layout->partial, "%.510s.partial", layout->path);
+        if (rename(fresh, layout->partial))
+            rc = ib_fail(err, IB_EIO, "rename %s to %s: %s", fresh, layout->partial, strerror(errno));
+    }
+    if (rc) {
+        unlink(fresh);
+        return rc;
+    }
+    return sync_folder(layout->path, err);
 }
 
 ib_status ib_file_publish(const ib_layout *layout, ib_error *err)

@@ -28,8 +28,17 @@ ib_status ib_file_write(int fd, const char *name, const void *bytes, size_t n, u
 ib_status ib_file_write_rows(int fd, const char *name, const void *rows, size_t n_row, size_t n, size_t stride,
                              size_t width, uint64_t offset, ib_error *err);
 
+/** n bytes from an offset. Any thread. @return IB_EIO: the file ends before, too. */
+ib_status ib_file_read(int fd, const char *name, void *bytes, size_t n, uint64_t offset, ib_error *err);
+
+/** Flush to the device. */
+ib_status ib_file_sync(int fd, const char *name, ib_error *err);
+
 /** Flush to the device and close. */
 ib_status ib_file_detach(int fd, const char *name, ib_error *err);
+
+/** Give the temporary file, durably, a name that a later start finds: PATH.partial. */
+ib_status ib_file_keep(ib_layout *layout, ib_error *err);
 
 /** Flush, give the file its final name, make the name durable. The temporary file is gone afterwards, whatever
  *  happened. */

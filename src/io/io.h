@@ -72,4 +72,13 @@ typedef struct ib_raster {
 ib_status ib_picture_read(const ib_picture *picture, size_t chan, size_t stokes, const size_t window[4], size_t most,
                           ib_raster *out, ib_error *err);
 
+/** Compare every plane of an HDF5 cube with the checksum that was taken while it was in memory.
+ *  @param differs  told of each plane that is not what it was
+ *  @return IB_EDATA when it is damaged, or has no checksums; differing planes are not an error here. */
+typedef struct ib_verified {
+    size_t n_plane, n_differ;
+} ib_verified;
+ib_status ib_cube_verify(const char *path, ib_verified *out, void (*differs)(void *self, size_t chan, size_t stokes),
+                         void *self, ib_error *err);
+
 #endif

@@ -43,6 +43,7 @@ static ib_status create(const char *path, const ib_cube *cube, ib_layout *layout
     if (rc)
         return rc;
     layout->offset[0] = IB_FITS_HEADER;
+    layout->length[0] = plane_bytes(cube) * cube->n_chan * cube->n_stokes;
     rc = ib_file_reserve(layout, bytes, err);
     if (rc)
         ib_file_abandon(layout);
@@ -92,6 +93,28 @@ static ib_status write_plane(void *self, const ib_plane *plane, ib_error *err)
         at += n * sizeof *swapped;
     }
     return IB_OK;
+}
+
+static ib_status read_plane(void *self, size_t chan, size_t stokes, float *pixel, ib_error *err)
+{
+    const sink    *s = self;
+    const uint64_t bytes = s->n_pixel * sizeof(float), at = s->layout.offset[0] + (stokes * s->n_chan + chan) * bytes;
+    uint32_t       x;
+
+    if (ib_file_read(s->fd, s->layout.path, pixel, bytes, at, err))
+        return err->status;
+    for (size_t i = 0; i < s->n_pixel; i++) {
+        memcpy(&x, pixel + i, sizeof x);
+        x = __builtin_bswap32(x);
+        memcpy(pixel + i, &x, sizeof x);
+    }
+    return IB_OK;
+}
+
+static ib_status flush(void *self, ib_error *err)
+{
+    const sink *s = self;
+    return ib_file_sync(s->fd, s->layout.path, err);
 }
 
 static ib_status detach(void *self, ib_error *err)
@@ -151,7 +174,7 @@ static ib_status add_table(const ib_layout *layout, const ib_cube *cube, const d
     return ib_fail(err, IB_EIO, "write the beams of %s: CFITSIO: %s", layout->path, text);
 }
 
-static ib_status commit(const ib_layout *layout, const ib_cube *cube, const double *beam, ib_error *err)
+static ib_status complete(const ib_layout *layout, const ib_cube *cube, const double *beam, ib_error *err)
 {
     const int fd = ib_file_attach(layout, err);
     ib_status rc = fd < 0 ? err->status : write_header(fd, layout, cube, beam, err);
@@ -162,11 +185,10 @@ static ib_status commit(const ib_layout *layout, const ib_cube *cube, const doub
         rc = ib_file_detach(fd, layout->path, err);
     if (rc == IB_OK && ib_header_beam(cube, beam))
         rc = add_table(layout, cube, beam, err);
-    if (rc) {
-        ib_file_abandon(layout);
-        return rc;
-    }
-    return ib_file_publish(layout, err);
+    const int whole = rc ? -1 : ib_file_attach(layout, err);
+    if (!rc)
+        rc = whole < 0 ? err->status : ib_file_detach(whole, layout->path, err);
+    return rc;
 }
 
 const ib_sink_ops ib_sink_fits = {
@@ -176,7 +198,8 @@ const ib_sink_ops ib_sink_fits = {
     .create = create,
     .attach = attach,
     .write = write_plane,
+    .read = read_plane,
+    .sync = flush,
     .detach = detach,
-    .commit = commit,
-    .abandon = ib_file_abandon,
+    .complete = complete,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The cube as HDF5 in the IDIA schema (docs/cube.md). HDF5 itself works only at create and at commit, in one rank;
+/* The cube as HDF5 in the IDIA schema (docs/cube.md). HDF5 itself works only at create and at complete, in one rank;
    between them planes are written with pwrite at the offsets that create noted. */
 #include "base/mem.h"
 #include "io/file.h"
@@ -111,31 +111,41 @@ static ib_status make_groups(hid_t root, ib_error *err)
     return IB_OK;
 }
 
+/* An array that planes are written to. */
+static ib_status lay_out_array(hid_t root, const char *name, hid_t type, int n_axis, const hsize_t *shape,
+                               const hsize_t *chunk, ib_layout *layout, int region, ib_error *err)
+{
+    uint64_t bytes = H5Tget_size(type);
+
+    for (int i = 0; i < n_axis; i++)
+        bytes *= chunk ? (shape[i] + chunk[i] - 1) / chunk[i] * chunk[i] : shape[i];
+    layout->length[region] = bytes;
+    return ib_h5_lay_out(root, name, type, n_axis, shape, chunk, &layout->offset[region], err);
+}
+
 static ib_status lay_out_arrays(hid_t root, const ib_cube *cube, ib_layout *layout, ib_error *err)
 {
     const hsize_t tile[4] = {1, 1, TILE, TILE};
     hsize_t       shape[4] = {cube->n_stokes, cube->n_chan, cube->ny, cube->nx};
     char          name[40];
 
-    if (ib_h5_lay_out(root, "DATA", H5T_IEEE_F32LE, 4, shape, is_tiled(cube) ? tile : NULL, &layout->offset[AT_DATA],
-                      err))
+    if (lay_out_array(root, "DATA", H5T_IEEE_F32LE, 4, shape, is_tiled(cube) ? tile : NULL, layout, AT_DATA, err))
         return err->status;
     for (size_t k = 0; k < cube->n_mip; k++) {
         shape[2] = ib_mip_size(cube->ny, k + 1);
         shape[3] = ib_mip_size(cube->nx, k + 1);
         snprintf(name, sizeof name, "MipMaps/DATA/DATA_XY_%u", 2u << k);
-        if (ib_h5_lay_out(root, name, H5T_IEEE_F32LE, 4, shape, NULL, &layout->offset[AT_MIP + k], err))
+        if (lay_out_array(root, name, H5T_IEEE_F32LE, 4, shape, NULL, layout, AT_MIP + (int)k, err))
             return err->status;
     }
     for (size_t i = 0; i < N_SIDES; i++) {
         shape[2] = sides[i].n;
-        if (ib_h5_lay_out(root, sides[i].path, stored_type(sides[i].kind), sides[i].n > 1 ? 3 : 2, shape, NULL,
-                          &layout->offset[AT_SIDE + i], err))
+        if (lay_out_array(root, sides[i].path, stored_type(sides[i].kind), sides[i].n > 1 ? 3 : 2, shape, NULL,
+                          layout, AT_SIDE + (int)i, err))
             return err->status;
     }
     shape[2] = cube->n_bin;
-    return ib_h5_lay_out(root, "Statistics/XY/HISTOGRAM", H5T_STD_I64LE, 3, shape, NULL,
-                         &layout->offset[AT_HISTOGRAM], err);
+    return lay_out_array(root, "Statistics/XY/HISTOGRAM", H5T_STD_I64LE, 3, shape, NULL, layout, AT_HISTOGRAM, err);
 }
 
 static ib_status put_vector(hid_t root, const char *name, size_t n, const double *value, const char *unit,
@@ -361,6 +371,33 @@ static ib_status write_plane(void *self, const ib_plane *plane, ib_error *err)
     return write_element(s, AT_HISTOGRAM, at, plane->histogram, s->n_bin * sizeof *plane->histogram, err);
 }
 
+static ib_status read_plane(void *self, size_t chan, size_t stokes, float *pixel, ib_error *err)
+{
+    const sink  *s = self;
+    const size_t plane = stokes * s->n_chan + chan, row = s->nx * sizeof *pixel;
+    uint64_t     at = s->layout.offset[AT_DATA] + plane * s->ny * row;
+
+    if (!s->tiled)
+        return ib_file_read(s->fd, s->layout.path, pixel, s->ny * row, at, err);
+    at = s->layout.offset[AT_DATA] + plane * tiles(s->ny) * tiles(s->nx) * CHUNK_BYTES;
+    for (size_t y = 0; y < s->ny; y += TILE)
+        for (size_t x = 0; x < s->nx; x += TILE, at += CHUNK_BYTES) {
+            const size_t height = s->ny - y < TILE ? s->ny - y : TILE, width = s->nx - x < TILE ? s->nx - x : TILE;
+
+            for (size_t r = 0; r < height; r++)
+                if (ib_file_read(s->fd, s->layout.path, pixel + (y + r) * s->nx + x, width * sizeof *pixel,
+                                 at + r * TILE * sizeof *pixel, err))
+                    return err->status;
+        }
+    return IB_OK;
+}
+
+static ib_status flush(void *self, ib_error *err)
+{
+    const sink *s = self;
+    return ib_file_sync(s->fd, s->layout.path, err);
+}
+
 static ib_status detach(void *self, ib_error *err)
 {
     sink *s = self;
@@ -372,7 +409,7 @@ static ib_status detach(void *self, ib_error *err)
     return rc;
 }
 
-/* ---- commit --------------------------------------------------------------------------------------------------- */
+/* ---- complete ------------------------------------------------------------------------------------------------- */
 
 static ib_status put_card(hid_t root, const ib_card *card, ib_error *err)
 {
@@ -402,7 +439,7 @@ static ib_status put_header(hid_t root, const ib_header *header, ib_error *err)
     return rc;
 }
 
-static ib_status commit(const ib_layout *layout, const ib_cube *cube, const double *beam, ib_error *err)
+static ib_status complete(const ib_layout *layout, const ib_cube *cube, const double *beam, ib_error *err)
 {
     ib_header header;
     hid_t     file, root = H5I_INVALID_HID;
@@ -418,11 +455,10 @@ static ib_status commit(const ib_layout *layout, const ib_cube *cube, const doub
         if (H5Fclose(file) < 0 && rc == IB_OK)
             rc = ib_h5_fail(err, IB_EIO, "close %s", layout->partial);
     }
-    if (rc) {
-        ib_file_abandon(layout);
+    if (rc)
         return rc;
-    }
-    return ib_file_publish(layout, err);
+    const int fd = ib_file_attach(layout, err);
+    return fd < 0 ? err->status : ib_file_detach(fd, layout->partial, err);
 }
 
 const ib_sink_ops ib_sink_hdf5 = {
@@ -432,7 +468,8 @@ const ib_sink_ops ib_sink_hdf5 = {
     .create = create,
     .attach = attach,
     .write = write_plane,
+    .read = read_plane,
+    .sync = flush,
     .detach = detach,
-    .commit = commit,
-    .abandon = ib_file_abandon,
+    .complete = complete,
 };

@@ -14,7 +14,8 @@ enum { IB_MAX_REGIONS = 40 };
 typedef struct ib_layout {
     char     path[512];              /* final name */
     char     partial[520];           /* name until whole */
-    uint64_t offset[IB_MAX_REGIONS]; /* byte offsets; their meaning is the format's own */
+    uint64_t offset[IB_MAX_REGIONS]; /* bytes; their meaning is the format's own */
+    uint64_t length[IB_MAX_REGIONS]; /* bytes that planes are written to; everything else is there once it is laid out */
     uint64_t bytes;                  /* size of the file so far */
 } ib_layout;
 
@@ -31,15 +32,18 @@ typedef struct ib_sink_ops {
     /** Write one plane and what belongs to it at its final place. Any thread, any time, any order. */
     ib_status (*write)(void *self, const ib_plane *plane, ib_error *err);
 
-    /** Flush this rank's writes to the device and let go of the file. Accepts NULL. */
+    /** Read the pixels [ny][nx] of a plane back. Any thread. */
+    ib_status (*read)(void *self, size_t chan, size_t stokes, float *pixel, ib_error *err);
+
+    /** Flush what this rank has written to the device. Any thread. */
+    ib_status (*sync)(void *self, ib_error *err);
+
+    /** The same, and let go of the file. Accepts NULL. */
     ib_status (*detach)(void *self, ib_error *err);
 
     /** After every rank has detached, one rank: complete the header (beam [n_chan][n_stokes][3] rad, NaN: blank
-     *  plane; NULL: none was fitted), sync, give the file its final name. Removes it on failure. */
-    ib_status (*commit)(const ib_layout *layout, const ib_cube *cube, const double *beam, ib_error *err);
-
-    /** Instead of commit: remove the file. Any rank, any time after create; silent. */
-    void (*abandon)(const ib_layout *layout);
+     *  plane; NULL: none was fitted) and sync. ib_file_publish then gives the file its name, ib_file_abandon removes it. */
+    ib_status (*complete)(const ib_layout *layout, const ib_cube *cube, const double *beam, ib_error *err);
 } ib_sink_ops;
 
 #endif

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-3-Clause
 # processors: 2
-# A run that is told to stop ends with 75 on every rank and leaves no cube, whole or half; so does one that loses a
-# rank, with whatever code mpirun has for that.
+# A run that is told to stop ends with 75 on every rank and leaves no cube, but perhaps finished channels to go on with; so
+# does one that loses a rank, with whatever code mpirun has for that.
 . "${IMGBENCH_SOURCE:?}/tests/common.sh"
 long=sim:chiles,times=200,channels=2000,imsize=500
 
@@ -36,7 +36,14 @@ for signal in TERM USR1; do
     done
     grep -q '^imgbench: ' err.0 || fail "$signal: nothing was said"
     left=$(find . -name '*cube*hdf5*')
-    [ -z "$left" ] || fail "$signal left $left"
+    if grep -q 'finished and kept: give --resume' err.0; then
+        [ -e cube.hdf5.partial ] && [ -e cube.hdf5.run/header ] || fail "$signal: nothing is kept: $left"
+    else
+        grep -q 'nothing was kept' err.0 || fail "$signal: kept or not? $(cat err.0)"
+        [ -z "$left" ] || fail "$signal left $left"
+    fi
+    [ ! -e cube.hdf5 ] || fail "$signal: a cube under its final name"
+    rm -rf ./*cube*
     find records -name '*.jsonl' | grep -q . || fail "$signal: no record"
 done
 
@@ -45,3 +52,14 @@ kill -KILL "$(cat pid.1)"
 echo "one rank of two is gone"
 wait "$job" && fail "the loss of a rank went unnoticed"
 [ ! -e cube.hdf5 ] || fail "a cube under its final name although a rank was lost"
+rm -rf ./*cube*
+
+# A limit of time ends it in the same way, and early enough.
+begin=$(date +%s)
+on_each 2 "$long" --output cube.hdf5 --record "" --quiet --time-limit 13
+[ $(($(date +%s) - begin)) -le 16 ] || fail "the time limit was overrun"
+for rank in 0 1; do
+    [ "$(cat code.$rank)" = 75 ] || fail "time limit: rank $rank ended with $(cat code.$rank): $(cat err.*)"
+done
+grep -q 'time limit came near' err.0 || fail "time limit: $(cat err.0)"
+[ ! -e cube.hdf5 ] || fail "a cube under its final name although there was no time for it"

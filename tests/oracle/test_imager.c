@@ -149,7 +149,7 @@ static ib_status image(const struct data *d, ib_config *cfg, int n_thread, int n
                        ib_outcome *outcome, ib_plan *plan, ib_verdict *verdict, ib_error *err)
 {
     struct port   self = {d, out};
-    const ib_port port = {&self, read_rows, read_samples, false, keep_plane, between, never};
+    const ib_port port = {&self, read_rows, read_samples, false, keep_plane, between, never, NULL};
     const ib_cube cube = {.nx = NX, .ny = NY, .n_bin = ib_histogram_bins(NX, NY), .n_mip = ib_mip_levels(NX, NY)};
     ib_status     rc = ib_plan_make(plan, cfg, &d->info, &d->extent, n_rank, n_thread, 0, err);
     ib_imager    *im[8] = {NULL};

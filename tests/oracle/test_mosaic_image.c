@@ -166,7 +166,7 @@ static ib_status image(const struct data *d, ib_config *cfg, int n_thread, int n
                        ib_error *err)
 {
     struct port   self = {d, out};
-    const ib_port port = {&self, read_rows, read_samples, false, keep_plane, between, never};
+    const ib_port port = {&self, read_rows, read_samples, false, keep_plane, between, never, NULL};
     const ib_cube cube = {.nx = NX, .ny = NY, .n_bin = ib_histogram_bins(NX, NY), .n_mip = ib_mip_levels(NX, NY)};
     ib_imager    *im[8] = {NULL};
     ib_status     rc;

@@ -1,0 +1,119 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+# processors: 2
+# timeout: 400
+# A run that was killed at any of its file operations goes on with another number of ranks, images no finished channel again,
+# and leaves the bytes of a run that nobody disturbed. $IMGBENCH_EVERY: strike at every so many operations (1: all).
+. "${IMGBENCH_SOURCE:?}/tests/common.sh"
+strike=$IMGBENCH_BUILD/tests/libstrike.so
+[ -e "$strike" ] || fail "no $strike"
+[ -z "$IMGBENCH_SANITIZED" ] || skip "sanitizers do not like to be preloaded after"
+sim=sim:point,times=2,baselines=10,channels=6,imsize=96
+export IMGBENCH_FLUSH_S=0
+
+# struck N NTH HOW RANK ARGUMENTS...: a run that is struck; its end does not matter.
+struck() {
+    n=$1 nth=$2 how=$3 rank=$4
+    shift 4
+    timeout -k 5 60 "$MPIEXEC" -n "$n" -x LD_PRELOAD="$strike" -x STRIKE_AT=cube -x STRIKE_NTH="$nth" -x STRIKE_HOW="$how" \
+        -x STRIKE_RANK="$rank" -x STRIKE_COUNT="$PWD/count" "$IMGBENCH" "$sim" --fits --output cube.hdf5 --record "" --quiet "$@" \
+        >struck.log 2>&1 && return
+    rc=$?
+    if [ -e cube.hdf5.run/lock ]; then # mpirun may be gone before its last rank
+        read -r _ pid _ <cube.hdf5.run/lock || :
+        for _ in $(seq 100); do
+            kill -0 "${pid:-0}" 2>/dev/null || break
+            sleep 0.1
+        done
+    fi
+    return $rc
+}
+
+# Under another name, so that the names inside are the same: nothing of them is in a cube.
+image 1 whole "$sim" --fits
+struck 2 0 kill 0 || fail "undisturbed: $(cat struck.log)"
+same whole.hdf5 cube.hdf5
+same whole.psf.hdf5 cube.psf.hdf5
+same whole.fits cube.fits
+operations=$(cat count)
+echo "$operations operations of rank 0"
+[ "$operations" -gt 30 ] || fail "that is too few: does the preloaded library see them?"
+
+every=${IMGBENCH_EVERY:-$((operations / 5))}
+done_once=0
+for how in ${HOWS-kill half full}; do
+    for rank in 0 1; do
+        for nth in $(seq 1 "$every" "$operations"); do
+            rm -rf cube* ./.cube* count
+            struck 2 "$nth" $how $rank && [ -e cube.hdf5 ] && [ ! -e cube.hdf5.run ] && continue # it had come to an end
+            # What has its final name is whole.
+            for name in cube.hdf5 cube.psf.hdf5 cube.fits cube.psf.fits; do
+                [ ! -e $name ] || same whole${name#cube} $name
+            done
+            ranks=$((nth % 3 + 1))
+            on $ranks "$sim" --fits --output cube.hdf5 --record "" --quiet --resume >again.log 2>&1 || {
+                grep -q 'is whole: there is nothing to resume' again.log ||
+                    fail "$how at $nth of rank $rank: resumed with $ranks ranks: $(cat struck.log again.log)"
+            }
+            for name in .hdf5 .psf.hdf5 .fits .psf.fits; do
+                same whole$name cube$name
+            done
+            [ ! -e cube.hdf5.run ] || fail "$how at $nth of rank $rank: $(ls cube.hdf5.run) is left"
+            grep -q 'damaged\|not what was written' again.log && fail "$how at $nth of rank $rank: $(cat again.log)"
+            grep -q 'resumes: [1-6] of 6' again.log && done_once=$((done_once + 1))
+        done
+    done
+done
+echo "$done_once runs went on with finished channels"
+[ "$done_once" -gt 3 ] || fail "hardly any run had finished channels to go on with"
+
+# What is on the disk is compared with what was computed: a changed pixel is imaged again, a changed journal not believed.
+begin() { # leaves a run with a finished channel 0
+    for back in 100 80 60 50 40 30 20; do
+        rm -rf cube*
+        struck 1 "$((alone - back))" kill 0 && fail "not struck"
+        [ -s cube.hdf5.run/journal.1.0 ] && [ ! -e cube.hdf5.run/complete ] && return
+    done
+    fail "no moment between the first record and the end"
+}
+rm -rf cube*
+struck 1 0 kill 0 || fail "undisturbed: $(cat struck.log)"
+alone=$(cat count)
+begin
+"$PYTHON" -c '
+import h5py
+f = h5py.File("cube.hdf5.partial", "r+")
+f["0/DATA"][0, 0, 7, 9] += 1
+'
+on 2 "$sim" --fits --output cube.hdf5 --record "" --quiet --resume >again.log 2>&1 || fail "after damage: $(cat again.log)"
+grep -q '1 channels on the disk are not what was written' again.log || fail "damage was not seen: $(cat again.log)"
+same whole.hdf5 cube.hdf5
+
+begin
+for journal in cube.hdf5.run/journal.*; do
+    printf 'x' | dd of="$journal" bs=1 seek=100 conv=notrunc 2>/dev/null
+done
+on 1 "$sim" --fits --output cube.hdf5 --record "" --quiet --resume >again.log 2>&1 || fail "after damage: $(cat again.log)"
+same whole.hdf5 cube.hdf5
+
+# A whole cube is compared with its checksums by everyone.
+"$IMGBENCH" verify cube.hdf5 cube.psf.hdf5 | grep -c ': 6 planes are what was written' | grep -qx 2 || fail "verify of whole cubes"
+"$PYTHON" -c '
+import h5py
+f = h5py.File("cube.psf.hdf5", "r+")
+f["0/DATA"][0, 5, 1, 2] = 7
+'
+status=0
+"$IMGBENCH" verify cube.hdf5 cube.psf.hdf5 >verify.out 2>&1 || status=$?
+[ $status = 65 ] && grep -q 'channel 5, plane 0 is not what was written' verify.out || fail "verify: $status $(cat verify.out)"
+
+# Another run is not taken for the same; without a word about it, nothing that is finished is thrown away.
+begin
+refused 2 'support was 7 and is 9' "$sim" --fits --output cube.hdf5 --resume --support 9
+refused 2 'resume.*overwrite' "$sim" --fits --output cube.hdf5
+refused 2 'input was sim:.* and is sim:' "$sim,seed=5" --fits --output cube.hdf5 --resume
+printf 'x' | dd of=cube.hdf5.run/header bs=1 seek=50 conv=notrunc 2>/dev/null
+refused 65 'header is damaged' "$sim" --fits --output cube.hdf5 --resume
+image 2 cube "$sim" --fits --overwrite
+same whole.hdf5 cube.hdf5
+refused 2 'mfs.*no finished part' "$sim" --mode mfs --output other.hdf5 --resume
