@@ -123,7 +123,7 @@ typedef struct ib_config {
     int         fits;   /* write a FITS cube beside each HDF5 cube */
     int         overwrite;
     double      time_limit; /* s; 0: what the batch system tells, if it does */
-    int         resume; /* go on with what an earlier start of the same run finished */
+    int         resume;     /* go on with what an earlier start of the same run finished */
     /* run */
     int64_t     chunks;  /* runs of channels dealt to ranks; 0: one per channel */
     int64_t     memory;  /* bytes per rank the plan may use */

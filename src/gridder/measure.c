@@ -906,7 +906,8 @@ static ib_status prepare_line(line *l, ib_error *err)
         .n_bin = ib_histogram_bins(g->nx, g->ny),
         .n_mip = ib_mip_levels(g->nx, g->ny),
     };
-    l->port = (ib_port){(void *)(uintptr_t)o, port_rows, port_read, true, port_write, port_between, port_urgent, NULL};
+    l->port =
+        (ib_port){(void *)(uintptr_t)o, port_rows, port_read, true, port_write, port_between, port_urgent, NULL};
     return l->outcome ? IB_OK : err->status;
 }
 

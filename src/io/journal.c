@@ -524,7 +524,7 @@ struct ib_journal {
     ib_status (*sync)(void *self, ib_error *err);
     void *self;
 
-    double          every; /* s between flushes */
+    double every; /* s between flushes */
 
     pthread_t       thread;
     pthread_mutex_t mutex; /* of what follows */

@@ -15,8 +15,9 @@ typedef struct ib_layout {
     char     path[512];              /* final name */
     char     partial[520];           /* name until whole */
     uint64_t offset[IB_MAX_REGIONS]; /* bytes; their meaning is the format's own */
-    uint64_t length[IB_MAX_REGIONS]; /* bytes that planes are written to; everything else is there once it is laid out */
-    uint64_t bytes;                  /* size of the file so far */
+    uint64_t
+        length[IB_MAX_REGIONS]; /* bytes that planes are written to; everything else is there once it is laid out */
+    uint64_t bytes;             /* size of the file so far */
 } ib_layout;
 
 typedef struct ib_sink_ops {

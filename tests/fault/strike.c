@@ -106,17 +106,17 @@ ssize_t pwritev(int fd, const struct iovec *piece, int n, off_t at)
     return next(fd, piece, n, at);
 }
 
-#define ON_FILE(name, parameters, arguments)                                                                          \
-    int name parameters                                                                                                \
-    {                                                                                                                  \
-        int(*next) parameters = real(#name);                                                                           \
-        const char *how = is_our_file(fd) ? strike() : NULL;                                                           \
-        if (fails(how))                                                                                                \
-            return -1;                                                                                                 \
-        const int rc = next arguments;                                                                                 \
-        if (how && !strcmp(how, "half"))                                                                               \
-            raise(SIGKILL);                                                                                            \
-        return rc;                                                                                                     \
+#define ON_FILE(name, parameters, arguments)                                                                         \
+    int name parameters                                                                                              \
+    {                                                                                                                \
+        int(*next) parameters = real(#name);                                                                         \
+        const char *how = is_our_file(fd) ? strike() : NULL;                                                         \
+        if (fails(how))                                                                                              \
+            return -1;                                                                                               \
+        const int rc = next arguments;                                                                               \
+        if (how && !strcmp(how, "half"))                                                                             \
+            raise(SIGKILL);                                                                                          \
+        return rc;                                                                                                   \
     }
 
 ON_FILE(fsync, (int fd), (fd))
