@@ -9,8 +9,19 @@
 #include <math.h>
 #include <string.h>
 
-/* Samples as a sorted mosaic has them: groups of IN_GROUP, whose pointings last for a run. */
-enum { N = 2048, IN_GROUP = 16, POINTINGS = 32, PLANES = 2, SIDE = 512, OVERSAMPLING = 8, TERMS = 6, PASSES = 4 };
+/* Samples as a sorted mosaic has them: groups of IN_GROUP, one beside the other in a tile, whose pointings last for a run. Rows
+   of the grid are no power of two apart, which would let them share few sets of the cache. */
+enum {
+    N = 2048,
+    IN_GROUP = 16,
+    POINTINGS = 32,
+    PLANES = 2,
+    SIDE = 520,
+    TILE = 96,
+    OVERSAMPLING = 8,
+    TERMS = 6,
+    PASSES = 4
+};
 
 typedef struct subject {
     ib_mosaic_case     how;
@@ -44,14 +55,11 @@ static void *reals(size_t n, int precision, uint64_t *state, ib_error *err)
 
 static void place(subject *s, uint64_t *state)
 {
-    const int support = s->how.support, room = SIDE - 2 * support - 32;
-    int32_t   column = 0, row = 0;
+    const int support = s->how.support, across = TILE / s->patch.group_u;
 
     for (int k = 0; k < N; k++) {
-        if (k % IN_GROUP == 0) {
-            column = (int32_t)(uniform(state) * room) / s->patch.group_u * s->patch.group_u;
-            row = (int32_t)(uniform(state) * room) / s->patch.group_v * s->patch.group_v;
-        }
+        const int group = k / IN_GROUP, column = group % across * s->patch.group_u;
+        const int row = group / across * s->patch.group_v % TILE;
         s->iu[k] = column + (int32_t)(uniform(state) * (s->patch.group_u < 2 ? 1 : 2));
         s->iv[k] = row + (int32_t)(uniform(state) * (s->patch.group_v < 2 ? 1 : 2));
         s->pointing[k] = k / s->how.run % POINTINGS;
