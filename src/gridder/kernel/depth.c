@@ -93,32 +93,53 @@ static void expand(const ib_expand_job *job)
     }
 }
 
+enum { SPAN = 8 * IB_OCTET }; /* pixels at a time: their depths stay in the first-level cache */
+
+/* y of SPAN pixels from `l` on. */
+INLINE void find_depths(double l, double cell, double m2, double scale, double *y)
+{
+    for (int i = 0; i < SPAN; i++) {
+        const double here = l + i * cell, r2 = here * here + m2, above = r2 < 1 ? r2 : 1;
+        y[i] = above / (1 + __builtin_sqrt(1 - above)) * scale - 1;
+    }
+}
+
+/* What lies as far on the other side of the centre is the same. */
+INLINE void mirror(real *row, size_t centre, size_t n)
+{
+    const real *const left = row + centre;
+    real *const       right = row + centre;
+
+    for (int64_t i = 1; i < (int64_t)(n - centre); i++)
+        right[i] = left[-i];
+}
+
 static void screen(const ib_screen_job *job)
 {
-    real *restrict const y = job->y, *restrict const t = job->t, *restrict const before = job->before;
-    const double m2 = job->m * job->m, scale = 2 / job->deepest;
+    real *restrict const out_y = job->y, *restrict const t = job->t, *restrict const before = job->before;
+    double y[SPAN], at[SPAN];
 
-    for (size_t first = 0; first < job->n; first += IB_OCTET) {
-        const size_t n = job->n - first < IB_OCTET ? job->n - first : IB_OCTET;
-        double       depth[IB_OCTET], at[IB_OCTET];
-        for (int i = 0; i < IB_OCTET; i++) {
-            const double l = ((double)(int64_t)(first + (size_t)i) - (double)(int64_t)job->centre) * job->cell;
-            const double r2 = l * l + m2 < 1 ? l * l + m2 : 1;
-            depth[i] = r2 / (1 + __builtin_sqrt(1 - r2)) * scale - 1;
-            at[i] = 1;
-        }
-        if (job->slab) {
-            const ib_octet turns = *(const octet_any *)depth * job->turns;
+    for (int i = 0; i < SPAN; i++)
+        at[i] = 1;
+    for (size_t first = 0; first <= job->centre; first += SPAN) {
+        const size_t n = job->centre + 1 - first < SPAN ? job->centre + 1 - first : SPAN;
+        find_depths(((double)first - (double)job->centre) * job->cell, job->cell, job->m * job->m, 2 / job->deepest,
+                    y);
+        for (int i = 0; job->slab && i < SPAN; i += IB_OCTET) {
+            const ib_octet turns = *(const octet_any *)(y + i) * job->turns;
             ib_octet       re, im;
             ib_phasor(&turns, &re, &im);
-            *(octet_any *)at = job->sine ? im : re;
+            *(octet_any *)(at + i) = job->sine ? im : re;
         }
         for (size_t i = 0; i < n; i++) {
-            y[first + i] = (real)depth[i];
+            out_y[first + i] = (real)y[i];
             t[first + i] = (real)at[i];
-            before[first + i] = (real)(at[i] * depth[i]);
+            before[first + i] = (real)(at[i] * y[i]);
         }
     }
+    mirror(out_y, job->centre, job->n);
+    mirror(t, job->centre, job->n);
+    mirror(before, job->centre, job->n);
 }
 
 static void next(void *before_, const void *t_, const void *y_, size_t n)
