@@ -43,7 +43,7 @@ ib_status ib_arguments_words(const char *command, const ib_help_option *option, 
     for (size_t i = 0; option[i].name; i++)
         value[i] = option[i].initial;
     for (int at = 0; at < argc; at++) {
-        const char *text = argv[at];
+        const char *text = argv[at], *given = text;
         if (!plain && !strcmp(text, "--")) {
             plain = true;
             continue;
@@ -54,10 +54,10 @@ ib_status ib_arguments_words(const char *command, const ib_help_option *option, 
         if (plain || strncmp(text, "--", 2) != 0) {
             if (*n_word == most)
                 return most == 1
-                           ? ib_fail(err, IB_EUSAGE, "%s: two words, %s and %s; give one", command, word[0], text)
-                           : ib_fail(err, IB_EUSAGE, "%s: %s is one word too many; it takes %zu", command, text,
+                           ? ib_fail(err, IB_EUSAGE, "%s: two words, %s and %s; give one", command, word[0], given)
+                           : ib_fail(err, IB_EUSAGE, "%s: %s is one word too many; it takes %zu", command, given,
                                      most);
-            word[(*n_word)++] = text;
+            word[(*n_word)++] = given;
             continue;
         }
         char name[32];
