@@ -7,7 +7,7 @@
  *  tangent    u" = u' - w' l/n, v" = v' - w' m/n, where (l, m, n) is the field seen from the centre (1.7): an image
  *             without w is then wrong by pi w theta^2 at an angle theta from a field's own centre, however far that is
  *             from the image's. Visibilities stay as they are, phased to their own field: the phase exp(2 pi i (u" l + v" m))
- *             that (1.7) gives them is the kernel's (docs/adr/0017-mosaic-kernel.md).
+ *             that (1.7) gives them is the kernel's (docs/adr/0021-mosaic-kernel.md).
  */
 #ifndef IB_GRIDDER_CENTRE_H
 #define IB_GRIDDER_CENTRE_H
