@@ -274,7 +274,7 @@ static ib_status w_error(const ib_plan *plan, const ib_config *cfg, double *erro
     ib_convfn          fn;
 
     if (cfg->epsilon > 0) {
-        *error = cfg->epsilon / 5;
+        *error = cfg->epsilon / 3;
         return IB_OK;
     }
     const double    nx = (double)g->nx, ny = (double)g->ny;
