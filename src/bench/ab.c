@@ -16,14 +16,13 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_VARIANTS = 8, MAX_ARGUMENTS = 64, MAX_ARGV = 128, MAX_PATH = 1024, NAME = 200 };
+enum { MAX_VARIANTS = 8, MAX_ARGUMENTS = 64, MAX_PATH = 1024, NAME = 200 };
 
 /* clang-format off */
 const ib_help_option ib_ab_options[] = {
@@ -47,38 +46,6 @@ const ib_help_option ib_ab_options[] = {
 /* clang-format on */
 
 /* ---- command lines --------------------------------------------------------------------------------------- */
-
-typedef struct words {
-    char  *argv[MAX_ARGV];
-    size_t n, used;
-    bool   full;
-    char   text[16384];
-} words;
-
-__attribute__((format(printf, 2, 3))) static void push(words *w, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    const int n = vsnprintf(w->text + w->used, sizeof w->text - w->used, format, args);
-    va_end(args);
-    if (w->n + 1 == MAX_ARGV || n < 0 || w->used + (size_t)n + 1 >= sizeof w->text) {
-        w->full = true;
-        return;
-    }
-    w->argv[w->n++] = w->text + w->used;
-    w->argv[w->n] = NULL;
-    w->used += (size_t)n + 1;
-}
-
-static void push_split(words *w, const char *text)
-{
-    while (*(text += strspn(text, " "))) {
-        const int n = (int)strcspn(text, " ");
-        push(w, "%.*s", n, text);
-        text += n;
-    }
-}
 
 /* ---- variants -------------------------------------------------------------------------------------------- */
 
@@ -152,7 +119,7 @@ static ib_status parse_variant(campaign *c, variant *v, ib_error *err)
 /* ---- builds ---------------------------------------------------------------------------------------------- */
 
 /* Run a step of a build; what it says goes to its log. */
-static ib_status step(words *w, const char *what, const char *commit, const char *log, ib_error *err)
+static ib_status step(ib_command_line *w, const char *what, const char *commit, const char *log, ib_error *err)
 {
     char  line[200];
     FILE *out = fopen(log, "a+");
@@ -172,19 +139,19 @@ static ib_status step(words *w, const char *what, const char *commit, const char
 
 static void forget(const char *repository, const char *folder)
 {
-    words *w = calloc(1, sizeof *w);
-    FILE  *nowhere = tmpfile();
+    ib_command_line *w = calloc(1, sizeof *w);
+    FILE            *nowhere = tmpfile();
 
     if (w && nowhere) {
-        push(w, "git");
-        push(w, "-C");
-        push(w, "%s", repository);
-        push_split(w, "worktree remove --force");
-        push(w, "%s/source", folder);
+        ib_command_add(w, "git");
+        ib_command_add(w, "-C");
+        ib_command_add(w, "%s", repository);
+        ib_command_add_words(w, "worktree remove --force");
+        ib_command_add(w, "%s/source", folder);
         ib_process_run(w->argv, NULL, nowhere, nowhere);
-        *w = (words){0};
-        push_split(w, "cmake -E rm -rf");
-        push(w, "%s/build", folder);
+        *w = (ib_command_line){0};
+        ib_command_add_words(w, "cmake -E rm -rf");
+        ib_command_add(w, "%s/build", folder);
         ib_process_run(w->argv, NULL, nowhere, nowhere);
     }
     if (nowhere)
@@ -197,8 +164,8 @@ static ib_status provide(campaign *c, variant *v, ib_error *err)
 {
     char        folder[2 * MAX_PATH], partial[2 * MAX_PATH + 32], log[2 * MAX_PATH + 64], from[2 * MAX_PATH + 96];
     const char *options = own(c, "cmake");
-    words      *w = NULL;
-    ib_status   rc = IB_OK;
+    ib_command_line *w = NULL;
+    ib_status        rc = IB_OK;
 
     if (!*v->commit)
         return IB_OK;
@@ -218,27 +185,27 @@ static ib_status provide(campaign *c, variant *v, ib_error *err)
     w = ib_alloc_zero(1, sizeof *w, "command", err);
     if (!w)
         return err->status;
-    push(w, "git");
-    push(w, "-C");
-    push(w, "%s", own(c, "repository"));
-    push_split(w, "worktree add --detach --force");
-    push(w, "%s/source", partial);
-    push(w, "%s", v->commit);
+    ib_command_add(w, "git");
+    ib_command_add(w, "-C");
+    ib_command_add(w, "%s", own(c, "repository"));
+    ib_command_add_words(w, "worktree add --detach --force");
+    ib_command_add(w, "%s/source", partial);
+    ib_command_add(w, "%s", v->commit);
     rc = step(w, "git worktree", v->commit, log, err);
     if (!rc) {
-        *w = (words){0};
-        push_split(w, "cmake -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF");
-        push_split(w, options);
-        push(w, "-S%s/source", partial);
-        push(w, "-B%s/build", partial);
+        *w = (ib_command_line){0};
+        ib_command_add_words(w, "cmake -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF");
+        ib_command_add_words(w, options);
+        ib_command_add(w, "-S%s/source", partial);
+        ib_command_add(w, "-B%s/build", partial);
         rc = step(w, "cmake", v->commit, log, err);
     }
     if (!rc) {
-        *w = (words){0};
-        push_split(w, "cmake --build");
-        push(w, "%s/build", partial);
-        push_split(w, "--target imgbench --parallel");
-        push(w, "%ld", sysconf(_SC_NPROCESSORS_ONLN));
+        *w = (ib_command_line){0};
+        ib_command_add_words(w, "cmake --build");
+        ib_command_add(w, "%s/build", partial);
+        ib_command_add_words(w, "--target imgbench --parallel");
+        ib_command_add(w, "%ld", sysconf(_SC_NPROCESSORS_ONLN));
         rc = step(w, "build", v->commit, log, err);
     }
     if (!rc) {
@@ -291,11 +258,11 @@ static ib_status find_cache(campaign *c, ib_error *err)
 /* One launch; its record's name is kept when it counts. A refused image is a launch, too: it is judged as what it is. */
 static ib_status launch(campaign *c, variant *v, size_t block, size_t order, ib_error *err)
 {
-    char      text[400], complaint[300] = "";
-    words    *w = ib_alloc_zero(1, sizeof *w, "command", err);
-    FILE     *out = tmpfile(), *said = tmpfile();
-    json_t   *document = NULL;
-    ib_status rc = IB_OK;
+    char             text[400], complaint[300] = "";
+    ib_command_line *w = ib_alloc_zero(1, sizeof *w, "command", err);
+    FILE            *out = tmpfile(), *said = tmpfile();
+    json_t          *document = NULL;
+    ib_status        rc = IB_OK;
 
     if (!w || !out || !said) {
         rc = w ? ib_fail(err, IB_EIO, "ab: temporary file: %s", strerror(errno)) : err->status;
@@ -305,17 +272,17 @@ static ib_status launch(campaign *c, variant *v, size_t block, size_t order, ib_
              "intent=ab;campaign_id=%s;variant=%.150s;launch=%zu;block=%zu;order=%zu;seed=%" PRId64, c->id, v->name,
              block, block, order, c->seed);
     setenv("IMGBENCH_CAMPAIGN", text, 1);
-    push_split(w, "mpirun -n");
-    push(w, "%" PRId64, c->ranks);
-    push_split(w, own(c, "mpirun"));
-    push(w, "%s", v->program);
+    ib_command_add_words(w, "mpirun -n");
+    ib_command_add(w, "%" PRId64, c->ranks);
+    ib_command_add_words(w, own(c, "mpirun"));
+    ib_command_add(w, "%s", v->program);
     for (size_t i = 0; i < c->n_argument; i++)
-        push(w, "%s", c->argument[i]);
+        ib_command_add(w, "%s", c->argument[i]);
     for (const char *at = v->setting; *at; at += strcspn(at, ","), at += *at == ',')
-        push(w, "--%.*s", (int)strcspn(at, ","), at);
-    push_split(w, "--format=json --quiet --overwrite");
-    push(w, "--output=%s", c->output);
-    push(w, "--record=%s", own(c, "record"));
+        ib_command_add(w, "--%.*s", (int)strcspn(at, ","), at);
+    ib_command_add_words(w, "--format=json --quiet --overwrite");
+    ib_command_add(w, "--output=%s", c->output);
+    ib_command_add(w, "--record=%s", own(c, "record"));
     const int code = w->full ? -1 : ib_process_run(w->argv, NULL, out, said);
     rewind(out);
     document = json_loadf(out, JSON_DISABLE_EOF_CHECK, NULL);

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -115,4 +117,30 @@ bool ib_process_self(char *path, size_t size)
         return false;
     path[n] = 0;
     return true;
+}
+
+void ib_command_add(ib_command_line *line, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    const int n = vsnprintf(line->text + line->used, sizeof line->text - line->used, format, args);
+    va_end(args);
+    if (line->n + 1 == sizeof line->argv / sizeof *line->argv || n < 0 ||
+        line->used + (size_t)n + 1 >= sizeof line->text) {
+        line->full = true;
+        return;
+    }
+    line->argv[line->n++] = line->text + line->used;
+    line->argv[line->n] = NULL;
+    line->used += (size_t)n + 1;
+}
+
+void ib_command_add_words(ib_command_line *line, const char *text)
+{
+    while (*(text += strspn(text, " "))) {
+        const int n = (int)strcspn(text, " ");
+        ib_command_add(line, "%.*s", n, text);
+        text += n;
+    }
 }

@@ -29,4 +29,16 @@ bool ib_process_stopped(void);
 /** The name of this very program. @return false when the system does not tell. */
 bool ib_process_self(char *path, size_t size);
 
+/** Words of a command, with the room for them. Begins as {0}; `full`: not all of them fitted. */
+typedef struct ib_command_line {
+    char  *argv[256]; /* ends with NULL */
+    size_t n, used;
+    bool   full;
+    char   text[16384];
+} ib_command_line;
+
+/** Add one word, or all words of a text between blanks. */
+void ib_command_add(ib_command_line *line, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void ib_command_add_words(ib_command_line *line, const char *text);
+
 #endif

@@ -18,7 +18,6 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -57,7 +56,7 @@ const ib_help_option ib_sweep_options[] = {
 /* Options of a launch that are the sweep's own business. */
 static const char *const not_swept[] = {"output", "overwrite", "plan", "format", "record", "quiet"};
 
-enum { MAX_LAUNCHES = 1000, MAX_WORDS = 128 };
+enum { MAX_LAUNCHES = 1000 };
 
 typedef struct sweep {
     ib_help_option option[IB_MAX_ARGUMENTS]; /* own ones, then those of a launch */
@@ -195,76 +194,43 @@ static ib_status lay_axes(sweep *s, ib_error *err)
 
 /* ---- launches -------------------------------------------------------------------------------------------- */
 
-/* Words of a command and the room for them. */
-typedef struct words {
-    char  *argv[MAX_WORDS];
-    size_t n, used;
-    bool   full;
-    char   text[8192];
-} words;
-
-__attribute__((format(printf, 2, 3))) static void push(words *w, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    const int n = vsnprintf(w->text + w->used, sizeof w->text - w->used, format, args);
-    va_end(args);
-    if (w->n + 1 == MAX_WORDS || n < 0 || w->used + (size_t)n + 1 >= sizeof w->text) {
-        w->full = true;
-        return;
-    }
-    w->argv[w->n++] = w->text + w->used;
-    w->argv[w->n] = NULL;
-    w->used += (size_t)n + 1;
-}
-
-static void push_split(words *w, const char *text)
-{
-    while (*(text += strspn(text, " "))) {
-        const int n = (int)strcspn(text, " ");
-        push(w, "%.*s", n, text);
-        text += n;
-    }
-}
-
 /* How ranks lie on the processors. By default Open MPI gives a rank one core, which all of its threads would share. */
-static void push_placement(words *w, const sweep *s, const ib_point *p)
+static void push_placement(ib_command_line *w, const sweep *s, const ib_point *p)
 {
     const char *hosts = getenv("PBS_NODEFILE");
     const bool  bound = p->ranks * p->threads <= p->nodes * s->grid.cores;
 
     if (hosts && !access(hosts, R_OK)) { /* an Open MPI without Torque's library would not see the other nodes */
-        push(w, "--hostfile");
-        push(w, "%s", hosts);
+        ib_command_add(w, "--hostfile");
+        ib_command_add(w, "%s", hosts);
     }
     if (*own(s, "mpirun"))
-        push_split(w, own(s, "mpirun"));
+        ib_command_add_words(w, own(s, "mpirun"));
     else if (!bound)
-        push_split(w, "--oversubscribe --bind-to none");
+        ib_command_add_words(w, "--oversubscribe --bind-to none");
     else if (p->ranks == 1)
-        push_split(w, "--bind-to none");
+        ib_command_add_words(w, "--bind-to none");
     else {
-        push(w, "--map-by");
-        push(w, "ppr:%d:node:PE=%d", p->ranks / p->nodes, p->threads);
-        push_split(w, "--bind-to core");
+        ib_command_add(w, "--map-by");
+        ib_command_add(w, "ppr:%d:node:PE=%d", p->ranks / p->nodes, p->threads);
+        ib_command_add_words(w, "--bind-to core");
     }
     if (bound && p->threads > 1 && !getenv("OMP_PLACES") && !getenv("OMP_PROC_BIND"))
-        push_split(w, "-x OMP_PLACES=cores -x OMP_PROC_BIND=close");
+        ib_command_add_words(w, "-x OMP_PLACES=cores -x OMP_PROC_BIND=close");
 }
 
 /* Options of a launch that the sweep was given: the point's values, and those that do not vary. */
-static void push_settings(words *w, const sweep *s, const ib_point *p)
+static void push_settings(ib_command_line *w, const sweep *s, const ib_point *p)
 {
     for (size_t i = 0; i < ib_option_count(); i++) {
         const ib_option *o = ib_option_at(i);
         if (is_own(o->key) || !own(s, o->key) || takes_list(o))
             continue;
-        push(w, "--%s=%s", o->key, own(s, o->key));
+        ib_command_add(w, "--%s=%s", o->key, own(s, o->key));
     }
     for (size_t a = 0; a < s->grid.n_axis; a++)
         if (strcmp(s->grid.axis[a].key, "ranks") != 0 && strcmp(s->grid.axis[a].key, "nodes") != 0)
-            push(w, "--%s=%s", s->grid.axis[a].key, s->grid.axis[a].value[p->value[a]]);
+            ib_command_add(w, "--%s=%s", s->grid.axis[a].key, s->grid.axis[a].value[p->value[a]]);
 }
 
 static bool is_simulated(const sweep *s)
@@ -272,7 +238,7 @@ static bool is_simulated(const sweep *s)
     return !strncmp(s->input, "sim:", 4);
 }
 
-static void push_input(words *w, const sweep *s, const ib_point *p)
+static void push_input(ib_command_line *w, const sweep *s, const ib_point *p)
 {
     int64_t least = 1000000, most = 0;
 
@@ -282,17 +248,17 @@ static void push_input(words *w, const sweep *s, const ib_point *p)
     }
     const size_t n = s->input_channels * (size_t)p->ranks / (size_t)(is_simulated(s) ? least : most);
     if (!s->grid.weak)
-        push(w, "%s", s->input);
+        ib_command_add(w, "%s", s->input);
     else if (is_simulated(s))
-        push(w, "%s,channels=%zu", s->input, n);
+        ib_command_add(w, "%s,channels=%zu", s->input, n);
     else {
-        push(w, "%s", s->input);
-        push(w, "--channels=0-%zu", n ? n - 1 : 0);
+        ib_command_add(w, "%s", s->input);
+        ib_command_add(w, "--channels=0-%zu", n ? n - 1 : 0);
     }
 }
 
 /* Run a command; its document from standard output, NULL without one, the caller's. @return its exit code */
-static int run_for_json(words *w, json_t **document, char *complaint, int size)
+static int run_for_json(ib_command_line *w, json_t **document, char *complaint, int size)
 {
     FILE *out = tmpfile(), *err = tmpfile();
     int   code = -1;
@@ -321,16 +287,16 @@ static int run_for_json(words *w, json_t **document, char *complaint, int size)
 /* The plan of one launch tells how many channels there are, and what is wrong with the settings that all have. */
 static ib_status count_channels(sweep *s, ib_error *err)
 {
-    static words   w;
-    const ib_point first = {.ranks = 1, .nodes = 1, .threads = 1};
-    json_t        *plan;
-    char           complaint[300];
+    static ib_command_line w;
+    const ib_point         first = {.ranks = 1, .nodes = 1, .threads = 1};
+    json_t                *plan;
+    char                   complaint[300];
 
-    w = (words){0};
-    push(&w, "%s", s->program);
-    push(&w, "%s", s->input);
+    w = (ib_command_line){0};
+    ib_command_add(&w, "%s", s->program);
+    ib_command_add(&w, "%s", s->input);
     push_settings(&w, s, &first);
-    push_split(&w, "--plan --format=json --quiet --record= --overwrite");
+    ib_command_add_words(&w, "--plan --format=json --quiet --record= --overwrite");
     const int code = run_for_json(&w, &plan, complaint, sizeof complaint);
     if (code == 0) {
         const json_t *image = json_object_get(plan, "image");
@@ -358,25 +324,25 @@ static void announce(const sweep *s, const ib_point *p, int block, size_t order)
 
 static ib_status launch(sweep *s, size_t i, int block, size_t order, ib_error *err)
 {
-    static words    w;
-    const ib_point *p = &s->point[i];
-    json_t         *document;
-    char            complaint[300];
-    const double    start = ib_now();
+    static ib_command_line w;
+    const ib_point        *p = &s->point[i];
+    json_t                *document;
+    char                   complaint[300];
+    const double           start = ib_now();
 
     announce(s, p, block, order);
-    w = (words){0};
-    push(&w, "mpirun");
-    push(&w, "-n");
-    push(&w, "%d", p->ranks);
+    w = (ib_command_line){0};
+    ib_command_add(&w, "mpirun");
+    ib_command_add(&w, "-n");
+    ib_command_add(&w, "%d", p->ranks);
     push_placement(&w, s, p);
-    push_split(&w, "-x IMGBENCH_CAMPAIGN");
-    push(&w, "%s", s->program);
+    ib_command_add_words(&w, "-x IMGBENCH_CAMPAIGN");
+    ib_command_add(&w, "%s", s->program);
     push_input(&w, s, p);
     push_settings(&w, s, p);
-    push(&w, "--output=%s/sweep-%s-%ld.hdf5", own(s, "scratch"), s->campaign, (long)getpid());
-    push(&w, "--record=%s", own(s, "record"));
-    push_split(&w, "--overwrite --quiet --format=json");
+    ib_command_add(&w, "--output=%s/sweep-%s-%ld.hdf5", own(s, "scratch"), s->campaign, (long)getpid());
+    ib_command_add(&w, "--record=%s", own(s, "record"));
+    ib_command_add_words(&w, "--overwrite --quiet --format=json");
     const int code = run_for_json(&w, &document, complaint, sizeof complaint);
     unsetenv("IMGBENCH_CAMPAIGN");
 
@@ -747,24 +713,24 @@ static bool is_for_jobs(const char *name)
 }
 
 /* This very sweep, for one number of nodes. */
-static void push_sweep(words *w, const sweep *s, int nodes, double limit_s)
+static void push_sweep(ib_command_line *w, const sweep *s, int nodes, double limit_s)
 {
-    push(w, "%s", s->program);
-    push(w, "sweep");
-    push(w, "%s", s->input);
+    ib_command_add(w, "%s", s->program);
+    ib_command_add(w, "sweep");
+    ib_command_add(w, "%s", s->input);
     for (size_t i = 0; s->option[i].name; i++) {
         const ib_help_option *o = &s->option[i];
         if (is_for_jobs(o->name) || s->value[i] == o->initial)
             continue;
         if (*o->argument)
-            push(w, "--%s=%s", o->name, s->value[i]);
+            ib_command_add(w, "--%s=%s", o->name, s->value[i]);
         else
-            push(w, "--%s", o->name);
+            ib_command_add(w, "--%s", o->name);
     }
-    push(w, "--campaign=%s", s->campaign);
-    push(w, "--cores=%d", s->grid.cores);
-    push(w, "--on-nodes=%d", nodes);
-    push(w, "--time=%.0f", limit_s - 1.25 * ib_job_margin(limit_s));
+    ib_command_add(w, "--campaign=%s", s->campaign);
+    ib_command_add(w, "--cores=%d", s->grid.cores);
+    ib_command_add(w, "--on-nodes=%d", nodes);
+    ib_command_add(w, "--time=%.0f", limit_s - 1.25 * ib_job_margin(limit_s));
 }
 
 /* Half as long again as earlier launches took, and three minutes; an hour where there were none. */
@@ -822,7 +788,7 @@ static ib_status submit_all(sweep *s, FILE *out, ib_form form, ib_error *err)
                                          {"tasks", "tasks"}, {"limit", "limit"},   {"script", "script"},
                                          {"job", "job"}};
     static char             header[16384];
-    static words            w;
+    static ib_command_line  w;
     static int              task[MAX_LAUNCHES];
     char                    what[300], id[64], script[1100];
     ib_job     job = {.folder = own(s, "folder"), .cores = s->grid.cores, .header = header, .what = what};
@@ -862,7 +828,7 @@ static ib_status submit_all(sweep *s, FILE *out, ib_form form, ib_error *err)
         snprintf(job.name, sizeof job.name, "%s-n%d", s->campaign, nodes);
         snprintf(what, sizeof what, "Campaign %s on %d node%s: %zu point%s, %zu launches to make.", s->campaign,
                  nodes, nodes > 1 ? "s" : "", n_point, n_point > 1 ? "s" : "", n);
-        w = (words){0};
+        w = (ib_command_line){0};
         push_sweep(&w, s, nodes, job.limit_s);
         job.command = w.argv;
         if (w.full)
