@@ -41,7 +41,7 @@ static void remove_parts(const char *folder, const char *const *path, size_t n)
         partial_name(partial, path[i]);
         unlink(partial);
     }
-    ib_journal_remove(folder);
+    ib_journal_discard(folder);
 }
 
 static ib_status look_around(ib_resume *r, const ib_config *cfg, const char *const *path, size_t n, bool anew,
@@ -51,10 +51,8 @@ static ib_status look_around(ib_resume *r, const ib_config *cfg, const char *con
 
     if (ib_journal_is_complete(r->folder)) {
         rc = finish_renames(path, n, err);
-        if (!rc) {
-            ib_journal_remove(r->folder);
-            rc = ib_journal_lock(r->folder, err);
-        }
+        if (!rc)
+            ib_journal_discard(r->folder);
     } else if (ib_journal_exists(r->folder)) {
         if (cfg->resume) {
             r->resumed = true;
@@ -66,8 +64,8 @@ static ib_status look_around(ib_resume *r, const ib_config *cfg, const char *con
                 "an earlier start of this run left %s.partial and finished channels of it; give --resume to go on with it, or --overwrite to begin anew",
                 path[0]);
         remove_parts(r->folder, path, n);
-        rc = ib_journal_lock(r->folder, err);
-    }
+    } else
+        ib_journal_discard(r->folder); /* journals whose header is gone mean nothing */
     for (size_t i = 0; !rc && i < n && !anew; i++)
         if (!access(path[i], F_OK))
             rc = ib_fail(err, IB_EUSAGE,
@@ -385,7 +383,7 @@ void ib_resume_end(ib_resume *r, bool keep)
 {
     if (r->claimed) {
         if (!keep)
-            ib_journal_remove(r->folder);
+            ib_journal_discard(r->folder);
         ib_journal_unlock(r->folder);
     }
     r->claimed = false;

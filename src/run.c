@@ -461,12 +461,12 @@ static ib_status publish_outputs(job *j, const double *beam, ib_error *err)
     for (int i = 0; i < j->n_output && !rc; i++) {
         output *o = &j->output[i];
         rc = ib_file_publish(&o->layout, err);
-        o->created = false;
+        o->created = rc != IB_OK;
         snprintf(j->result->output[i], sizeof j->result->output[i], "%s", rc ? "" : o->layout.path);
         j->written += (int64_t)o->layout.bytes;
     }
-    for (int i = 0; rc && i < j->n_output; i++)
-        if (*j->result->output[i]) { /* whole, but without its siblings */
+    for (int i = 0; rc && i < j->n_output && !j->resume.begun; i++)
+        if (*j->result->output[i]) { /* whole, but without its siblings, which no later start will make */
             unlink(j->result->output[i]);
             *j->result->output[i] = 0;
         }

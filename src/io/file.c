@@ -265,11 +265,7 @@ ib_status ib_file_publish(const ib_layout *layout, ib_error *err)
 
     if (rc == IB_OK && rename(layout->partial, layout->path))
         rc = ib_fail(err, IB_EIO, "rename %s to %s: %s", layout->partial, layout->path, strerror(errno));
-    if (rc) {
-        ib_file_abandon(layout);
-        return rc;
-    }
-    return sync_folder(layout->path, err);
+    return rc ? rc : sync_folder(layout->path, err);
 }
 
 void ib_file_abandon(const ib_layout *layout)

@@ -40,8 +40,7 @@ ib_status ib_file_detach(int fd, const char *name, ib_error *err);
 /** Give the temporary file, durably, a name that a later start finds: PATH.partial. */
 ib_status ib_file_keep(ib_layout *layout, ib_error *err);
 
-/** Flush, give the file its final name, make the name durable. The temporary file is gone afterwards, whatever
- *  happened. */
+/** Flush, give the file its final name, make the name durable. On failure the temporary file stays. */
 ib_status ib_file_publish(const ib_layout *layout, ib_error *err);
 
 /** Remove the temporary file if it is there. */

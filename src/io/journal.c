@@ -721,7 +721,7 @@ bool ib_journal_is_complete(const char *folder)
     return !access(path, F_OK);
 }
 
-void ib_journal_remove(const char *folder)
+void ib_journal_discard(const char *folder)
 {
     DIR *dir = opendir(folder);
     char path[PATH];
@@ -732,10 +732,9 @@ void ib_journal_remove(const char *folder)
     unlink(path);
     for (const struct dirent *entry; (entry = readdir(dir));)
         if (!strncmp(entry->d_name, "journal.", 8) || !strncmp(entry->d_name, "header", 6) ||
-            !strncmp(entry->d_name, "complete", 8) || !strcmp(entry->d_name, "lock")) {
+            !strncmp(entry->d_name, "complete", 8)) {
             name_file(path, folder, entry->d_name);
             unlink(path);
         }
     closedir(dir);
-    rmdir(folder);
 }

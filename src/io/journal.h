@@ -74,8 +74,8 @@ ib_status ib_journal_close(ib_journal *journal, size_t *finished, ib_error *err)
 ib_status ib_journal_mark_complete(const char *folder, ib_error *err);
 bool      ib_journal_is_complete(const char *folder);
 
-/** Remove the folder and what this module put into it. */
-void ib_journal_remove(const char *folder);
+/** Remove what this module put into the folder, but the lock. */
+void ib_journal_discard(const char *folder);
 
 /** Let go of the lock; remove the folder if nothing else is in it. */
 void ib_journal_unlock(const char *folder);

@@ -520,5 +520,9 @@ done:
 
 ib_status ib_vis_commit(const ib_layout *layout, ib_error *err)
 {
-    return ib_file_publish(layout, err);
+    const ib_status rc = ib_file_publish(layout, err);
+
+    if (rc)
+        ib_file_abandon(layout);
+    return rc;
 }

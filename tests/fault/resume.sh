@@ -56,6 +56,7 @@ for how in ${HOWS-kill half full}; do
                     fail "$how at $nth of rank $rank: resumed with $ranks ranks: $(cat struck.log again.log)"
             }
             for name in .hdf5 .psf.hdf5 .fits .psf.fits; do
+                [ -e cube$name ] || fail "$how at $nth of rank $rank, resumed with $ranks ranks: no cube$name: $(cat struck.log again.log; ls)"
                 same whole$name cube$name
             done
             [ ! -e cube.hdf5.run ] || fail "$how at $nth of rank $rank: $(ls cube.hdf5.run) is left"
