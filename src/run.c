@@ -577,6 +577,17 @@ static void mention_missing_planes(const job *j)
     }
 }
 
+/* A padding, say, that leaves no room for the beams is executed, not without a word either. */
+static void mention_poor_kernels(const job *j)
+{
+    const double promise = j->plan.mosaic.primary ? j->plan.mosaic.promise : 0;
+
+    if (promise > 0.03) /* the worst of beams have less (imaging-spec 12) */
+        ib_warn(
+            "the kernels of this mosaic may be wrong by %.2g of the largest value: give a larger --padding or --oversampling, or a smaller --beam-tolerance, or leave them out",
+            promise);
+}
+
 static void print_plan(const job *j, const char *fft_plan)
 {
     const ib_plan     *p = &j->plan;
@@ -675,8 +686,10 @@ static ib_status make_plan(job *j, char fft_plan[80], char **wisdom, ib_error *e
         rc = claim_outputs(j, err);
     if ((rc = ib_agree(j->comm, rc, err)))
         return rc;
-    if (!j->rank)
+    if (!j->rank) {
         mention_missing_planes(j);
+        mention_poor_kernels(j);
+    }
     j->units = ib_plan_share(&j->plan, j->rank, j->n_rank);
 
     ib_result         *r = j->result;

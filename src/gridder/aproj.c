@@ -126,8 +126,8 @@ static ib_aproj_field complete(const ib_primary *primary, const ib_aproj_field *
 /* ---- beams as sums of products ------------------------------------------------------------------------------------ */
 
 /* Along one axis: pixels of the padded field that are summed, from the centre to the edge. Every `step`-th will do: the
-   transform of a beam ends at its reach, and that of its samples repeats only beyond four times that. CASA's expression
-   has no such end. */
+   transform of a beam ends at its reach, and that of its samples repeats only beyond four times that, and beyond a larger
+   support. CASA's expression has no such end. */
 typedef struct samples {
     size_t n;    /* 0 .. n - 1, times step x cell */
     double step; /* pixels */
@@ -136,7 +136,9 @@ typedef struct samples {
 static samples choose_samples(const ib_primary *primary, int pair, const ib_aproj_field *f, int axis, double freq)
 {
     const size_t half = f->grid[axis] / 2;
-    const double most = IB_LIGHT / (4 * freq * ib_primary_reach(primary, pair)) / f->cell[axis];
+    const double reach = freq * ib_primary_reach(primary, pair) / IB_LIGHT; /* wavelengths */
+    const double taps = (0.5 * f->support + 1) / (f->cell[axis] * (double)f->grid[axis]);
+    const double most = 1 / (fmax(4 * reach, reach + taps) * f->cell[axis]);
     size_t       step = ib_primary_smooth(primary) ? half : 1;
 
     while (step > 1 && (half % step || (double)step > most))

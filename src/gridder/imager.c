@@ -876,16 +876,25 @@ static ib_shade shade_of(const ib_imager *im, const veil *v, int product, double
     return s;
 }
 
+/* N of a pixel, over the sum of weights. */
+static double numerator(const ib_shade *shade, float pixel, float inverse)
+{
+    const double s = (double)inverse;
+
+    return (double)pixel / ((double)shade->factor * (shade->power == 2 ? s * s : shade->power == 1 ? s : 1));
+}
+
 /* Compare N with the direct sum where the promise holds, in units of the rms that random phases would give, as of any
-   other image; what is promised is relative to the largest |N|. */
+   other image. What kernels do wrong to the samples is the same for all, but for their place in a cell: like the
+   response itself it is large where the image is, so that the promise goes with the rms of N, not with its maximum. */
 static void check_mosaic(const ib_imager *im, size_t chan, const ib_direct *d, const float *image, const sheet *what,
                          const veil *v, ib_verdict *verdict)
 {
     const ib_geometry *g = &im->plan->geometry;
     const double       bound = 1 / (fmax(im->cfg->pblimit, 0.2) * sqrt(v->most));
     const double       unit = d->weight > 0 ? sqrt(0.5 * d->square) / d->weight : 0;
-    double             square = 0;
-    size_t             n = 0;
+    double             off = 0, all = 0;
+    size_t             n = 0, n_all = 0;
 
     if (!(unit > 0))
         return;
@@ -895,20 +904,25 @@ static void check_mosaic(const ib_imager *im, size_t chan, const ib_direct *d, c
             for (int side = 0; side < 4; side++) { /* l grows to the left */
                 const size_t x = side % 2 ? g->nx / 2 + right : g->nx / 2 - right;
                 const size_t y = side / 2 ? g->ny / 2 - up : g->ny / 2 + up;
-                const double s = (double)v->inverse[y * g->nx + x];
-                if (!(s <= bound))
+                const size_t k = y * g->nx + x;
+                if (!((double)v->inverse[k] <= bound))
                     continue;
-                const double got =
-                    (double)image[y * g->nx + x] / ((double)what->shade.factor * pow(s, what->shade.power));
-                const double off = got - d->sum[j][side / 2][i][side % 2] / d->weight;
-                square += off * off;
+                const double want = d->sum[j][side / 2][i][side % 2] / d->weight;
+                off += pow(numerator(&what->shade, image[k], v->inverse[k]) - want, 2);
                 n++;
             }
         }
     if (!n)
         return;
-    const double measured = sqrt(square / (double)n) / unit;
-    const double promised = (im->promise + 0x1p-22) * (double)what->most / unit; /* pixels are float32 */
+    for (size_t k = 0; k < g->nx * g->ny; k++)
+        if ((double)v->inverse[k] <= bound) {
+            const double value = numerator(&what->shade, image[k], v->inverse[k]);
+            all += value * value;
+            n_all++;
+        }
+    const double measured = sqrt(off / (double)n) / unit, coherence = fmax(1, sqrt(all / (double)n_all) / unit);
+    /* pixels are float32 in the end */
+    const double promised = im->promise * coherence + 0x1p-22 * (double)what->most / unit;
 
     if (!verdict->n_plane || !(measured * verdict->promised <= verdict->measured * promised)) {
         verdict->promised = promised;

@@ -44,6 +44,12 @@ off = np.abs(read("one") - read("dirty"))[pb > 0.2001].max() / np.abs(read("dirt
 assert off < 2e-3, off
 ' || fail "a mosaic of one pointing is not its dirty image"
 
+# A padding without room for the beams is executed, and said.
+on 1 "$sim" -o poor.hdf5 --record "" --quiet --gridder mosaic --imsize 40 --padding 1.2 >poor.log 2>&1 || fail "$(cat poor.log)"
+grep -q 'kernels of this mosaic may be wrong' poor.log || fail "no word about kernels without room: $(cat poor.log)"
+on 1 "$sim" -o good.hdf5 --record "" --quiet --gridder mosaic --imsize 40 --beam casa --beam-truncate casa >good.log 2>&1 || fail "$(cat good.log)"
+! grep -q 'may be wrong' good.log || fail "$(cat good.log)"
+
 # refuse PATTERN OPTIONS...
 refuse() {
     pattern=$1

@@ -504,6 +504,9 @@ static void a_source_has_its_flux_in_a_flat_sky(ib_test *t)
         IB_CHECK(t, image(&data, &cfg, 2, 1, &planes, &err) == IB_OK);
         printf("# PB %.2f\n", (double)planes.pixel[IB_PB][0][where[k][1] * NX + where[k][0]]);
         IB_NEAR(t, (double)planes.pixel[IB_DIRTY][0][where[k][1] * NX + where[k][0]], 1, 1e-4);
+        IB_CHECK(t, verdict.measured <= verdict.promised);
+        /* the peak is sqrt(2 ROWS) = 35 times the rms of random phases, and few pixels are as bright */
+        IB_CHECK(t, verdict.promised < 6 * plan.mosaic.promise);
     }
 }
 
@@ -550,6 +553,27 @@ static void a_support_that_cuts_the_beams_is_refused_with_the_number_needed(ib_t
     cfg.support = 7;
     IB_CHECK(t, image(&data, &cfg, 1, 1, &planes, &err) == IB_EUSAGE && strstr(err.text, number));
     ib_plan_clear(&plan, &data.info);
+}
+
+/* Beyond what the beams need taps are nearly zero, however many there are. Baselines are short, for all to stay inside. */
+static void a_support_of_several_beams_is_executed(ib_test *t)
+{
+    ib_config cfg = settings();
+    ib_error  err;
+
+    make_data(&data, around);
+    for (int r = 0; r < ROWS; r++)
+        for (int k = 0; k < 2; k++)
+            data.uvw[r][k] *= 0.25;
+    sum_directly(&data, 1);
+    IB_CHECK(t, image(&data, &cfg, 1, 1, &planes, &err) == IB_OK);
+    const int needed = plan.geometry.support, many[] = {2 * needed, 3 * needed + 4};
+    for (size_t k = 0; k < sizeof many / sizeof *many; k++) {
+        cfg = settings();
+        cfg.support = many[k];
+        IB_CHECK(t, image(&data, &cfg, 2, 1, &planes, &err) == IB_OK);
+        check_planes(t, 1, &cfg);
+    }
 }
 
 /* Points nine pixels apart, and all pixels from them: what the window leaves out along two axes, 1.3e-7 of the largest E^2 for a
@@ -608,4 +632,5 @@ IB_TEST_MAIN({IB_TEST(weight_images_are_interpolated_where_beams_have_no_detail)
               IB_TEST(bits_do_not_depend_on_threads_ranks_or_memory),
               IB_TEST(pointings_in_any_order_give_the_same_bits), IB_TEST(a_source_has_its_flux_in_a_flat_sky),
               IB_TEST(the_noise_is_that_of_the_weights),
-              IB_TEST(a_support_that_cuts_the_beams_is_refused_with_the_number_needed)})
+              IB_TEST(a_support_that_cuts_the_beams_is_refused_with_the_number_needed),
+              IB_TEST(a_support_of_several_beams_is_executed)})
