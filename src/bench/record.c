@@ -447,7 +447,7 @@ static ib_status write_outcome(ib_record *record, const ib_result *r, const ib_b
             record, "check",
             json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", "direct Fourier sum", "kind", "oracle", "value",
                       measured ? ib_json_real(r->measured) : json_null(), "value_why",
-                      !measured               ? json_string("not asked for")
+                      !measured               ? json_string("not asked for, or no sample in the planes chosen")
                       : isfinite(r->measured) ? json_null()
                                               : json_string("not a number"),
                       "tol", ib_json_real(IB_GATE * r->promised), "pass",

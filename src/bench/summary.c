@@ -197,12 +197,12 @@ static void print_counts(FILE *out, const ib_counts *c)
 
 static void print_quality(FILE *out, const ib_result *r)
 {
-    fprintf(out, "accuracy   %.1e promised, ", r->promised);
     if (!(r->measured < 0))
-        fprintf(out, "%.1e measured at %s pixels of %s %s\n", r->measured, ib_text_count(r->n_checked_pixel).s,
-                ib_text_count(r->n_checked_plane).s, r->n_checked_plane == 1 ? "plane" : "planes");
+        fprintf(out, "accuracy   %.1e promised, %.1e measured at %s pixels of %s %s\n", r->promised, r->measured,
+                ib_text_count(r->n_checked_pixel).s, ib_text_count(r->n_checked_plane).s,
+                r->n_checked_plane == 1 ? "plane" : "planes");
     else
-        fprintf(out, "not measured\n");
+        fprintf(out, "accuracy   not measured\n");
     if (r->outside_weight > 0)
         fprintf(out, "outside    %.3g %% of the weight: baselines beyond what the cell size holds\n",
                 100 * r->outside_weight);

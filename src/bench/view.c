@@ -70,11 +70,12 @@ static ib_status choose_channel(view *v, const char *text, ib_error *err)
     const ib_picture *cube = v->cube;
     int64_t           number;
     double            freq;
+    ib_error          ignored;
 
     v->chan = cube->n_chan / 2;
     if (!*text)
         return IB_OK;
-    if (!ib_text_to_int(text, &number, err)) {
+    if (!ib_text_to_int(text, &number, &ignored)) {
         if (number < 0 || (uint64_t)number >= cube->n_chan)
             return ib_fail(err, IB_EUSAGE,
                            "there is no channel %s in this plane of the cube; it has %zu, counted from 0", text,

@@ -66,7 +66,7 @@ grep -qx '0.[34][0-9]' share.txt || fail "40 of 100 rows are blank, grey: $(cat 
 ! cmp -s other.png bare.png || fail "the primary beam has no contour"
 
 # The same plane, however it is named and whichever format it is in.
-for how in "--channel 3" "--plane 3" "--plane=3,0" "--channel 950.0468MHz --stokes RR" "--stokes 0"; do
+for how in "--channel 3" "--plane 3" "--plane=3,0" "--channel 950.0468MHz --stokes RR" "--channel 950.0468MHz --zoom 400arcsec" "--stokes 0"; do
     "$IMGBENCH" view small.hdf5 $how -o same.png >/dev/null
     cmp -s same.png small.png || fail "$how is another plane"
 done
