@@ -30,7 +30,7 @@ grep -q '4 recorded, 3 to make' err.txt || fail "$(cat err.txt)"
 rc=0
 "$IMGBENCH" sweep $tiny --ranks 1,2 --launches 4 --oversubscribe --seed 2 >/dev/null 2>err.txt &
 sweeper=$!
-for i in $(seq 100); do
+for i in $(seq 600); do
     [ "$(grep -c ' to go' err.txt)" -ge 3 ] && break
     sleep 0.1
 done

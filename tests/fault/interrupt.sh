@@ -19,7 +19,7 @@ start() {
         wait $pid
         echo $? >code.$r' "$IMGBENCH" --output cube.hdf5 --record records --quiet "$long" &
     job=$!
-    for _ in $(seq 200); do
+    for _ in $(seq 600); do
         sleep 0.1
         [ -n "$(find . -maxdepth 1 -name '*cube*hdf5*' ! -name '*psf*')" ] && return
     done
