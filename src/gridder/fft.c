@@ -214,8 +214,8 @@ ib_status ib_transform_wisdom(const ib_geometry *geometry, int precision, char *
 
     *text = NULL;
     if (cache_folder(folder, sizeof folder, &why)) {
-        snprintf(path, sizeof path, "%s/%s-%zux%zu-%016llx.wisdom", folder, twice ? fftw_version : fftwf_version,
-                 geometry->grid_nx, geometry->grid_ny, (unsigned long long)processor());
+        snprintf(path, sizeof path, "%s/%s-%s-%zux%zu-%016llx.wisdom", folder, twice ? fftw_version : fftwf_version,
+                 twice ? "double" : "single", geometry->grid_nx, geometry->grid_ny, (unsigned long long)processor());
         err->status = IB_OK;
         *text = read_text(path, err);
         if (!*text && err->status) /* no memory: what is saved stays */

@@ -64,6 +64,16 @@ repeats slabs --stokes corr --no-check
 grep -Eq 'in [2-9][0-9]* slabs of w' slabs.log || fail "one slab of w: $(grep 'w phase' slabs.log)"
 repeats slabs_mfs --mode mfs --stokes I
 
+# Plans of one precision stay what they are when the other one images the same shape.
+rm -r cache
+input=sim:point,times=1,baselines=3,channels=1,imsize=64
+image 1 single "$input"
+plans=$(ls cache/imgbench)
+cp "cache/imgbench/$plans" plans
+image 1 other "$input" --precision double
+cmp plans "cache/imgbench/$plans" || fail "double precision replaced the plans of single precision"
+OMP_NUM_THREADS=1 again single 1 1
+
 # One row, one channel: nothing to share.
 input=sim:point,times=1,baselines=1,channels=1,imsize=32
 OMP_NUM_THREADS=1 image 1 one "$input"
