@@ -7,6 +7,7 @@
 
 #include <float.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { SIDE = 400, N = 700, PLANES = 8, ROOM = IB_BATCH };
 
@@ -137,6 +138,33 @@ static void every_instruction_set_grids_as_the_textbook_in_single_precision(ib_t
 static void every_instruction_set_grids_as_the_textbook_in_double_precision(ib_test *t)
 {
     compare(t, IB_DOUBLE);
+}
+
+/* A sample of 1 and many of a quarter of its last bit: added one by one all of these would be lost. Of those that come with
+   the first one, 31 at most, that is so; the rest are added to each other first. */
+static void small_samples_beside_a_large_one_are_not_lost(ib_test *t)
+{
+    static struct fixture f;
+    ib_error              err;
+    ib_convfn            *fn;
+    double               *got = malloc(2 * sizeof *got * SIDE * SIDE);
+    const double          small = (double)FLT_EPSILON / 4;
+
+    IB_CHECK(t, ib_convfn_create(&fn, IB_KERNEL_KB, 7, 16, 1.5, IB_NEAREST, IB_SINGLE, &err) == IB_OK);
+    for (int k = 0; k < N; k++) { /* all in the middle of a cell */
+        f.iu[k] = f.iv[k] = 100;
+        f.single[0][k] = f.single[1][k] = (float)-fn->first;
+        f.value[0][k][0] = k ? small : 1;
+    }
+    for (size_t i = 0; ib_isa_at(i); i++) {
+        if (!ib_isa_at(i)->usable() || !strcmp(ib_isa_at(i)->name, "reference"))
+            continue;
+        run(ib_isa_at(i), &f, fn, 1, got);
+        const double sum = got[2 * ((size_t)(100 + fn->half) * SIDE + (size_t)(100 + fn->half))];
+        IB_NEAR(t, sum - 1, (N - 1) * small, (IB_RANK + 1) * small);
+    }
+    ib_convfn_destroy(fn);
+    free(got);
 }
 
 /* ---- weights ----------------------------------------------------------------------------------------------------- */
@@ -300,4 +328,5 @@ static void only_usable_instruction_sets_are_found(ib_test *t)
 IB_TEST_MAIN({IB_TEST(samples_are_weighed_as_the_textbook), IB_TEST(usual_shapes_are_weighed_as_unusual_ones),
               IB_TEST(patches_hold_the_supports_of_their_group), IB_TEST(only_usable_instruction_sets_are_found),
               IB_TEST(every_instruction_set_grids_as_the_textbook_in_single_precision),
-              IB_TEST(every_instruction_set_grids_as_the_textbook_in_double_precision)})
+              IB_TEST(every_instruction_set_grids_as_the_textbook_in_double_precision),
+              IB_TEST(small_samples_beside_a_large_one_are_not_lost)})

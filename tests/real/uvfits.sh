@@ -21,4 +21,7 @@ find_uvfits eht-m87-2017-101-lo
 dirty 1 eht --mode mfs --cell 3uas --imsize 128
 compare eht 'mfs-dirty / mfs-psf'
 dirty 1 eht-plain --cell 3uas # whatever is chosen for the rest
+# Thousands of samples on few cells, most of the flux on the shortest baseline: single precision keeps its promise.
+one 1 eht-narrow --mode mfs --cell 3uas --imsize 128 --support 8
+one 1 eht-epsilon --mode mfs --cell 3uas --imsize 128 --epsilon 1e-4
 exit $bad

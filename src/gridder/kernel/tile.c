@@ -94,30 +94,36 @@ typedef struct batch {
     real    flat[LANES];
 } batch;
 
-/* One register block: rows x columns vectors of a patch. Constant counts: the sums stay in registers. */
+/* Add one sample to a register block, or begin the block with it. */
+INLINE void add_outer(vec sum[ROWS][COLUMNS], const real *ku, const real *a, const int planes, const int rows,
+                      const int columns, const bool begins)
+{
+    vec x[COLUMNS];
+
+    for (int c = 0; c < columns; c++)
+        x[c] = cells_of(planes) > 1 ? load(ku + c * LANES) : splat(ku[c]);
+    for (int r = 0; r < rows; r++) {
+        const vec b = pattern(a + r * 2 * planes, planes);
+        for (int c = 0; c < columns; c++)
+            sum[r][c] = begins ? b * x[c] : sum[r][c] + b * x[c];
+    }
+}
+
+/* One register block: rows x columns vectors of a patch, for n >= 1 samples. Constant counts: the sums stay in registers.
+   The samples are added to each other first and to the grid then: one by one, small ones would be lost beside a large
+   sum, all to the same side. */
 INLINE void block(real *grid, size_t stride, const real *ku, const real *a, const batch *t, int n, const int planes,
                   const int rows, const int columns)
 {
     const int reals = reals_of(planes);
     vec       sum[ROWS][COLUMNS];
-    real     *g = grid;
 
-    for (int r = 0; r < rows; r++, g += stride)
-        for (int c = 0; c < columns; c++)
-            sum[r][c] = load(g + c * reals);
-    for (int k = 0; k < n; k++, ku += t->wide, a += t->high) {
-        vec x[COLUMNS];
-        for (int c = 0; c < columns; c++)
-            x[c] = cells_of(planes) > 1 ? load(ku + c * LANES) : splat(ku[c]);
-        for (int r = 0; r < rows; r++) {
-            const vec b = pattern(a + r * 2 * planes, planes);
-            for (int c = 0; c < columns; c++)
-                sum[r][c] += b * x[c];
-        }
-    }
+    add_outer(sum, ku, a, planes, rows, columns, true);
+    for (int k = 1; k < n; k++)
+        add_outer(sum, ku + k * t->wide, a + k * t->high, planes, rows, columns, false);
     for (int r = 0; r < rows; r++, grid += stride)
         for (int c = 0; c < columns; c++)
-            store(grid + c * reals, sum[r][c]);
+            store(grid + c * reals, load(grid + c * reals) + sum[r][c]);
 }
 
 /* A band of rows of the patch, in blocks of three columns or two: a single one would leave the adders waiting. */
