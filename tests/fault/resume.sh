@@ -15,7 +15,7 @@ export IMGBENCH_FLUSH_S=0
 struck() {
     n=$1 nth=$2 how=$3 rank=$4
     shift 4
-    timeout -k 5 60 "$MPIEXEC" -n "$n" -x LD_PRELOAD="$strike" -x STRIKE_AT=cube -x STRIKE_NTH="$nth" -x STRIKE_HOW="$how" \
+    timeout -k 5 60 "$MPIEXEC" -n "$n" -x LD_PRELOAD="$strike" -x STRIKE_AT="${at-cube}" -x STRIKE_NTH="$nth" -x STRIKE_HOW="$how" \
         -x STRIKE_RANK="$rank" -x STRIKE_COUNT="$PWD/count" "$IMGBENCH" "$sim" --fits --output cube.hdf5 --record "" --quiet "$@" \
         >struck.log 2>&1 && return
     rc=$?
@@ -67,6 +67,30 @@ for how in ${HOWS-kill half full}; do
 done
 echo "$done_once runs went on with finished channels"
 [ "$done_once" -gt 3 ] || fail "hardly any run had finished channels to go on with"
+
+# A name that is refused at the end costs nothing: the next start gives it.
+for at in cube.psf.fits cube.fits; do
+    export IMGBENCH_FLUSH_S=100 # the same operations every time
+    rm -rf cube*
+    struck 2 0 kill 0 || fail "undisturbed: $(cat struck.log)"
+    last=$(cat count)
+    while :; do
+        rm -rf cube*
+        struck 2 "$last" broken 0 || :
+        grep -q "rename $at.partial to $at: " struck.log && break
+        last=$((last - 1))
+        [ "$last" -gt 10 ] || fail "no rename of $at"
+    done
+    grep -q '6 of 6 channels are finished and kept' struck.log || fail "$at: $(cat struck.log)"
+    on 1 "$sim" --fits --output cube.hdf5 --record "" --quiet --resume >again.log 2>&1 || :
+    grep -q 'is whole: there is nothing to resume' again.log || fail "$at: $(cat again.log)"
+    for name in .hdf5 .psf.hdf5 .fits .psf.fits; do
+        same whole$name cube$name
+    done
+    [ ! -e cube.hdf5.run ] || fail "$at: $(ls cube.hdf5.run) is left"
+done
+unset at
+export IMGBENCH_FLUSH_S=0
 
 # What is on the disk is compared with what was computed: a changed pixel is imaged again, a changed journal not believed.
 begin() { # leaves a run with a finished channel 0
