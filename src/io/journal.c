@@ -125,7 +125,8 @@ ib_status ib_journal_lock(const char *folder, ib_error *err)
             return ib_fail(err, IB_EUSAGE,
                            "another job (%s) is writing this output; wait for its end, or choose another --output",
                            who);
-        unlink(path);
+        if (unlink(path) && errno != ENOENT)
+            return ib_fail(err, IB_EIO, "remove %s: %s; choose another --output", path, strerror(errno));
     }
     return ib_fail(err, IB_EUSAGE, "other jobs keep taking %s; choose another --output", path);
 }
