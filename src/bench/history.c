@@ -985,12 +985,16 @@ static ib_status put_comparison(query *q, const char *term, size_t key_length, s
 
     snprintf(key, sizeof key, "%.*s", (int)key_length, term);
     const char *sign = term + key_length, *value = sign + operator_length;
-    const bool  order = *sign == '<' || *sign == '>';
+    const bool  order = *sign == '<' || *sign == '>', number = order && strcmp(key, "day") != 0;
+    char       *end;
     add(q, "CAST(");
     ib_status rc = put_column(q, key, err);
     if (rc)
         return rc;
-    add(q, order ? " AS REAL) %.*s CAST(?%d AS REAL)" : " AS TEXT) %.*s ?%d", (int)operator_length, sign,
+    strtod(value, &end);
+    if (number && (end == value || *end))
+        return ib_fail(err, IB_EUSAGE, "%.80s: %s is compared with a number, not with \"%.40s\"", term, key, value);
+    add(q, number ? " AS REAL) %.*s CAST(?%d AS REAL)" : " AS TEXT) %.*s ?%d", (int)operator_length, sign,
         bind(q, value));
     return IB_OK;
 }

@@ -50,6 +50,8 @@ found 2 222222-dirty
 found 1 v1.0
 found 1 'ranks>1'
 found 2 'T>101' status=ok
+found 5 'day<2026-01-02'
+found 0 'day<2026-01-01'
 found 1 last
 found 1 "$(sed -n 1p names.txt)"
 found 1 --allow provisional 'validity!=invalid' v1.0
@@ -57,6 +59,10 @@ found 0 1.0
 rc=0
 history ls suport=51 2>err.txt || rc=$?
 [ "$rc" = 2 ] && grep -q 'did you mean "support"' err.txt || fail "$rc $(cat err.txt)"
+
+rc=0
+history ls 'T>fast' 2>err.txt || rc=$?
+[ "$rc" = 2 ] && grep -q 'T is compared with a number' err.txt || fail "$rc $(cat err.txt)"
 
 # Wrong images, and launches that were killed, have no worth.
 history show "$(sed -n 2p names.txt)" | grep -q '^worth: invalid' || fail "a wrong image"
