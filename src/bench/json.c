@@ -95,17 +95,20 @@ json_t *ib_json_reasons(const ib_judgement *verdict)
     return reasons;
 }
 
-static double per_second(uint64_t n, double s)
+/* Of what this launch gridded: channels of an earlier start, which took no time now, count in equal shares. */
+static double gridded_per_second(const ib_result *r, double s)
 {
-    return s > 0 ? (double)n / s : (double)NAN;
+    const double share = r->n_resumed ? 1 - (double)r->n_resumed / (double)r->n_chan : 1;
+
+    return s > 0 ? share * (double)r->counts.gridded / s : (double)NAN;
 }
 
 double ib_grid_rate(const ib_result *result)
 {
-    return per_second(result->counts.gridded, result->phase[IB_PHASE_GRID].max_s);
+    return gridded_per_second(result, result->phase[IB_PHASE_GRID].max_s);
 }
 
 double ib_wall_rate(const ib_result *result)
 {
-    return per_second(result->counts.gridded, result->wall_s);
+    return gridded_per_second(result, result->wall_s);
 }

@@ -2,6 +2,7 @@
 #include "ib_test.h"
 
 #include "base/error.h"
+#include "bench/json.h"
 #include "bench/summary.h"
 
 #include <jansson.h>
@@ -270,10 +271,20 @@ static void oversubscription_counts_processors_per_node(ib_test *t)
     IB_CHECK(t, ib_place_excess(&here, 1, here.n_cpu + 1) == 1);
 }
 
-IB_TEST_MAIN({IB_TEST(a_good_launch_is_valid_and_says_what_was_not_measured),
-              IB_TEST(every_condition_lowers_the_verdict_and_is_named),
-              IB_TEST(a_failure_is_invalid_whatever_the_result_says),
-              IB_TEST(the_table_adds_up_samples_and_ends_with_the_verdict), IB_TEST(bounds_are_told_or_their_lack_is),
-              IB_TEST(an_empty_result_prints), IB_TEST(the_document_has_the_promised_fields),
-              IB_TEST(a_failed_launch_is_one_line_or_one_document),
-              IB_TEST(oversubscription_counts_processors_per_node)})
+static void rates_are_of_what_this_launch_imaged(ib_test *t)
+{
+    ib_result    r = good_result();
+    const double grid = ib_grid_rate(&r), wall = ib_wall_rate(&r);
+
+    r.n_chan = 4;
+    r.n_resumed = 3;
+    IB_NEAR(t, ib_grid_rate(&r), grid / 4, 1e-12 * grid);
+    IB_NEAR(t, ib_wall_rate(&r), wall / 4, 1e-12 * wall);
+}
+
+IB_TEST_MAIN(
+    {IB_TEST(rates_are_of_what_this_launch_imaged), IB_TEST(a_good_launch_is_valid_and_says_what_was_not_measured),
+     IB_TEST(every_condition_lowers_the_verdict_and_is_named), IB_TEST(a_failure_is_invalid_whatever_the_result_says),
+     IB_TEST(the_table_adds_up_samples_and_ends_with_the_verdict), IB_TEST(bounds_are_told_or_their_lack_is),
+     IB_TEST(an_empty_result_prints), IB_TEST(the_document_has_the_promised_fields),
+     IB_TEST(a_failed_launch_is_one_line_or_one_document), IB_TEST(oversubscription_counts_processors_per_node)})
