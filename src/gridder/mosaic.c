@@ -13,7 +13,8 @@
 #define PER_ISA
 #endif
 
-#define SEEN 0.5 /* PB at the centre of the image, below which the PSF is taken where the pointings see most */
+#define SEEN   0.5  /* PB at the centre of the image, below which the PSF is taken where the pointings see most */
+#define UNSEEN 0.05 /* E below which nothing is imaged: kernels are not good enough for what is left of the sky */
 
 /* ---- deciding ---------------------------------------------------------------------------------------------- */
 
@@ -128,7 +129,7 @@ static ib_status choose_peak(ib_mosaic *m, double freq, ib_error *err)
 {
     double *ones = ib_alloc(m->n_kind, sizeof *ones, "weight image", err);
     double *row = ib_alloc(m->coarse[0], sizeof *row, "weight image", err);
-    double  most = 0, centre = 0;
+    double  most = 0, centre = 0, nearest = INFINITY;
     size_t  best[2] = {m->nx / 2, m->ny / 2};
 
     if (ones && row) {
@@ -149,11 +150,12 @@ static ib_status choose_peak(ib_mosaic *m, double freq, ib_error *err)
                 }
             }
         }
-        for (size_t p = 0; p < m->centre->n_pointing; p++)
+        for (size_t p = 0; p < m->centre->n_pointing; p++) {
+            const double theta = hypot(m->centre->pointing[p][0], m->centre->pointing[p][1]);
+            nearest = fmin(nearest, theta);
             for (size_t pair = 0; pair < m->n_pair; pair++)
-                centre += pow(ib_primary_beam(m->primary, (int)pair,
-                                              hypot(m->centre->pointing[p][0], m->centre->pointing[p][1]), freq),
-                              2);
+                centre += pow(ib_primary_beam(m->primary, (int)pair, theta, freq), 2);
+        }
     }
     const bool seen = centre >= SEEN * SEEN * most;
     m->peak[0] = seen ? m->nx / 2 : best[0];
@@ -163,6 +165,11 @@ static ib_status choose_peak(ib_mosaic *m, double freq, ib_error *err)
     const bool ok = ones && row;
     ib_free(ones);
     ib_free(row);
+    if (ok && fmax(most, centre) < UNSEEN * UNSEEN)
+        return ib_fail(
+            err, IB_EUSAGE,
+            "no field sees the image: the nearest one is %.3g arcmin away from its centre; give another --phasecenter, or a larger --imsize",
+            nearest * 60 * 180 / IB_PI);
     return ok ? IB_OK : err->status;
 }
 
@@ -184,6 +191,12 @@ ib_status ib_mosaic_settle(ib_mosaic *m, const ib_config *cfg, const size_t imag
                                 .tolerance = cfg->beam_tolerance,
                                 .oversampling = (int)cfg->oversampling,
                                 .precision = cfg->precision};
+    for (size_t c = 0; c < n_chan; c++)
+        mean += freq[c] / (double)n_chan;
+    for (size_t c = 0; c < n_chan; c++)
+        highest = fmax(highest, freq[c]);
+    if (choose_points(m, highest, err) || choose_peak(m, mean, err))
+        return err->status;
     const int needed = ib_aproj_support(m->primary, &m->field);
     m->field.support = cfg->support > 0 ? (int)cfg->support : needed;
     if (m->field.support < needed)
@@ -192,14 +205,7 @@ ib_status ib_mosaic_settle(ib_mosaic *m, const ib_config *cfg, const size_t imag
                        m->field.support, grid[0], grid[1], needed);
     if (m->field.oversampling == 0)
         m->field.oversampling = ib_aproj_oversampling(m->primary, &m->field);
-    if (ib_aproj_promise(&m->promise, m->primary, &m->field, err))
-        return err->status;
-    for (size_t c = 0; c < n_chan; c++)
-        mean += freq[c] / (double)n_chan;
-    for (size_t c = 0; c < n_chan; c++)
-        highest = fmax(highest, freq[c]);
-    const ib_status rc = choose_points(m, highest, err);
-    return rc ? rc : choose_peak(m, mean, err);
+    return ib_aproj_promise(&m->promise, m->primary, &m->field, err);
 }
 
 /* ---- beams ------------------------------------------------------------------------------------------------- */

@@ -49,7 +49,7 @@ double ib_mosaic_extent(const ib_mosaic *m, double freq, double widths, int axis
 /** Support, oversampling and grid, all but the image decided by now; and where the PSF's source is: at the centre of
  *  the image, or, where the pointings see less than half there, where they see most.
  *  @param freq  Hz, one for each of the n_chan input channels; from ib_alloc, the mosaic's now
- *  @return IB_EUSAGE (fewer taps than the beams need: the sentence has the number), IB_ENOMEM */
+ *  @return IB_EUSAGE (fewer taps than the beams need: the sentence has the number; an image that no beam reaches), IB_ENOMEM */
 ib_status ib_mosaic_settle(ib_mosaic *m, const ib_config *cfg, const size_t image[2], const double cell[2],
                            const size_t grid[2], double *freq, size_t n_chan, ib_error *err);
 
