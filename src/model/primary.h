@@ -60,7 +60,7 @@ typedef struct ib_primary {
     float                   *square; /* [pair][interval][4] */
 } ib_primary;
 
-/** @return IB_EUSAGE (no such beam, d >= D), IB_EIO, IB_EDATA (a bad table: the sentence has the line; an antenna without a
+/** @return IB_EUSAGE (no such beam, d >= D, d without D), IB_EIO, IB_EDATA (a bad table: the sentence has the line; an antenna without a
  *  diameter; more than IB_MAX_DISHES types), IB_ENOMEM. */
 ib_status ib_primary_create(ib_primary **out, const ib_primary_recipe *recipe, ib_error *err);
 

@@ -63,5 +63,6 @@ refuse "epsilon" --gridder mosaic --epsilon 1e-3
 refuse "lookup" --gridder mosaic --lookup nearest
 refuse "mosaic" # fields of different centres
 refuse "no field sees the image: the nearest one is" --gridder mosaic --phasecenter "16h00m00s -38d00m00s"
+refuse "goes with --dish" --gridder mosaic --blockage 1
 refuse "nosuch" --gridder mosaic --beam nosuch.txt
 refuse "memory" --gridder mosaic --imsize 4096 --memory 64MiB
