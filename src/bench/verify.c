@@ -37,15 +37,20 @@ ib_status ib_verify(int argc, char *const *argv, FILE *out, ib_error *err)
         teller      told = {out, path[i], 0};
         ib_verified found;
 
-        if (ib_cube_verify(path[i], &found, tell, &told, err))
-            return err->status;
-        if (found.n_differ)
+        if (ib_cube_verify(path[i], &found, tell, &told, err)) {
+            if (n == 1)
+                return err->status;
+            fprintf(out, "%s\n", err->text);
+            n_broken++;
+        } else if (found.n_differ)
             n_broken++;
         else
             fprintf(out, "%s: %zu planes are what was written\n", path[i], found.n_plane);
     }
-    return n_broken ? ib_fail(err, IB_EDATA,
-                              "%zu of %zu cubes have planes that differ from their checksums: image them again",
-                              n_broken, n)
-                    : IB_OK;
+    return n_broken
+               ? ib_fail(
+                     err, IB_EDATA,
+                     "%zu of %zu cubes cannot be read or have planes that differ from their checksums: image them again",
+                     n_broken, n)
+               : IB_OK;
 }
