@@ -655,6 +655,29 @@ static void print_plan(const job *j, const char *fft_plan)
     fflush(stdout);
 }
 
+/* What only mosaics heed is not passed over in silence. */
+static ib_status check_mosaic_options(const ib_config *cfg, ib_error *err)
+{
+    static const char *const own[] = {"beam",           "dish",      "blockage", "beam-truncate",
+                                      "beam-tolerance", "normalise", "pblimit",  "mosaic-psf"};
+    ib_config                defaults;
+    char                     given[NOTE], usual[NOTE];
+
+    ib_config_default(&defaults);
+    for (size_t i = 0; cfg->gridder != IB_MOSAIC && i < ib_option_count(); i++)
+        for (size_t k = 0; k < sizeof own / sizeof *own; k++) {
+            if (strcmp(ib_option_at(i)->key, own[k]))
+                continue;
+            *given = *usual = 0;
+            ib_option_render(cfg, i, given, sizeof given);
+            ib_option_render(&defaults, i, usual, sizeof usual);
+            if (strcmp(given, usual))
+                return ib_fail(err, IB_EUSAGE, "--%s %.80s is for mosaics; give --gridder mosaic, or leave it out",
+                               own[k], given);
+        }
+    return IB_OK;
+}
+
 /* The FFT plans that the run began with. */
 static ib_status recall_wisdom(const ib_resume *resume, char **wisdom, char fft_plan[80], ib_error *err)
 {
@@ -675,7 +698,9 @@ static ib_status make_plan(job *j, char fft_plan[80], char **wisdom, ib_error *e
     int64_t          base = (int64_t)ib_mem_resident(), largest;
 
     MPI_Allreduce(&base, &largest, 1, MPI_INT64_T, MPI_MAX, j->comm);
-    ib_status rc = ib_plan_make(&j->plan, &j->chosen, &j->info, j->extent, j->n_rank, j->n_thread, largest, err);
+    ib_status rc = check_mosaic_options(&j->chosen, err);
+    if (!rc)
+        rc = ib_plan_make(&j->plan, &j->chosen, &j->info, j->extent, j->n_rank, j->n_thread, largest, err);
     if (!rc && j->plan.centre.motion == IB_AS_IS)
         rc = check_fields(&j->info, &j->plan.geometry, err);
     if (!rc)

@@ -66,3 +66,4 @@ refuse "no field sees the image: the nearest one is" --gridder mosaic --phasecen
 refuse "goes with --dish" --gridder mosaic --blockage 1
 refuse "nosuch" --gridder mosaic --beam nosuch.txt
 refuse "memory" --gridder mosaic --imsize 4096 --memory 64MiB
+refused 2 "normalise flat-sky is for mosaics" sim:point,times=1,channels=2,imsize=32 --normalise flat-sky
