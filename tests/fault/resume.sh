@@ -9,7 +9,7 @@ strike=$IMGBENCH_BUILD/tests/libstrike.so
 [ -e "$strike" ] || fail "no $strike"
 [ -z "$IMGBENCH_SANITIZED" ] || skip "sanitizers do not like to be preloaded after"
 sim=sim:point,times=2,baselines=10,channels=6,imsize=96
-export IMGBENCH_FLUSH_S=0
+export IMGBENCH_FLUSH_S=0 OMPI_MCA_odls_base_sigkill_timeout=0 # mpirun waits for nobody
 
 # struck N NTH HOW RANK ARGUMENTS...: a run that is struck; its end does not matter.
 struck() {
@@ -90,7 +90,7 @@ for at in cube.psf.fits cube.fits; do
     [ ! -e cube.hdf5.run ] || fail "$at: $(ls cube.hdf5.run) is left"
 done
 unset at
-export IMGBENCH_FLUSH_S=0
+export IMGBENCH_FLUSH_S=0 OMPI_MCA_odls_base_sigkill_timeout=0 # mpirun waits for nobody
 
 # What is on the disk is compared with what was computed: a changed pixel is imaged again, a changed journal not believed.
 begin() { # leaves a run with a finished channel 0
