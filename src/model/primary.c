@@ -363,6 +363,13 @@ ib_status ib_primary_create(ib_primary **out, const ib_primary_recipe *r, ib_err
         rc = table_read(&p->table, r->beam, err);
     if (!rc && r->blockage > 0 && !(r->dish > 0))
         rc = ib_fail(err, IB_EUSAGE, "--blockage: it goes with --dish; give both");
+    if (!rc && r->blockage > 0 && p->model > CASA)
+        rc = ib_fail(err, IB_EUSAGE, "--blockage %g: --beam %.80s has none; leave it out, or give physical or casa",
+                     r->blockage, r->beam);
+    if (!rc && r->truncate && r->dish > 0)
+        rc = ib_fail(
+            err, IB_EUSAGE,
+            "--beam-truncate: only the beams of known telescopes are cut off, not those of --dish; leave out one of them");
     if (!rc && r->dish > 0 && !(r->blockage >= 0 && r->blockage < r->dish))
         rc = ib_fail(err, IB_EUSAGE, "--dish: a blockage of %g m does not fit a dish of %g m", r->blockage, r->dish);
     if (!rc && !(p->type = ib_alloc_zero(r->n_antenna + 1, sizeof *p->type, "beams", err)))

@@ -64,6 +64,8 @@ refuse "lookup" --gridder mosaic --lookup nearest
 refuse "mosaic" # fields of different centres
 refuse "no field sees the image: the nearest one is" --gridder mosaic --phasecenter "16h00m00s -38d00m00s"
 refuse "goes with --dish" --gridder mosaic --blockage 1
+refuse "beam airy has none" --gridder mosaic --beam airy --dish 12 --blockage 1
+refuse "only the beams of known telescopes" --gridder mosaic --dish 12 --beam-truncate casa
 refuse "nosuch" --gridder mosaic --beam nosuch.txt
 refuse "memory" --gridder mosaic --imsize 4096 --memory 64MiB
 refused 2 "normalise flat-sky is for mosaics" sim:point,times=1,channels=2,imsize=32 --normalise flat-sky
