@@ -239,6 +239,21 @@ void ib_casa_limit_cache(ib_casa *table, const char *column, size_t mebibytes)
     }
 }
 
+bool ib_casa_tile(const ib_casa *table, const char *column, size_t row, size_t *n_chan, size_t *n_row)
+{
+    try {
+        const casa::IPosition n = casa::ROTiledStManAccessor(table->table, column, true).tileShape(row);
+
+        if (n.size() < 3 || n[1] < 1 || n[2] < 1)
+            return false;
+        *n_chan = static_cast<size_t>(n[1]);
+        *n_row = static_cast<size_t>(n[2]);
+        return true;
+    } catch (...) { /* another storage manager */
+        return false;
+    }
+}
+
 ib_status ib_casa_subtable(ib_casa **out, const ib_casa *parent, const char *name, ib_error *err)
 {
     return guarded(err, [&] { *out = new ib_casa{parent->table.keywordSet().asTable(name, no_lock())}; });

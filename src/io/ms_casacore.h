@@ -39,6 +39,9 @@ ib_status ib_casa_open(ib_casa **out, const char *path, ib_error *err);
  *  not tiled have none. */
 void ib_casa_limit_cache(ib_casa *table, const char *column, size_t mebibytes);
 
+/** Channels and rows of the tiles that hold an array column [row][chan][corr] at a row. @return false: not in tiles */
+bool ib_casa_tile(const ib_casa *table, const char *column, size_t row, size_t *n_chan, size_t *n_row);
+
 /** The table that a keyword of another one names ("FIELD"). @return IB_EDATA when there is none. */
 ib_status ib_casa_subtable(ib_casa **out, const ib_casa *parent, const char *name, ib_error *err);
 

@@ -26,7 +26,8 @@ enum {
     TILE_CACHE = 4,         /* MiB of tiles kept per column */
     SCAN_ROWS = 1 << 16,    /* looked at together while opening */
     SCRATCH = 1 << 18,      /* samples read at once: 3.4 MB */
-    TILE_ROWS = 1 << 10,    /* channels are cut before rows get fewer than this: files are tiled in rows too */
+    TILE_ROWS = 1 << 10,    /* read at once, if not more: channels are cut before rows get fewer than this */
+    FILE_BUFFER = 1 << 16,  /* bytes that casacore reads at once of what is not in tiles */
     MAX_SLICES = 1 << 12,   /* runs read at once */
     MAX_POLYNOMIAL = 1 << 4 /* terms of a moving phase centre */
 };
@@ -810,6 +811,57 @@ static ib_status choose_weights(opening *o, ib_error *err)
     return IB_OK;
 }
 
+/* ---- opening: tiles ----------------------------------------------------------------------------------------- */
+
+/* Rows of MAIN that are in tiles of so many rows with rows of the window: other windows' and fields' lie between them. */
+static size_t rows_touched(const window *w, size_t tile, size_t n_main)
+{
+    size_t n_tile = 0, next = 0; /* the first tile not counted */
+
+    for (size_t r = 0; r < w->n_run; r++) {
+        const size_t first = w->runs[r].row / tile, end = (w->runs[r].row + w->runs[r].n - 1) / tile + 1;
+        if (end > next)
+            n_tile += end - (first > next ? first : next);
+        next = end;
+    }
+    return n_tile * tile < n_main ? n_tile * tile : n_main;
+}
+
+/* The tiles of the visibilities stand for those of flags and weights, too: programs lay them out alike. */
+static void describe_tiles(opening *o)
+{
+    source_ms        *ms = o->ms;
+    const char *const column[] = {ms->column, "FLAG", "WEIGHT_SPECTRUM"};
+    const double      bytes[] = {sizeof(float[2]), 1 / 8., sizeof(float)};
+    int64_t           held[] = {TILE_CACHE << 20, TILE_CACHE << 20, TILE_CACHE << 20};
+
+    for (size_t s = 0; s < ms->n_window; s++) {
+        const window *w = &ms->windows[s];
+        ib_tiling    *t = &o->info->spw[s].tiling;
+        size_t        r = 0;
+
+        while (r + 1 < w->n_run && !(w->runs[r].cells & HAS_DATA))
+            r++;
+        for (size_t k = 0; k < sizeof column / sizeof *column; k++) { /* a tile is held, however large */
+            size_t n_chan, n_row;
+            if (ib_casa_tile(ms->main, column[k], w->runs[r].row, &n_chan, &n_row))
+                held[k] =
+                    (int64_t)fmax((double)held[k], bytes[k] * (double)w->n_corr * (double)n_chan * (double)n_row);
+        }
+        double together = 1; /* columns that lie between each other */
+        if (!ib_casa_tile(ms->main, ms->column, w->runs[r].row, &t->n_chan, &t->n_row)) {
+            *t = (ib_tiling){.n_chan = 1 + FILE_BUFFER / (w->n_corr * sizeof(float[2])), .n_row = 1};
+            if (t->n_chan > w->n_chan)
+                together = w->use_spectrum ? 3 : 2;
+        }
+        t->n_chan = t->n_chan < w->n_chan ? t->n_chan : w->n_chan;
+        t->sample_bytes = bytes[0] + bytes[1] + (w->use_spectrum ? bytes[2] : 0);
+        t->row_bytes = together * t->sample_bytes * (double)(t->n_chan * w->n_corr) *
+                       (double)rows_touched(w, t->n_row, ib_casa_rows(ms->main)) / (double)w->n_row;
+    }
+    o->info->held_bytes = held[0] + held[1] + held[2];
+}
+
 /* ---- opening: all of it ------------------------------------------------------------------------------------- */
 
 static void ms_close(void *self)
@@ -867,8 +919,10 @@ static ib_status describe(opening *o, ib_error *err)
         rc = allocate_scratch(o->ms, err);
     if (!rc)
         rc = choose_weights(o, err);
-    if (!rc)
+    if (!rc) {
+        describe_tiles(o);
         describe_observation(o);
+    }
     ib_free(spw_names);
     return rc;
 }
@@ -881,7 +935,7 @@ static ib_status ms_open(void **self, const char *path, const ib_config *cfg, ib
 
     if (rc)
         return rc;
-    *info = (ib_vis_info){.stokes = IB_PLANES_I, .held_bytes = 3 * (int64_t)TILE_CACHE << 20};
+    *info = (ib_vis_info){.stokes = IB_PLANES_I};
     ms->info = info;
     snprintf(ms->path, sizeof ms->path, "%s", path);
 
@@ -1011,10 +1065,10 @@ failed:
                      b.slices[b.n_slice - 1].first + b.slices[b.n_slice - 1].n - 1);
 }
 
-/* [row][chan] to [chan][row] of items of `bytes`; rows of the target are `stride` items long. A few rows at a time,
-   so that what is read from stays in the cache while its channels are taken up one by one. */
-static inline void transpose_items(char *to, size_t stride, const char *from, size_t n_row, size_t n_chan,
-                                   size_t bytes)
+/* [row][chan] to [chan][row] of items of `bytes`; rows of the target are `stride` items long, those of the source
+   `pitch`. A few rows at a time, so that what is read from stays in the cache while its channels are taken up one by one. */
+static inline void transpose_items(char *to, size_t stride, const char *from, size_t pitch, size_t n_row,
+                                   size_t n_chan, size_t bytes)
 {
     enum { ROWS = 32 };
 
@@ -1022,35 +1076,54 @@ static inline void transpose_items(char *to, size_t stride, const char *from, si
         const size_t n = n_row - row < ROWS ? n_row - row : ROWS;
         for (size_t chan = 0; chan < n_chan; chan++)
             for (size_t i = row; i < row + n; i++)
-                memcpy(to + (chan * stride + i) * bytes, from + (i * n_chan + chan) * bytes, bytes);
+                memcpy(to + (chan * stride + i) * bytes, from + (i * pitch + chan) * bytes, bytes);
     }
 }
 
 /* The usual sizes by name: copying a constant number of bytes is one instruction, any other number a call. */
-static void transpose(void *to, size_t stride, const void *from, size_t n_row, size_t n_chan, size_t bytes)
+static void transpose_run(char *to, size_t stride, const char *from, size_t pitch, size_t n_row, size_t n_chan,
+                          size_t bytes)
 {
     switch (bytes) {
     case 1:
-        transpose_items(to, stride, from, n_row, n_chan, 1);
+        transpose_items(to, stride, from, pitch, n_row, n_chan, 1);
         break;
     case 2:
-        transpose_items(to, stride, from, n_row, n_chan, 2);
+        transpose_items(to, stride, from, pitch, n_row, n_chan, 2);
         break;
     case 4:
-        transpose_items(to, stride, from, n_row, n_chan, 4);
+        transpose_items(to, stride, from, pitch, n_row, n_chan, 4);
         break;
     case 8:
-        transpose_items(to, stride, from, n_row, n_chan, 8);
+        transpose_items(to, stride, from, pitch, n_row, n_chan, 8);
         break;
     case 16:
-        transpose_items(to, stride, from, n_row, n_chan, 16);
+        transpose_items(to, stride, from, pitch, n_row, n_chan, 16);
         break;
     case 32:
-        transpose_items(to, stride, from, n_row, n_chan, 32);
+        transpose_items(to, stride, from, pitch, n_row, n_chan, 32);
         break;
     default:
-        transpose_items(to, stride, from, n_row, n_chan, bytes);
+        transpose_items(to, stride, from, pitch, n_row, n_chan, bytes);
         break;
+    }
+}
+
+/* Channels that are read together: selected ones, and their span in the file, which may hold others. */
+typedef struct piece {
+    const ib_spw *spw;
+    ib_range      chans, in_file;
+} piece;
+
+/* Those of a piece that are selected to their places in the request. */
+static void transpose(void *to, size_t stride, const void *from, size_t n_row, const piece *p, size_t bytes)
+{
+    for (size_t c = 0, n; c < p->chans.n; c += n) {
+        const size_t first = p->chans.first + c, skip = (size_t)p->spw->chan[first] - p->in_file.first;
+
+        n = ib_chan_run(p->spw, first, p->chans.n - c);
+        transpose_run((char *)to + c * stride * bytes, stride, (const char *)from + skip * bytes, p->in_file.n, n_row,
+                      n, bytes);
     }
 }
 
@@ -1090,11 +1163,12 @@ static ib_status read_weights(const source_ms *ms, const window *w, const batch 
     return IB_OK;
 }
 
-/* One batch of rows and one run of channels to its place in the request. */
-static ib_status read_batch(const source_ms *ms, const window *w, const batch *b, const ib_range *chans, size_t place,
+/* One batch of rows and one piece of channels to its place in the request. */
+static ib_status read_batch(const source_ms *ms, const window *w, const batch *b, const piece *p, size_t place,
                             size_t stride, const ib_samples *into, ib_error *err)
 {
-    const size_t n_corr = w->n_corr, at = place * n_corr;
+    const size_t          n_corr = w->n_corr, at = place * n_corr;
+    const ib_range *const chans = &p->in_file;
 
     if (into->vis) {
         if (!(b->cells & HAS_DATA))
@@ -1102,19 +1176,37 @@ static ib_status read_batch(const source_ms *ms, const window *w, const batch *b
         else if (ib_casa_arrays(ms->main, ms->column, IB_CASA_COMPLEX, b->slices, b->n_slice, n_corr, chans, ms->vis,
                                 err))
             return err->status;
-        transpose(into->vis + at, stride, ms->vis, b->n_row, chans->n, n_corr * sizeof *ms->vis);
+        transpose(into->vis + at, stride, ms->vis, b->n_row, p, n_corr * sizeof *ms->vis);
     }
     if (into->flag) {
         if (read_flags(ms, w, b, chans, err))
             return err->status;
-        transpose(into->flag + at, stride, ms->flag, b->n_row, chans->n, n_corr * sizeof *ms->flag);
+        transpose(into->flag + at, stride, ms->flag, b->n_row, p, n_corr * sizeof *ms->flag);
     }
     if (into->weight && w->use_spectrum) {
         if (read_weights(ms, w, b, chans, err))
             return err->status;
-        transpose(into->weight + at, stride, ms->weight, b->n_row, chans->n, n_corr * sizeof *ms->weight);
+        transpose(into->weight + at, stride, ms->weight, b->n_row, p, n_corr * sizeof *ms->weight);
     }
     return IB_OK;
+}
+
+/* Channels from one on that are read together: whole tiles of them, so many that their rows are at least TILE_ROWS or
+   those of a tile. Of channels that are not selected, those are read that lie in tiles with others. */
+static piece next_piece(const source_ms *ms, const ib_spw *spw, size_t first, size_t n, size_t n_row)
+{
+    const ib_tiling *t = &spw->tiling;
+    const size_t     least = t->n_row > TILE_ROWS ? t->n_row : TILE_ROWS, tall = n_row < least ? n_row : least;
+    const size_t     fit = ms->n_scratch / (tall * spw->n_corr) / t->n_chan, tiles = fit > 1 ? fit : 1;
+    const size_t     begin = (size_t)spw->chan[first], most = ms->n_scratch / spw->n_corr;
+    const size_t     aligned = (begin / t->n_chan + tiles) * t->n_chan,
+                 end = aligned < begin + most ? aligned : begin + most;
+    size_t k = 1;
+
+    for (; k < n && (size_t)spw->chan[first + k] < end; k++)
+        if ((size_t)spw->chan[first + k] / t->n_chan > (size_t)spw->chan[first + k - 1] / t->n_chan + 1)
+            break;
+    return (piece){spw, {first, k}, {begin, (size_t)spw->chan[first + k - 1] - begin + 1}};
 }
 
 static ib_status ms_read(void *self, size_t s, ib_range chans, ib_range rows, const ib_samples *into, ib_error *err)
@@ -1122,23 +1214,20 @@ static ib_status ms_read(void *self, size_t s, ib_range chans, ib_range rows, co
     const source_ms *ms = self;
     const window    *w = &ms->windows[s];
     const ib_spw    *spw = &ms->info->spw[s];
-    const size_t     tall = rows.n < TILE_ROWS ? rows.n : TILE_ROWS;
-    const size_t     wide = ms->n_scratch / (tall * w->n_corr); /* channels read at once */
-    size_t           n_chan;
+    piece            p;
 
-    for (size_t chan = 0; chan < chans.n; chan += n_chan) {
-        const size_t left = chans.n - chan;
-
-        n_chan = ib_chan_run(spw, chans.first + chan, left < wide ? left : wide);
-        const ib_range in_file = {(size_t)spw->chan[chans.first + chan], n_chan};
-        const size_t   most = ms->n_scratch / (n_chan * w->n_corr);
+    for (size_t chan = 0; chan < chans.n; chan += p.chans.n) {
+        p = next_piece(ms, spw, chans.first + chan, chans.n - chan, rows.n);
+        const size_t fit = ms->n_scratch / (p.in_file.n * w->n_corr), tile = spw->tiling.n_row;
+        const size_t most = fit > tile ? fit / tile * tile : fit; /* rows read at once end with a tile */
 
         for (size_t row = 0; row < rows.n;) {
-            const batch b = next_batch(ms, w, rows.first + row, rows.n - row < most ? rows.n - row : most);
+            const size_t left = rows.n - row, here = most - (rows.first + row) % most;
+            const batch  b = next_batch(ms, w, rows.first + row, left < here ? left : here);
 
-            if (read_batch(ms, w, &b, &in_file, chan * rows.n + row, rows.n, into, err))
+            if (read_batch(ms, w, &b, &p, chan * rows.n + row, rows.n, into, err))
                 return ib_within(err, "read %s: %s: rows from %zu, channels %zu to %zu: ", ms->path, ms->column,
-                                 b.slices[0].first, in_file.first, in_file.first + in_file.n - 1);
+                                 b.slices[0].first, p.in_file.first, p.in_file.first + p.in_file.n - 1);
             row += b.n_row;
         }
     }

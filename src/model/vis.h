@@ -23,17 +23,26 @@ typedef struct ib_range {
     size_t first, n;
 } ib_range;
 
+/** How the samples of a spectral window lie in a file: in tiles, of which a part costs as much to read as the whole. */
+typedef struct ib_tiling {
+    size_t n_chan,
+        n_row;           /* of a tile, channels as the input counts them; 0: whatever is asked for costs what it is */
+    double row_bytes;    /* read for each row of the window and tile that is touched */
+    double sample_bytes; /* that a sample takes in the file; 0: it is computed */
+} ib_tiling;
+
 /** The selected rows of one spectral window, which share frequencies and correlations. Channels are the selected
  *  ones, in the order of the input (frequencies may descend). */
 typedef struct ib_spw {
-    int     id; /* number in the input */
-    char    name[IB_NAME];
-    size_t  n_row, n_chan, n_corr;
-    int     corr[IB_MAX_CORR];  /* IB_XX, ... in the order of the samples */
-    int    *chan;               /* [n_chan] channel number in the input */
-    double *freq;               /* [n_chan] Hz, centre */
-    double *width;              /* [n_chan] Hz, positive */
-    bool    weight_per_channel; /* false: one weight per row and correlation */
+    int       id; /* number in the input */
+    char      name[IB_NAME];
+    size_t    n_row, n_chan, n_corr;
+    int       corr[IB_MAX_CORR];  /* IB_XX, ... in the order of the samples */
+    int      *chan;               /* [n_chan] channel number in the input */
+    double   *freq;               /* [n_chan] Hz, centre */
+    double   *width;              /* [n_chan] Hz, positive */
+    bool      weight_per_channel; /* false: one weight per row and correlation */
+    ib_tiling tiling;
 } ib_spw;
 
 typedef struct ib_field {
