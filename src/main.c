@@ -25,6 +25,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <math.h>
 #include <omp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -85,24 +86,30 @@ enum { N_SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
 
 /* ---- run ------------------------------------------------------------------------------------------------- */
 
-/* Where every rank runs, on rank 0; NULL elsewhere. */
-static ib_status gather_places(const invocation *in, ib_place **places, ib_error *err)
+/* Where every rank runs, on rank 0, and room for how steady the machine was there; NULL elsewhere. */
+static ib_status gather_places(const invocation *in, int threads, ib_place **places, ib_steady **steady,
+                               ib_error *err)
 {
     ib_place  here;
     ib_status rc = IB_OK;
 
     *places = NULL;
+    *steady = NULL;
     if (in->rank == 0) {
         *places = ib_alloc((size_t)in->ranks, sizeof here, "places of ranks", err);
-        rc = *places ? IB_OK : err->status;
+        *steady = ib_alloc((size_t)in->ranks, sizeof **steady, "places of ranks", err);
+        rc = *places && *steady ? IB_OK : err->status;
     }
     rc = ib_agree(MPI_COMM_WORLD, rc, err);
     if (rc)
         return rc;
     ib_place_here(&here);
+#pragma omp parallel num_threads(threads) default(none) shared(here)
+#pragma omp          critical(ib_place)
+    ib_place_join(&here);
     ib_gather(&here, sizeof here, *places, MPI_COMM_WORLD);
     return IB_OK;
-}
+         }
 
 /* A launch must not fail because its record cannot be written. */
 static ib_record *begin_record(const invocation *in, int threads, const ib_place *places)
@@ -150,12 +157,31 @@ static void catch_signals(void)
             sigaction(stop[i], &action, NULL);
 }
 
+/* All threads at once, as they will work. */
+static void look_at_threads(ib_steady *steady)
+{
+    const int threads = steady->threads;
+    int       bound = 0;
+    double    slowest = INFINITY, fastest = 0;
+
+#pragma omp parallel num_threads(threads) default(none) reduction(+ : bound) reduction(min : slowest)                \
+    reduction(max : fastest)
+    {
+        const double clock = ib_thread_clock();
+        bound += ib_thread_is_bound();
+        slowest = clock;
+        fastest = clock;
+    }
+    ib_steady_look(steady, bound, slowest, fastest);
+}
+
 static ib_status run(const invocation *in, ib_error *err)
 {
     const ib_config *cfg = &in->command.cfg;
     const int        threads = cfg->threads ? (int)cfg->threads : omp_get_max_threads();
     const double     start = ib_now();
     ib_place        *places = NULL;
+    ib_steady       *steady = NULL, mine; /* of all ranks, on rank 0 */
     ib_record       *record = NULL;
     ib_result        result;
     ib_error         record_err;
@@ -164,7 +190,7 @@ static ib_status run(const invocation *in, ib_error *err)
     char             path[1024] = "";
 
     memset(&result, 0, sizeof result);
-    ib_status rc = gather_places(in, &places, err);
+    ib_status rc = gather_places(in, threads, &places, &steady, err);
     if (rc)
         return rc;
     if (in->rank == 0)
@@ -172,25 +198,35 @@ static ib_status run(const invocation *in, ib_error *err)
     catch_signals();
     *err = in->damage;
     rc = ib_agree(MPI_COMM_WORLD, err->status, err);
+    ib_steady_begin(&mine, threads);
+    if (!cfg->plan)
+        look_at_threads(&mine);
     if (!rc)
         rc = ib_run(cfg, MPI_COMM_WORLD, &result, err);
     err->status = rc;
+    if (!cfg->plan)
+        look_at_threads(&mine);
+    ib_steady_end(&mine);
+    ib_gather(&mine, sizeof mine, steady, MPI_COMM_WORLD);
     if (in->rank == 0 && cfg->plan && cfg->format == IB_FORMAT_JSON) {
         verdict = (ib_judgement){IB_PROVISIONAL, 1, {"a plan: nothing was imaged"}};
-        ib_summary_json(stdout, &result, NULL, err, &verdict, path);
+        ib_summary_json(stdout, &result, &(ib_around){0}, err, &verdict, path);
     } else if (in->rank == 0 && !cfg->plan) {
-        ib_judge(&verdict, &result, err, ib_build_facts(), ib_place_excess(places, in->ranks, threads));
+        const ib_steadiness steadiness = ib_steadiness_of(steady, places, in->ranks);
+        const ib_around     around = {rc ? NULL : &bounds, &steadiness};
         if (!rc)
             ib_bounds_find(&bounds, cfg->record, &result, ib_place_nodes(places, in->ranks));
+        ib_judge(&verdict, &result, err, ib_build_facts(), ib_place_excess(places, in->ranks, threads), &around);
         if (record &&
-            ib_record_end(record, &result, &bounds, err, &verdict, ib_now() - start, path, sizeof path, &record_err))
+            ib_record_end(record, &result, &around, err, &verdict, ib_now() - start, path, sizeof path, &record_err))
             ib_warn("%s", record_err.text);
         if (cfg->format == IB_FORMAT_JSON)
-            ib_summary_json(stdout, &result, &bounds, err, &verdict, path);
+            ib_summary_json(stdout, &result, &around, err, &verdict, path);
         else
-            ib_summary_table(stdout, &result, &bounds, err, &verdict, path);
+            ib_summary_table(stdout, &result, &around, err, &verdict, path);
     }
     ib_free(places);
+    ib_free(steady);
     return rc;
 }
 
@@ -473,8 +509,8 @@ static ib_status under_mpi(const subcommand *which, invocation *in, ib_status rc
         const ib_result none = {.measured = -1};
         ib_judgement    verdict;
 
-        ib_judge(&verdict, &none, err, ib_build_facts(), 0);
-        ib_summary_json(stdout, &none, NULL, err, &verdict, "");
+        ib_judge(&verdict, &none, err, ib_build_facts(), 0, &(ib_around){0});
+        ib_summary_json(stdout, &none, &(ib_around){0}, err, &verdict, "");
     }
     if (in->rank == 0) {
         rc = flush_output(rc, err);

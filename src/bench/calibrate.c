@@ -206,17 +206,19 @@ ib_status ib_limits_find(const char *folder, ib_limits *limits, char origin[80],
 /* ---- bounds ---------------------------------------------------------------------------------------------- */
 
 /* A record's name begins with its milliseconds since 1970 (record.c). */
-static void tell_day(const char *run_id, char *out, size_t size)
+static void tell_day(const char *run_id, char *out, size_t size, int *age_days)
 {
     unsigned int high = 0, low = 0;
     struct tm    utc = {0};
 
     *out = 0;
+    *age_days = 0;
     if (!run_id || sscanf(run_id, "%8x-%4x", &high, &low) != 2)
         return;
     const time_t when = (time_t)(((uint64_t)high << 16 | low) / 1000);
     if (gmtime_r(&when, &utc))
         strftime(out, size, "%Y-%m-%d", &utc);
+    *age_days = (int)((time(NULL) - when) / 86400);
 }
 
 /* The folder of a file as it is written: "." for a bare name. */
@@ -235,7 +237,8 @@ void ib_bounds_find(ib_bounds *out, const char *folder, const ib_result *r, int 
     json_t    *line = *folder ? ib_record_newest(folder, "calibrate", "calib") : NULL;
 
     *out = (ib_bounds){.known = line && limits_from_json(line, &l), .n_node = n_node, .storage = (double)NAN};
-    tell_day(json_string_value(json_object_get(line, "run_id")), out->calibrated, sizeof out->calibrated);
+    tell_day(json_string_value(json_object_get(line, "run_id")), out->calibrated, sizeof out->calibrated,
+             &out->age_days);
     json_decref(line);
     if (!out->known) {
         snprintf(out->missing, sizeof out->missing,

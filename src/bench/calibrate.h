@@ -24,6 +24,7 @@ void ib_limits_report(ib_report *report, const ib_limits *limits);
 typedef struct ib_bounds {
     bool     known;              /* there is a calibration record; else only `missing` is meant */
     char     calibrated[16];     /* the day of it: "2026-05-01" */
+    int      age_days;           /* whole days since */
     int      n_node;             /* that the limits are counted for */
     ib_bound phase[IB_N_PHASES]; /* nearest "": nothing bounds it that is known */
     double   storage;      /* share of the wall time that the bytes read and written would take; NaN: not known */

@@ -121,28 +121,52 @@ void ib_machine_facts(ib_machine *out)
     make_alias(out);
 }
 
+static void mark(const char *cpus, unsigned char used[MAX_CPU])
+{
+    for (const char *at = cpus; isdigit((unsigned char)*at);) {
+        char *end;
+        long  first = strtol(at, &end, 10), last = first;
+        if (*end == '-')
+            last = strtol(end + 1, &end, 10);
+        for (long i = first; i <= last && i < MAX_CPU; i++)
+            used[i] = 1;
+        at = *end == ',' ? end + 1 : end;
+    }
+}
+
 void ib_place_here(ib_place *out)
 {
-    cpu_set_t *set = CPU_ALLOC(MAX_CPU);
-    size_t     size = CPU_ALLOC_SIZE(MAX_CPU), at = 0;
-
     memset(out, 0, sizeof *out);
     gethostname(out->node, sizeof out->node - 1);
-    if (!set || sched_getaffinity(0, size, set)) {
-        out->n_cpu = (int)sysconf(_SC_NPROCESSORS_ONLN);
-        CPU_FREE(set);
-        return;
-    }
-    out->n_cpu = CPU_COUNT_S(size, set);
-    for (int i = 0; i < MAX_CPU && at < sizeof out->cpus; i++) {
-        if (!CPU_ISSET_S((size_t)i, size, set))
-            continue;
-        int last = i;
-        while (last + 1 < MAX_CPU && CPU_ISSET_S((size_t)last + 1, size, set))
-            last++;
-        at += (size_t)snprintf(out->cpus + at, sizeof out->cpus - at, last > i ? "%s%d-%d" : "%s%d", at ? "," : "", i,
-                               last);
-        i = last;
+    ib_place_join(out);
+}
+
+void ib_place_join(ib_place *place)
+{
+    unsigned char used[MAX_CPU] = {0};
+    cpu_set_t    *set = CPU_ALLOC(MAX_CPU);
+    const size_t  size = CPU_ALLOC_SIZE(MAX_CPU);
+
+    if (set && !sched_getaffinity(0, size, set)) {
+        size_t at = 0;
+        mark(place->cpus, used);
+        for (size_t i = 0; i < MAX_CPU; i++)
+            used[i] |= CPU_ISSET_S(i, size, set) != 0;
+        place->n_cpu = 0;
+        for (int i = 0; i < MAX_CPU; i++) {
+            int last = i;
+            if (!used[i])
+                continue;
+            while (last + 1 < MAX_CPU && used[last + 1])
+                last++;
+            if (at < sizeof place->cpus)
+                at += (size_t)snprintf(place->cpus + at, sizeof place->cpus - at, last > i ? "%s%d-%d" : "%s%d",
+                                       at ? "," : "", i, last);
+            place->n_cpu += last - i + 1;
+            i = last;
+        }
+    } else {
+        place->n_cpu = (int)sysconf(_SC_NPROCESSORS_ONLN);
     }
     CPU_FREE(set);
 }
@@ -163,19 +187,6 @@ int ib_place_nodes(const ib_place *place, int n)
     for (int i = 0; i < n; i++)
         nodes += leads(place, i);
     return nodes;
-}
-
-static void mark(const char *cpus, unsigned char used[MAX_CPU])
-{
-    for (const char *at = cpus; isdigit((unsigned char)*at);) {
-        char *end;
-        long  first = strtol(at, &end, 10), last = first;
-        if (*end == '-')
-            last = strtol(end + 1, &end, 10);
-        for (long i = first; i <= last && i < MAX_CPU; i++)
-            used[i] = 1;
-        at = *end == ',' ? end + 1 : end;
-    }
 }
 
 int ib_place_excess(const ib_place *place, int n, int threads)

@@ -38,7 +38,9 @@ typedef struct ib_place {
     int  n_cpu;
 } ib_place;
 
+/** Where the calling thread runs; and add where another one does: bound threads have processors of their own. */
 void ib_place_here(ib_place *out);
+void ib_place_join(ib_place *place);
 
 /** Nodes that n ranks run on, and how many more threads some node has than processors that its ranks may use. */
 int ib_place_nodes(const ib_place *place, int n);

@@ -76,6 +76,14 @@ json_t *ib_json_choice(const ib_result *r)
                      ib_json_real(r->predicted_s[1]));
 }
 
+json_t *ib_json_steadiness(const ib_steadiness *s)
+{
+    if (!s)
+        return json_null();
+    return json_pack("{s:i, s:i, s:o, s:o, s:o}", "threads", s->threads, "bound", s->bound, "neighbours",
+                     ib_json_real(s->neighbours), "steal", ib_json_real(s->steal), "clock", ib_json_real(s->clock));
+}
+
 json_t *ib_json_counts(const ib_result *result)
 {
     const ib_counts *c = &result->counts;

@@ -26,6 +26,9 @@ json_t *ib_json_choice(const ib_result *result);
 /** The w-term: its largest phase, terms, slabs and passes; none where it is neglected. */
 json_t *ib_json_w(const ib_result *result);
 
+/** How steady the machine was; null: not measured. */
+json_t *ib_json_steadiness(const ib_steadiness *steady);
+
 json_t *ib_json_counts(const ib_result *result);
 json_t *ib_json_reasons(const ib_judgement *verdict);
 

@@ -427,14 +427,15 @@ static const char *end_status(ib_status status)
     return status == IB_OK ? "ok" : status == IB_EINTERRUPTED ? "interrupted" : "failed";
 }
 
-static ib_status write_outcome(ib_record *record, const ib_result *r, const ib_bounds *bounds, ib_error *err)
+static ib_status write_outcome(ib_record *record, const ib_result *r, const ib_around *around, ib_error *err)
 {
     ib_status rc = write_line(
         record, "rep",
         json_pack(
-            "{s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:s, s:s, s:o, s:o}", "rep", 0, "warm", record->warm,
-            "wall_s", ib_json_real(r->wall_s), "T_s", ib_json_real(r->wall_s), "phases", ib_json_phases(r, bounds),
-            "limits", ib_json_limits(bounds), "choice", ib_json_choice(r), "w", ib_json_w(r), "counts",
+            "{s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:s, s:s, s:o, s:o}", "rep", 0, "warm",
+            record->warm, "wall_s", ib_json_real(r->wall_s), "T_s", ib_json_real(r->wall_s), "phases",
+            ib_json_phases(r, around->bounds), "limits", ib_json_limits(around->bounds), "steady",
+            ib_json_steadiness(around->steady), "choice", ib_json_choice(r), "w", ib_json_w(r), "counts",
             ib_json_counts(r), "threads", r->threads, "isa", r->isa, "fft_plan", r->fft_plan, "memory",
             json_pack("{s:I, s:I, s:I}", "plan_bytes", (json_int_t)r->plan_bytes, "peak_bytes",
                       (json_int_t)r->peak_bytes, "limit_bytes", (json_int_t)r->limit_bytes),
@@ -473,10 +474,10 @@ static ib_status close_record(ib_record *record, ib_status rc, char *path, size_
     return rc;
 }
 
-ib_status ib_record_end(ib_record *record, const ib_result *result, const ib_bounds *bounds, const ib_error *failure,
+ib_status ib_record_end(ib_record *record, const ib_result *result, const ib_around *around, const ib_error *failure,
                         const ib_judgement *verdict, double wall_s, char *path, size_t size, ib_error *err)
 {
-    ib_status rc = failure->status ? IB_OK : write_outcome(record, result, bounds, err);
+    ib_status rc = failure->status ? IB_OK : write_outcome(record, result, around, err);
 
     *path = 0;
     if (!rc)

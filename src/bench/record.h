@@ -26,9 +26,8 @@ typedef struct ib_record ib_record;
 ib_status ib_record_begin(ib_record **out, const char *folder, const ib_launch *launch, ib_error *err);
 
 /** Write what happened and the end line, sync, give the file its final name. Ends the record, also on failure.
- *  @param bounds  NULL: none are known
  *  @param path  receives the final name; "" when it was not reached */
-ib_status ib_record_end(ib_record *record, const ib_result *result, const ib_bounds *bounds, const ib_error *failure,
+ib_status ib_record_end(ib_record *record, const ib_result *result, const ib_around *around, const ib_error *failure,
                         const ib_judgement *verdict, double wall_s, char *path, size_t size, ib_error *err);
 
 struct json_t; /* of jansson, so that this header does not need it */

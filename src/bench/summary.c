@@ -9,8 +9,14 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define COUNTED_S     60.0 /* a single repetition shorter than this is not reportable (harness specification, 3.2) */
-#define W_PHASE_LIMIT 0.1  /* rad; a source at the edge loses 1 - cos(0.1) = 0.5 % of its flux there */
+/* What is reportable (harness specification, 3.2). */
+#define COUNTED_S       60.0 /* a single repetition shorter than this is not */
+#define NEIGHBOURS      0.02 /* share of a node that others may use */
+#define STEAL           0.005
+#define CLOCK           0.9 /* of the slowest core over the fastest */
+#define CALIBRATED_DAYS 30
+
+#define W_PHASE_LIMIT 0.1 /* rad; a source at the edge loses 1 - cos(0.1) = 0.5 % of its flux there */
 
 const char *ib_validity_name(ib_validity validity)
 {
@@ -36,12 +42,35 @@ __attribute__((format(printf, 3, 4))) static void because(ib_judgement *v, ib_va
     va_end(args);
 }
 
+/* What could have moved the time beside the program. */
+static void judge_machine(ib_judgement *out, const ib_steadiness *steady, const ib_bounds *bounds)
+{
+    if (!steady)
+        because(out, IB_VALID, "binding, neighbours and clock not measured");
+    if (steady && steady->bound < steady->threads)
+        because(out, IB_VALID, "%d of %d threads not bound to a core", steady->threads - steady->bound,
+                steady->threads);
+    if (steady && isnan(steady->neighbours))
+        because(out, IB_VALID, "the system does not tell what others did");
+    if (steady && steady->neighbours >= NEIGHBOURS)
+        because(out, IB_VALID, "others used %.2g %% of the processors", 100 * steady->neighbours);
+    if (steady && steady->steal >= STEAL)
+        because(out, IB_VALID, "other virtual machines took %.2g %% of the processors", 100 * steady->steal);
+    if (steady && !(steady->clock >= CLOCK))
+        because(out, IB_VALID, "the slowest core ran at %.2g of the fastest one's clock", steady->clock);
+    if (!bounds || !bounds->known)
+        because(out, IB_VALID, "machine not calibrated");
+    else if (bounds->age_days > CALIBRATED_DAYS)
+        because(out, IB_VALID, "calibrated %d days ago", bounds->age_days);
+}
+
 static uint64_t accounted(const ib_counts *c)
 {
     return c->gridded + c->flagged + c->weightless + c->not_finite + c->outside + c->autocorrelation;
 }
 
-void ib_judge(ib_judgement *out, const ib_result *result, const ib_error *failure, const ib_build *build, int excess)
+void ib_judge(ib_judgement *out, const ib_result *result, const ib_error *failure, const ib_build *build, int excess,
+              const ib_around *around)
 {
     memset(out, 0, sizeof *out);
     if (failure->status) {
@@ -71,8 +100,7 @@ void ib_judge(ib_judgement *out, const ib_result *result, const ib_error *failur
         because(out, IB_VALID, "build type %.60s", *build->type ? build->type : "none");
     if (!(result->wall_s >= COUNTED_S))
         because(out, IB_VALID, "one repetition below %.0f s", COUNTED_S);
-    /* What nothing here measures is said, not assumed. */
-    because(out, IB_VALID, "binding, neighbours and clock not measured");
+    judge_machine(out, around->steady, around->bounds);
 }
 
 /* ---- table ----------------------------------------------------------------------------------------------- */
@@ -229,13 +257,13 @@ static void print_result_line(FILE *out, const ib_result *r, const ib_error *fai
     fprintf(out, "%s\n", v->n_reason ? ")" : "");
 }
 
-void ib_summary_table(FILE *out, const ib_result *result, const ib_bounds *bounds, const ib_error *failure,
+void ib_summary_table(FILE *out, const ib_result *result, const ib_around *around, const ib_error *failure,
                       const ib_judgement *verdict, const char *record)
 {
     if (!failure->status) {
         print_job(out, result);
-        print_phases(out, result, bounds);
-        print_rates(out, result, bounds);
+        print_phases(out, result, around->bounds);
+        print_rates(out, result, around->bounds);
         print_counts(out, &result->counts);
         print_quality(out, result);
         for (size_t i = 0; i < sizeof result->output / sizeof *result->output; i++)
@@ -250,7 +278,7 @@ void ib_summary_table(FILE *out, const ib_result *result, const ib_bounds *bound
 
 /* ---- document -------------------------------------------------------------------------------------------- */
 
-static json_t *document(const ib_result *r, const ib_bounds *bounds)
+static json_t *document(const ib_result *r, const ib_around *around)
 {
     char         kernel[16], lookup[16], precision[16];
     const double cores = (double)r->ranks * r->threads;
@@ -285,8 +313,9 @@ static json_t *document(const ib_result *r, const ib_bounds *bounds)
                                         "baseline_types", ib_json_count(r->n_pair), "beam", ib_json_text(r->primary))
                             : json_null());
     json_object_set_new(json, "choice", ib_json_choice(r));
-    json_object_set_new(json, "phases", ib_json_phases(r, bounds));
-    json_object_set_new(json, "limits", ib_json_limits(bounds));
+    json_object_set_new(json, "phases", ib_json_phases(r, around->bounds));
+    json_object_set_new(json, "limits", ib_json_limits(around->bounds));
+    json_object_set_new(json, "steady", ib_json_steadiness(around->steady));
     json_object_set_new(json, "counts", ib_json_counts(r));
     json_object_set_new(
         json, "rates",
@@ -317,7 +346,7 @@ static json_t *document(const ib_result *r, const ib_bounds *bounds)
     return json;
 }
 
-void ib_summary_json(FILE *out, const ib_result *result, const ib_bounds *bounds, const ib_error *failure,
+void ib_summary_json(FILE *out, const ib_result *result, const ib_around *around, const ib_error *failure,
                      const ib_judgement *verdict, const char *record)
 {
     /* A gate that fails is a result, and a bad one; any other failure is none. */
@@ -332,7 +361,7 @@ void ib_summary_json(FILE *out, const ib_result *result, const ib_bounds *bounds
     json_object_set_new(json, "commit", json_string(ib_build_facts()->commit));
     if (failure->status)
         json_object_set_new(json, "error", ib_json_text(failure->text));
-    json_object_update_new(json, document(result, bounds));
+    json_object_update_new(json, document(result, around));
     json_object_set_new(json, "record", *record ? ib_json_text(record) : json_null());
     json_dumpf(json, out, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     fputc('\n', out);

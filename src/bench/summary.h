@@ -5,13 +5,14 @@
 
 #include "bench/calibrate.h"
 #include "bench/facts.h"
+#include "bench/steady.h"
 
 #include <stdio.h>
 
 /** From best to worst. */
 typedef enum ib_validity { IB_REPORTABLE, IB_VALID, IB_PROVISIONAL, IB_INVALID } ib_validity;
 
-enum { IB_MAX_REASONS = 12 };
+enum { IB_MAX_REASONS = 16 };
 
 typedef struct ib_judgement {
     ib_validity validity;
@@ -19,21 +20,27 @@ typedef struct ib_judgement {
     char        reason[IB_MAX_REASONS][120]; /* why it is no better; the gravest is not necessarily first */
 } ib_judgement;
 
+/** What was measured around a launch; parts that were not are NULL. Borrowed. */
+typedef struct ib_around {
+    const ib_bounds     *bounds;
+    const ib_steadiness *steady;
+} ib_around;
+
 const char *ib_validity_name(ib_validity validity);
 
 /** Judge a launch.
  *  @param failure  IB_OK in failure->status: the launch succeeded and result is whole
  *  @param excess   of ib_place_excess */
-void ib_judge(ib_judgement *out, const ib_result *result, const ib_error *failure, const ib_build *build, int excess);
+void ib_judge(ib_judgement *out, const ib_result *result, const ib_error *failure, const ib_build *build, int excess,
+              const ib_around *around);
 
 /** Fixed-width summary, RESULT line last. On failure only that line.
- *  @param bounds  NULL: nothing is said of them
  *  @param record  path of the launch's record, "" none */
-void ib_summary_table(FILE *out, const ib_result *result, const ib_bounds *bounds, const ib_error *failure,
+void ib_summary_table(FILE *out, const ib_result *result, const ib_around *around, const ib_error *failure,
                       const ib_judgement *verdict, const char *record);
 
 /** The same as one JSON document. */
-void ib_summary_json(FILE *out, const ib_result *result, const ib_bounds *bounds, const ib_error *failure,
+void ib_summary_json(FILE *out, const ib_result *result, const ib_around *around, const ib_error *failure,
                      const ib_judgement *verdict, const char *record);
 
 #endif

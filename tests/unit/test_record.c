@@ -60,15 +60,17 @@ static void leave(ib_test *t, const ib_error *failure, double measured, char *pa
     ib_judgement verdict;
     ib_error     err = {0};
 
-    const ib_launch launch = launch_of(&command);
+    const ib_steadiness steady = {.threads = 3, .bound = 2, .neighbours = 0.25, .steal = NAN, .clock = 0.5};
+    const ib_around     around = {.steady = &steady};
+    const ib_launch     launch = launch_of(&command);
     setenv("IMGBENCH_MACHINE", "Test Machine", 1);
     IB_CHECK(t, !ib_record_begin(&record, FOLDER, &launch, &err));
     if (!record) {
         printf("# %s\n", err.text);
         exit(1);
     }
-    ib_judge(&verdict, &result, failure, ib_build_facts(), 0);
-    IB_CHECK(t, !ib_record_end(record, &result, NULL, failure, &verdict, 2.5, path, size, &err));
+    ib_judge(&verdict, &result, failure, ib_build_facts(), 0, &around);
+    IB_CHECK(t, !ib_record_end(record, &result, &around, failure, &verdict, 2.5, path, size, &err));
     ib_command_clear(&command);
 }
 
@@ -89,6 +91,11 @@ static void a_launch_leaves_four_lines_that_read_back(ib_test *t)
     IB_CHECK(t, json_is_true(json_object_get(json_array_get(lines, 2), "pass")));
     IB_TEXT(t, text_at(lines, 3, "status"), "ok");
     IB_CHECK(t, json_integer_value(json_object_get(json_array_get(lines, 3), "lines")) == 4);
+
+    const json_t *steady = json_object_get(json_array_get(lines, 1), "steady");
+    IB_CHECK(t, json_integer_value(json_object_get(steady, "bound")) == 2);
+    IB_CHECK(t, json_real_value(json_object_get(steady, "neighbours")) == 0.25);
+    IB_CHECK(t, json_is_null(json_object_get(steady, "steal"))); /* not told is not nothing */
 
     const json_t *run = json_array_get(lines, 0), *shape = json_object_get(run, "shape");
     const json_t *workload = json_object_get(run, "workload");
@@ -213,7 +220,8 @@ static void before_its_end_a_record_is_a_part(ib_test *t)
 
     const ib_launch launch = launch_of(&command);
     IB_CHECK(t, !ib_record_begin(&record, FOLDER, &launch, &err));
-    IB_CHECK(t, !ib_record_end(record, &(ib_result){0}, NULL, &(ib_error){0}, &verdict, 0, path, sizeof path, &err));
+    IB_CHECK(t, !ib_record_end(record, &(ib_result){0}, &(ib_around){0}, &(ib_error){0}, &verdict, 0, path,
+                               sizeof path, &err));
     snprintf(partial, sizeof partial, "%s.part", path);
     IB_CHECK(t, stat(partial, &st) != 0 && stat(path, &st) == 0);
     remove(path);

@@ -17,6 +17,11 @@ static const ib_build clean = {.version = "1.2.3",
                                .type = "Release",
                                .sanitizers = ""};
 
+/* A machine on which times are worth something. */
+static const ib_steadiness quiet = {.threads = 6, .bound = 6, .neighbours = 0.019, .steal = 0.004, .clock = 0.91};
+static const ib_bounds     fresh = {.known = true, .calibrated = "2026-05-01", .age_days = 30};
+static const ib_around     good = {&fresh, &quiet};
+
 static ib_result good_result(void)
 {
     ib_result r = {.ranks = 2,
@@ -52,14 +57,62 @@ static bool gives(const ib_judgement *v, const char *words)
     return false;
 }
 
-static void a_good_launch_is_valid_and_says_what_was_not_measured(ib_test *t)
+static void a_good_launch_on_a_quiet_machine_is_reportable(ib_test *t)
 {
     const ib_result r = good_result();
     const ib_error  none = {0};
     ib_judgement    v;
 
-    ib_judge(&v, &r, &none, &clean, 0);
-    IB_CHECK(t, v.validity == IB_VALID && v.n_reason == 1 && gives(&v, "not measured"));
+    ib_judge(&v, &r, &none, &clean, 0, &good);
+    IB_CHECK(t, v.validity == IB_REPORTABLE && v.n_reason == 0);
+    ib_judge(&v, &r, &none, &clean, 0, &(ib_around){0});
+    IB_CHECK(t, v.validity == IB_VALID && v.n_reason == 2 && gives(&v, "not measured") && gives(&v, "calibrated"));
+}
+
+static void a_restless_machine_lowers_the_verdict_and_is_named(ib_test *t)
+{
+    const ib_result r = good_result();
+    const ib_error  none = {0};
+    const ib_bounds unknown = {0};
+    struct {
+        const char   *words;
+        ib_steadiness steady;
+        ib_bounds     bounds;
+    } cases[] = {{"1 of 6 threads not bound", quiet, fresh},
+                 {"others used 2 %", quiet, fresh},
+                 {"does not tell", quiet, fresh},
+                 {"virtual machines took 0.5 %", quiet, fresh},
+                 {"slowest core ran at 0.89", quiet, fresh},
+                 {"calibrated 31 days ago", quiet, fresh},
+                 {"not calibrated", quiet, unknown}};
+
+    cases[0].steady.bound = 5;
+    cases[1].steady.neighbours = 0.02;
+    cases[2].steady.neighbours = NAN;
+    cases[3].steady.steal = 0.005;
+    cases[4].steady.clock = 0.89;
+    cases[5].bounds.age_days = 31;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ib_judgement v;
+        ib_judge(&v, &r, &none, &clean, 0, &(ib_around){&cases[i].bounds, &cases[i].steady});
+        printf("# %s\n", v.reason[0]);
+        IB_CHECK(t, v.validity == IB_VALID && v.n_reason == 1 && gives(&v, cases[i].words));
+    }
+}
+
+/* Two ranks on one node and a third on another: a node's load is all that its own ranks did not use. */
+static void neighbours_are_what_the_ranks_of_a_node_did_not_use(ib_test *t)
+{
+    const ib_place  place[] = {{"a", "0", 1}, {"b", "0", 1}, {"a", "1", 1}};
+    const ib_steady rank[] = {
+        {.threads = 1, .bound = 1, .cpus = 4, .wall_s = 10, .own_s = 9, .busy_s = 21, .slowest = 3, .fastest = 4},
+        {.threads = 1, .bound = 0, .cpus = 2, .wall_s = 10, .own_s = 9, .busy_s = 8, .slowest = 2, .fastest = 5},
+        {.threads = 1, .bound = 1, .cpus = 4, .wall_s = 10, .own_s = 8, .busy_s = 20, .slowest = 3, .fastest = 3}};
+    const ib_steadiness s = ib_steadiness_of(rank, place, 3);
+
+    IB_CHECK(t, s.threads == 3 && s.bound == 2);
+    IB_NEAR(t, s.neighbours, (21.0 - 17) / 40, 1e-15); /* a; b's ticks are rounded, and nobody else was there */
+    IB_NEAR(t, s.clock, 2.0 / 5, 1e-15);
 }
 
 static void every_condition_lowers_the_verdict_and_is_named(ib_test *t)
@@ -93,7 +146,7 @@ static void every_condition_lowers_the_verdict_and_is_named(ib_test *t)
     cases[8].result.measured = 3.1 * cases[8].result.promised;
     cases[9].result.measured = NAN; /* an image that is not finite has been checked, and failed */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ib_judge(&v, &cases[i].result, &none, &cases[i].build, cases[i].excess);
+        ib_judge(&v, &cases[i].result, &none, &cases[i].build, cases[i].excess, &good);
         IB_CHECK(t, v.validity == cases[i].want);
         IB_CHECK(t, gives(&v, cases[i].words));
     }
@@ -106,11 +159,11 @@ static void a_failure_is_invalid_whatever_the_result_says(ib_test *t)
     ib_judgement    v;
 
     ib_fail(&err, IB_ECHECK, "check: 3.1e-02 > 1e-05");
-    ib_judge(&v, &r, &err, &clean, 0);
+    ib_judge(&v, &r, &err, &clean, 0, &good);
     IB_CHECK(t, v.validity == IB_INVALID && v.n_reason == 1);
     IB_TEXT(t, v.reason[0], "check: 3.1e-02 > 1e-05");
     ib_fail(&err, IB_EIO, "disk full");
-    ib_judge(&v, &r, &err, &clean, 0);
+    ib_judge(&v, &r, &err, &clean, 0, &good);
     IB_TEXT(t, v.reason[0], "input/output");
 }
 
@@ -122,8 +175,9 @@ static char *printed_with(bool json, const ib_result *r, const ib_bounds *bounds
     FILE        *out = open_memstream(&text, &size);
     ib_judgement v;
 
-    ib_judge(&v, r, err, &clean, 0);
-    (json ? ib_summary_json : ib_summary_table)(out, r, bounds, err, &v, "results/x.jsonl");
+    const ib_around around = {bounds, &quiet};
+    ib_judge(&v, r, err, &clean, 0, &around);
+    (json ? ib_summary_json : ib_summary_table)(out, r, &around, err, &v, "results/x.jsonl");
     fclose(out);
     return text;
 }
@@ -147,7 +201,7 @@ static void the_table_adds_up_samples_and_ends_with_the_verdict(ib_test *t)
     IB_CHECK(t, strstr(text, "1,000 rows x 3,840 channels x 2 correlations\n"));
     IB_CHECK(t, strstr(text, "record     results/x.jsonl\n"));
     IB_CHECK(t, last && strchr(last + 1, '\n')[1] == 0); /* nothing follows */
-    IB_TEXT(t, last, "\nRESULT valid  T=100.00 s  50.0 vis/s/core  (binding, neighbours and clock not measured)\n");
+    IB_TEXT(t, last, "\nRESULT valid  T=100.00 s  50.0 vis/s/core  (machine not calibrated)\n");
     free(text);
 
     r.counts.flagged++;
@@ -282,9 +336,12 @@ static void rates_are_of_what_this_launch_imaged(ib_test *t)
     IB_NEAR(t, ib_wall_rate(&r), wall / 4, 1e-12 * wall);
 }
 
-IB_TEST_MAIN(
-    {IB_TEST(rates_are_of_what_this_launch_imaged), IB_TEST(a_good_launch_is_valid_and_says_what_was_not_measured),
-     IB_TEST(every_condition_lowers_the_verdict_and_is_named), IB_TEST(a_failure_is_invalid_whatever_the_result_says),
-     IB_TEST(the_table_adds_up_samples_and_ends_with_the_verdict), IB_TEST(bounds_are_told_or_their_lack_is),
-     IB_TEST(an_empty_result_prints), IB_TEST(the_document_has_the_promised_fields),
-     IB_TEST(a_failed_launch_is_one_line_or_one_document), IB_TEST(oversubscription_counts_processors_per_node)})
+IB_TEST_MAIN({IB_TEST(rates_are_of_what_this_launch_imaged), IB_TEST(a_good_launch_on_a_quiet_machine_is_reportable),
+              IB_TEST(a_restless_machine_lowers_the_verdict_and_is_named),
+              IB_TEST(neighbours_are_what_the_ranks_of_a_node_did_not_use),
+              IB_TEST(every_condition_lowers_the_verdict_and_is_named),
+              IB_TEST(a_failure_is_invalid_whatever_the_result_says),
+              IB_TEST(the_table_adds_up_samples_and_ends_with_the_verdict), IB_TEST(bounds_are_told_or_their_lack_is),
+              IB_TEST(an_empty_result_prints), IB_TEST(the_document_has_the_promised_fields),
+              IB_TEST(a_failed_launch_is_one_line_or_one_document),
+              IB_TEST(oversubscription_counts_processors_per_node)})
