@@ -5,7 +5,7 @@ find_package(OpenMP REQUIRED COMPONENTS C)
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 foreach(dep FFTW3:fftw3 FFTW3F:fftw3f HDF5:hdf5-openmpi CFITSIO:cfitsio JANSSON:jansson XXHASH:libxxhash WCSLIB:wcslib
-    SQLITE:sqlite3 GSL:gsl ERFA:erfa)
+    SQLITE:sqlite3 GSL:gsl ERFA:erfa ZLIB:zlib)
   string(REPLACE ":" ";" pair ${dep})
   list(GET pair 0 var)
   list(GET pair 1 module)

@@ -5,9 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "bench/arguments.h"
-#include "bench/history.h"
 #include "bench/json.h"
-#include "bench/table.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -51,8 +49,7 @@ ib_status ib_validity_parse(const char *word, ib_validity *out, ib_error *err)
     return ib_fail(err, IB_EUSAGE, "--allow: \"%.40s\" is none of reportable|valid|provisional|invalid", word);
 }
 
-/* "1a2b3c4d5e*": ten digits of the commit, a star for changed sources; a description where it tells more (a release). */
-static void name_build(const ib_past *p, char name[40])
+void ib_past_build(const ib_past *p, char name[40])
 {
     const bool described = *p->describe && strncmp(p->commit, p->describe, strlen(p->describe)) != 0;
 
@@ -63,7 +60,7 @@ static void put_launch(ib_report *report, const ib_past *p)
 {
     char build[40], shape[40], problem[64];
 
-    name_build(p, build);
+    ib_past_build(p, build);
     snprintf(shape, sizeof shape, "%d x %d", p->ranks, p->threads);
     ib_past_problem(p, problem, sizeof problem);
     ib_report_row(report, (const ib_cell[]){ib_cell_text(p->run_id), ib_cell_text(p->started), ib_cell_text(build),
@@ -73,7 +70,7 @@ static void put_launch(ib_report *report, const ib_past *p)
                                             ib_cell_text(ib_validity_name(p->validity)), ib_cell_text(p->tag)});
 }
 
-ib_status ib_ls(int argc, char *const *argv, FILE *out, ib_error *err)
+void ib_launches_report(ib_report *report, const ib_past *launch, size_t n)
 {
     static const ib_heading heading[] = {{"run_id", "run"},
                                          {"started", "started (UTC)"},
@@ -85,16 +82,25 @@ ib_status ib_ls(int argc, char *const *argv, FILE *out, ib_error *err)
                                          {"status", "status"},
                                          {"validity", "worth"},
                                          {"tag", "tag"}};
-    const ib_help_option   *option = ib_ls_options;
-    const char             *value[IB_MAX_ARGUMENTS], *word[MAX_WORDS];
-    char                    terms[1000] = "";
-    size_t                  n_word, n;
-    int64_t                 limit;
-    ib_form                 form;
-    ib_validity             at_worst = IB_INVALID;
-    ib_history             *history = NULL;
-    ib_report              *report = NULL;
-    ib_past                *launch = NULL;
+
+    ib_report_table(report, "launches", heading, sizeof heading / sizeof *heading);
+    for (size_t i = 0; i < n; i++)
+        put_launch(report, &launch[i]);
+    ib_report_table_end(report);
+}
+
+ib_status ib_ls(int argc, char *const *argv, FILE *out, ib_error *err)
+{
+    const ib_help_option *option = ib_ls_options;
+    const char           *value[IB_MAX_ARGUMENTS], *word[MAX_WORDS];
+    char                  terms[1000] = "";
+    size_t                n_word, n;
+    int64_t               limit;
+    ib_form               form;
+    ib_validity           at_worst = IB_INVALID;
+    ib_history           *history = NULL;
+    ib_report            *report = NULL;
+    ib_past              *launch = NULL;
 
     ib_status rc = ib_arguments_words("ls", option, argc, argv, value, word, MAX_WORDS, &n_word, err);
     if (!rc && !ib_numbers(ib_argument(option, value, "limit"), 0, 500, &limit, 1, err))
@@ -118,10 +124,7 @@ ib_status ib_ls(int argc, char *const *argv, FILE *out, ib_error *err)
                      *terms ? " satisfies " : "", terms);
     rc = rc ? rc : ib_report_begin(&report, out, form, err);
     if (!rc) {
-        ib_report_table(report, "launches", heading, sizeof heading / sizeof *heading);
-        for (size_t i = 0; i < n; i++)
-            put_launch(report, &launch[i]);
-        ib_report_table_end(report);
+        ib_launches_report(report, launch, n);
         rc = ib_report_end(report, err);
     }
     ib_free(launch);
@@ -130,41 +133,6 @@ ib_status ib_ls(int argc, char *const *argv, FILE *out, ib_error *err)
 }
 
 /* ---- show ------------------------------------------------------------------------------------------------ */
-
-/* The lines of one run in a file that may hold several. A new reference. */
-static json_t *lines_of(const char *path, const char *run_id)
-{
-    FILE   *file = fopen(path, "r");
-    char   *text = NULL;
-    size_t  room = 0;
-    json_t *lines = json_array();
-
-    while (file && getline(&text, &room, file) > 0) {
-        json_t     *line = json_loads(text, 0, NULL);
-        const char *id = json_string_value(json_object_get(line, "run_id"));
-        if (id && !strcmp(id, run_id))
-            json_array_append(lines, line);
-        json_decref(line);
-    }
-    free(text);
-    if (file)
-        fclose(file);
-    return lines;
-}
-
-static const json_t *line_of(const json_t *lines, const char *type)
-{
-    const json_t *line;
-    size_t        i;
-
-    json_array_foreach(lines, i, line)
-    {
-        const char *t = json_string_value(json_object_get(line, "t"));
-        if (t && !strcmp(t, type))
-            return line;
-    }
-    return NULL;
-}
 
 /* A value as people write it. */
 static void as_text(const json_t *value, char *text, size_t size)
@@ -199,10 +167,10 @@ static void put_members(ib_report *report, const char *part, const json_t *objec
     }
 }
 
-static void put_facts(ib_report *report, const json_t *lines)
+void ib_facts_report(ib_report *report, const json_t *lines)
 {
     static const ib_heading heading[] = {{"part", ""}, {"fact", "fact"}, {"value", "value"}};
-    const json_t           *run = line_of(lines, "run"), *rep = line_of(lines, "rep");
+    const json_t           *run = ib_json_line(lines, "run"), *rep = ib_json_line(lines, "rep");
     const json_t           *workload = json_object_get(run, "workload"), *given = json_object_get(workload, "given");
     const char             *key;
     json_t                 *from;
@@ -236,7 +204,7 @@ static void put_times(ib_report *report, const json_t *lines)
                                          {"times_bound", "times it"}};
     const char             *name;
     json_t                 *phase;
-    const json_t           *phases = json_object_get(line_of(lines, "rep"), "phases");
+    const json_t           *phases = json_object_get(ib_json_line(lines, "rep"), "phases");
 
     if (!phases)
         return;
@@ -261,8 +229,8 @@ static void put_times(ib_report *report, const json_t *lines)
 
 static void put_record(ib_report *report, const ib_past *p, const char *path, const json_t *lines)
 {
-    const json_t *end = line_of(lines, "end"), *check = line_of(lines, "check"), *reason;
-    const json_t *argv = json_object_get(line_of(lines, "run"), "argv"), *word;
+    const json_t *end = ib_json_line(lines, "end"), *check = ib_json_line(lines, "check"), *reason;
+    const json_t *argv = json_object_get(ib_json_line(lines, "run"), "argv"), *word;
     char          text[1000] = "";
     size_t        i, at = 0;
 
@@ -302,7 +270,7 @@ static void put_record(ib_report *report, const ib_past *p, const char *path, co
     }
     ib_report_fact(report, "record", "record", path);
     put_times(report, lines);
-    put_facts(report, lines);
+    ib_facts_report(report, lines);
 }
 
 ib_status ib_show(int argc, char *const *argv, FILE *out, ib_error *err)
@@ -331,7 +299,7 @@ ib_status ib_show(int argc, char *const *argv, FILE *out, ib_error *err)
         rc = ib_fail(err, IB_ENODATA, "no launch in %.200s%s%.200s", ib_argument(option, value, "record"),
                      terms ? " satisfies " : "", terms ? terms : "");
     rc = rc ? rc : ib_history_file(history, launch->run_id, path, sizeof path, err);
-    json_t *lines = rc ? NULL : lines_of(path, launch->run_id);
+    json_t *lines = rc ? NULL : ib_json_lines(path, launch->run_id);
     if (!rc && form == IB_FORM_JSON) {
         json_dumpf(lines, out, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(17));
         fputc('\n', out);

@@ -191,7 +191,7 @@ static int processors(void)
 
 ib_status ib_limits_find(const char *folder, ib_limits *limits, char origin[80], ib_error *err)
 {
-    json_t *line = *folder ? ib_record_newest(folder, "calibrate", "calib") : NULL;
+    json_t *line = *folder ? ib_record_newest(folder, NULL, "calibrate", "calib") : NULL;
 
     if (line && limits_from_json(line, limits)) {
         snprintf(origin, 80, "the newest imgbench calibrate of this machine");
@@ -221,6 +221,17 @@ static void tell_day(const char *run_id, char *out, size_t size, int *age_days)
     *age_days = (int)((time(NULL) - when) / 86400);
 }
 
+bool ib_limits_recorded(const char *folder, const char *machine, ib_limits *limits, char day[16], int *age_days)
+{
+    json_t *line = *folder ? ib_record_newest(folder, machine, "calibrate", "calib") : NULL;
+
+    *limits = (ib_limits){0};
+    const bool known = line && limits_from_json(line, limits);
+    tell_day(json_string_value(json_object_get(line, "run_id")), day, 16, age_days);
+    json_decref(line);
+    return known;
+}
+
 /* The folder of a file as it is written: "." for a bare name. */
 static void folder_of(const char *path, char *out, size_t size)
 {
@@ -233,13 +244,10 @@ void ib_bounds_find(ib_bounds *out, const char *folder, const ib_result *r, int 
 {
     const int  n_thread = (r->ranks * r->threads + n_node - 1) / n_node;
     const bool written = *r->output[0], read = file_system(r->input) != 0; /* a simulation reads no file */
-    ib_limits  l = {0};
-    json_t    *line = *folder ? ib_record_newest(folder, "calibrate", "calib") : NULL;
+    ib_limits  l;
 
-    *out = (ib_bounds){.known = line && limits_from_json(line, &l), .n_node = n_node, .storage = (double)NAN};
-    tell_day(json_string_value(json_object_get(line, "run_id")), out->calibrated, sizeof out->calibrated,
-             &out->age_days);
-    json_decref(line);
+    *out = (ib_bounds){.n_node = n_node, .storage = (double)NAN};
+    out->known = ib_limits_recorded(folder, NULL, &l, out->calibrated, &out->age_days);
     if (!out->known) {
         snprintf(out->missing, sizeof out->missing,
                  "of this machine not known%s%.100s; imgbench calibrate measures them", *folder ? " in " : "",

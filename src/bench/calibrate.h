@@ -17,6 +17,10 @@ ib_status ib_calibrate(int argc, char *const *argv, int all_argc, char *const *a
  *  about a second. @param origin  receives where they are from */
 ib_status ib_limits_find(const char *folder, ib_limits *limits, char origin[80], ib_error *err);
 
+/** The limits of the newest calibration record of a machine. @param machine  alias; NULL: this one
+ *  @param day  receives its day, "2026-05-01"; age_days: days from then until now @return false: there is none */
+bool ib_limits_recorded(const char *folder, const char *machine, ib_limits *limits, char day[16], int *age_days);
+
 /** Their table. */
 void ib_limits_report(ib_report *report, const ib_limits *limits);
 

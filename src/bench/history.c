@@ -1094,17 +1094,24 @@ void ib_selection_keys(const char *terms, char *keys, size_t size)
     }
 }
 
-void ib_past_problem(const ib_past *p, char *text, size_t size)
+static void put_problem(const char *input, json_t *problem, char *text, size_t size)
 {
-    json_t     *problem = json_loads(p->problem, 0, NULL), *value;
+    json_t     *value;
     const char *key;
-    size_t      at = (size_t)snprintf(text, size, "%s", p->input);
+    size_t      at = (size_t)snprintf(text, size, "%s", input);
 
     json_object_foreach(problem, key, value)
     {
         if (strcmp(key, "input") != 0 && json_is_string(value) && at < size)
             at += (size_t)snprintf(text + at, size - at, " %s=%s", key, json_string_value(value));
     }
+}
+
+void ib_past_problem(const ib_past *p, char *text, size_t size)
+{
+    json_t *problem = json_loads(p->problem, 0, NULL);
+
+    put_problem(p->input, problem, text, size);
     json_decref(problem);
 }
 
@@ -1302,6 +1309,60 @@ bool ib_history_settled(ib_history *h, const ib_past *b, const char *metric, ib_
     }
     sqlite3_finalize(s);
     return found;
+}
+
+ib_status ib_history_verdicts(ib_history *h, size_t campaigns, ib_past_verdict **out, size_t *n, ib_error *err)
+{
+    sqlite3_stmt *s = prepare(
+        h,
+        "SELECT run_id, started, kind, a_name, b_name, machine, metric, verdict, problem, ranks, threads, n_a, n_b,"
+        " ratio, low, high, p, margin FROM verdict v JOIN run r ON r.id = v.run WHERE r.id IN (SELECT run FROM verdict"
+        " JOIN run ON run.id = verdict.run GROUP BY run ORDER BY started DESC LIMIT ?)"
+        " ORDER BY started DESC, run_id, v.rowid",
+        "i", (int64_t)campaigns);
+    size_t    room = 0;
+    ib_status rc = s ? IB_OK : refused(h, "verdicts", err);
+
+    *out = NULL;
+    *n = 0;
+    while (!rc && sqlite3_step(s) == SQLITE_ROW) {
+        if (*n == room) {
+            ib_past_verdict *more = ib_alloc(room = room ? 2 * room : 64, sizeof *more, "verdicts", err);
+            if (more && *n)
+                memcpy(more, *out, *n * sizeof *more);
+            ib_free(*out);
+            *out = more;
+        }
+        if (!*out) {
+            rc = err->status;
+            break;
+        }
+        ib_past_verdict *v = &(*out)[(*n)++];
+        *v = (ib_past_verdict){.ranks = sqlite3_column_int(s, 9),
+                               .threads = sqlite3_column_int(s, 10),
+                               .n_a = (size_t)sqlite3_column_int64(s, 11),
+                               .n_b = (size_t)sqlite3_column_int64(s, 12),
+                               .ratio = real(s, 13),
+                               .low = real(s, 14),
+                               .high = real(s, 15),
+                               .p = real(s, 16),
+                               .margin = real(s, 17)};
+        copy(v->run_id, sizeof v->run_id, s, 0);
+        copy(v->started, 20, s, 1);
+        copy(v->kind, sizeof v->kind, s, 2);
+        copy(v->a, sizeof v->a, s, 3);
+        copy(v->b, sizeof v->b, s, 4);
+        copy(v->machine, sizeof v->machine, s, 5);
+        copy(v->metric, sizeof v->metric, s, 6);
+        copy(v->verdict, sizeof v->verdict, s, 7);
+        const char *problem = (const char *)sqlite3_column_text(s, 8);
+        json_t     *facts = json_loads(problem ? problem : "{}", 0, NULL);
+        put_problem(text_at(facts, "input"), facts, v->problem, sizeof v->problem);
+        json_decref(facts);
+    }
+    if (sqlite3_finalize(s) != SQLITE_OK && !rc)
+        rc = refused(h, "verdicts", err);
+    return rc;
 }
 
 double ib_history_noise(ib_history *h, const char *machine)

@@ -112,6 +112,19 @@ typedef struct ib_settled {
  *  commit as B. @return false when there is none */
 bool ib_history_settled(ib_history *history, const ib_past *b, const char *metric, ib_settled *out);
 
+/** A verdict of ab on one metric. Ratios are B/A; NaN: too few launches. */
+typedef struct ib_past_verdict {
+    char   run_id[40], started[32], kind[16], a[120], b[120]; /* kind: ab, setting or null */
+    char   machine[64], metric[16], verdict[24], problem[160];
+    int    ranks, threads;
+    size_t n_a, n_b;
+    double ratio, low, high, p, margin;
+} ib_past_verdict;
+
+/** Those of the newest campaigns of ab, the newest first; metrics of one in the order of its record.
+ *  @param out  the caller's, for ib_free */
+ib_status ib_history_verdicts(ib_history *history, size_t campaigns, ib_past_verdict **out, size_t *n, ib_error *err);
+
 /** What a machine's newest A/A control (ab --null) differed from itself by: half of the interval of T, as a ratio less 1.
  *  0: there is none. */
 double ib_history_noise(ib_history *history, const char *machine);

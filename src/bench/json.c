@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 json_t *ib_json_real(double x)
 {
@@ -119,4 +121,38 @@ double ib_grid_rate(const ib_result *result)
 double ib_wall_rate(const ib_result *result)
 {
     return gridded_per_second(result, result->wall_s);
+}
+
+json_t *ib_json_lines(const char *path, const char *run_id)
+{
+    FILE   *file = fopen(path, "r");
+    char   *text = NULL;
+    size_t  room = 0;
+    json_t *lines = json_array();
+
+    while (file && getline(&text, &room, file) > 0) {
+        json_t     *line = json_loads(text, 0, NULL);
+        const char *id = json_string_value(json_object_get(line, "run_id"));
+        if (id && !strcmp(id, run_id))
+            json_array_append(lines, line);
+        json_decref(line);
+    }
+    free(text);
+    if (file)
+        fclose(file);
+    return lines;
+}
+
+const json_t *ib_json_line(const json_t *lines, const char *type)
+{
+    const json_t *line;
+    size_t        i;
+
+    json_array_foreach(lines, i, line)
+    {
+        const char *t = json_string_value(json_object_get(line, "t"));
+        if (t && !strcmp(t, type))
+            return line;
+    }
+    return NULL;
 }

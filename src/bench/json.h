@@ -32,6 +32,12 @@ json_t *ib_json_steadiness(const ib_steadiness *steady);
 json_t *ib_json_counts(const ib_result *result);
 json_t *ib_json_reasons(const ib_judgement *verdict);
 
+/** The lines of one run in a file that may hold several, as an array; an empty one where nothing can be read. */
+json_t *ib_json_lines(const char *path, const char *run_id);
+
+/** The first line of a type; borrowed, NULL: there is none. */
+const json_t *ib_json_line(const json_t *lines, const char *type);
+
 /** Samples gridded per second, of the grid phase and of the whole launch; NaN when nothing was timed. */
 double ib_grid_rate(const ib_result *result);
 double ib_wall_rate(const ib_result *result);

@@ -549,7 +549,7 @@ static int newest_first(const void *a, const void *b)
 }
 
 /* Names begin with their time: months, and records within a month. */
-json_t *ib_record_newest(const char *folder, const char *intent, const char *type)
+json_t *ib_record_newest(const char *folder, const char *machine, const char *intent, const char *type)
 {
     ib_machine here;
     char       pattern[MAX_PATH];
@@ -557,7 +557,7 @@ json_t *ib_record_newest(const char *folder, const char *intent, const char *typ
     json_t    *found = NULL;
 
     ib_machine_facts(&here);
-    snprintf(pattern, sizeof pattern, "%s/%s/*/*.jsonl", folder, here.alias);
+    snprintf(pattern, sizeof pattern, "%s/%s/*/*.jsonl", folder, machine ? machine : here.alias);
     if (!glob(pattern, GLOB_NOSORT, NULL, &names)) {
         qsort(names.gl_pathv, names.gl_pathc, sizeof *names.gl_pathv, newest_first);
         for (size_t i = 0; i < names.gl_pathc && !found; i++)

@@ -51,7 +51,8 @@ uint64_t ib_record_digest(uint64_t before, const char *bytes, size_t n);
 ib_status ib_record_write(const char *folder, const char *intent, int argc, char *const *argv, const char *type,
                           struct json_t *fields, double wall_s, char *path, size_t size, ib_error *err);
 
-/** The line `type` of the newest record of that intent on this machine. @return a new reference; NULL: there is none. */
-struct json_t *ib_record_newest(const char *folder, const char *intent, const char *type);
+/** The line `type` of the newest record of that intent. @param machine  alias; NULL: this one
+ *  @return a new reference; NULL: there is none. */
+struct json_t *ib_record_newest(const char *folder, const char *machine, const char *intent, const char *type);
 
 #endif

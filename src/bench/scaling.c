@@ -533,7 +533,9 @@ static void report_verdict(const series *one, size_t number, ib_report *report)
     fact(report, "fit", number, "fit of series", text);
 }
 
-static void report_all(scaling *s, ib_report *report)
+static void draw_charts(const scaling *s, ib_report *report);
+
+static void report_all(const scaling *s, ib_report *report)
 {
     static const ib_heading phases[] = {{"series", "series"},
                                         {"phase", "phase"},
@@ -552,6 +554,7 @@ static void report_all(scaling *s, ib_report *report)
                  first->n, s->over_threads ? "threads" : "ranks", ib_text_seconds(first->T).s);
         fact(report, "series", i + 1, "series", text);
     }
+    draw_charts(s, report);
     ib_report_section(
         report, "Times",
         "T: median (least..most). Speed-up and efficiency against the smallest number, with 95 % intervals where there are enough launches.");
@@ -575,6 +578,126 @@ static void report_all(scaling *s, ib_report *report)
 }
 
 /* ---- pictures -------------------------------------------------------------------------------------------- */
+
+/* Times, efficiencies and factors of all series, for pages. */
+static void draw_charts(const scaling *s, ib_report *report)
+{
+    typedef struct numbers {
+        double n[IB_MAX_SIZES], T[IB_MAX_SIZES], low[IB_MAX_SIZES], high[IB_MAX_SIZES], E[IB_MAX_SIZES],
+            E_low[IB_MAX_SIZES], E_high[IB_MAX_SIZES];
+        double law[CURVE], law_low[CURVE], law_high[CURVE], law_E[CURVE];
+    } numbers;
+    const char  *workers_are = s->over_threads ? "threads" : "ranks";
+    ib_error     ignored;
+    const size_t n = s->n_series < MAX_DRAWN ? s->n_series : MAX_DRAWN;
+    numbers     *all = ib_alloc_zero(n, sizeof *all, "drawing", &ignored);
+    ib_curve     time[3 * MAX_DRAWN + 1], efficiency[2 * MAX_DRAWN + 1];
+    size_t       n_time = 0, n_efficiency = 0, n_level = 0;
+    ib_rule      level[N_PUBLISHED];
+    char         words[N_PUBLISHED][80], text[160], names[MAX_DRAWN][120];
+    double       ends[2] = {INFINITY, 0}, ideal[2];
+
+    for (size_t i = 0; all && i < n; i++) {
+        const series *one = &s->one[i];
+        numbers      *u = &all[i];
+        snprintf(names[i], sizeof names[i], "%.118s", *one->name ? one->name : s->launch->input);
+        for (size_t k = 0; k < one->n_size; k++) {
+            const size     *at = &one->at[k];
+            const ib_spread ratio = k ? ratio_of(&one->at[0], at) : (ib_spread){NAN, 1, NAN};
+            const double    share = one->at[0].n / at->n;
+            u->n[k] = at->n;
+            u->T[k] = at->shown.median;
+            u->low[k] = at->shown.min;
+            u->high[k] = at->shown.max;
+            u->E[k] = share / ratio.median;
+            u->E_low[k] = share / ratio.max;
+            u->E_high[k] = share / ratio.min;
+            ends[0] = fmin(ends[0], at->n);
+            ends[1] = fmax(ends[1], at->n);
+        }
+        if (one->fitted) {
+            const double T0 = ib_law_time(one->fit.law, one->fit.coef, one->at[0].n);
+            size_t       m = 0;
+            for (; m < CURVE && one->curve[m] <= 2.001 * one->at[one->n_size - 1].n; m++) {
+                const double t = ib_law_time(one->fit.law, one->fit.coef, one->curve[m]);
+                const double grown = one->weak ? one->curve[m] / one->at[0].n : 1;
+                u->law[m] = t * grown;
+                u->law_low[m] = one->low[m] * grown;
+                u->law_high[m] = one->high[m] * grown;
+                u->law_E[m] = one->at[0].n * T0 / (one->curve[m] * t);
+            }
+            const int kind = one->fit.descriptive ? IB_CURVE_DASHED : IB_CURVE_LINE;
+            time[n_time++] = (ib_curve){.kind = IB_CURVE_BAND,
+                                        .colour = (int)i,
+                                        .n = m,
+                                        .x = one->curve,
+                                        .low = u->law_low,
+                                        .high = u->law_high};
+            time[n_time++] = (ib_curve){.kind = kind, .colour = (int)i, .n = m, .x = one->curve, .y = u->law};
+            efficiency[n_efficiency++] =
+                (ib_curve){.kind = kind, .colour = (int)i, .n = m, .x = one->curve, .y = u->law_E};
+        }
+        time[n_time++] = (ib_curve){.name = names[i],
+                                    .kind = IB_CURVE_POINTS,
+                                    .colour = (int)i,
+                                    .n = one->n_size,
+                                    .x = u->n,
+                                    .y = u->T,
+                                    .low = u->low,
+                                    .high = u->high};
+        efficiency[n_efficiency++] = (ib_curve){.name = names[i],
+                                                .kind = IB_CURVE_POINTS,
+                                                .colour = (int)i,
+                                                .n = one->n_size,
+                                                .x = u->n,
+                                                .y = u->E,
+                                                .low = u->E_low,
+                                                .high = u->E_high};
+    }
+    if (!all || ends[0] >= ends[1]) {
+        ib_free(all);
+        return;
+    }
+    const series *one = &s->one[0];
+    for (size_t k = 0; k < 2; k++)
+        ideal[k] = one->at[0].shown.median * (one->weak ? 1 : one->at[0].n / ends[k]);
+    time[n_time++] = (ib_curve){.name = "ideal", .kind = IB_CURVE_DASHED, .colour = 8, .n = 2, .x = ends, .y = ideal};
+    for (size_t p = 0; p < N_PUBLISHED && !one->weak; p++)
+        if (published_seconds(one, p) > 0) {
+            snprintf(words[n_level], sizeof words[0], "%s, %d cores", published[p].what, published[p].cores);
+            level[n_level] = (ib_rule){published_seconds(one, p), words[n_level]};
+            n_level++;
+        }
+    snprintf(text, sizeof text, "%s%s", one->weak ? "The problem grows with the workers." : "The problem stays.",
+             n_level ? " Published: for as many samples, on other machines." : "");
+    ib_report_chart(report, &(ib_chart){.title = "Time",
+                                        .text = text,
+                                        .x = workers_are,
+                                        .y = "T, s",
+                                        .log_x = true,
+                                        .log_y = true,
+                                        .curve = time,
+                                        .n_curve = n_time,
+                                        .level = level,
+                                        .n_level = n_level});
+    ib_report_chart(
+        report,
+        &(ib_chart){
+            .title = "Efficiency",
+            .text =
+                "N\xe2\x82\x80 T(N\xe2\x82\x80) / (N T(N)); line: the law, band: what launches allow, dashed: too few of them",
+            .x = workers_are,
+            .y = "efficiency",
+            .log_x = true,
+            .from_zero = true,
+            .least = 0,
+            .most = 1,
+            .curve = efficiency,
+            .n_curve = n_efficiency,
+            .level = (const ib_rule[]){{0.8, "0.8"}},
+            .n_level = 1});
+    ib_free(all);
+}
 
 static const char *const colour[MAX_DRAWN] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"};
 
@@ -691,6 +814,17 @@ static ib_status parse_law(const char *name, ib_law *law, ib_error *err)
                : IB_OK;
 }
 
+/* Series of the launches chosen, with their fits. */
+static ib_status evaluate(scaling *s, ib_error *err)
+{
+    s->pool = ib_alloc(s->n_launch, sizeof *s->pool, "times", err);
+    s->one = ib_alloc_zero(MAX_SERIES, sizeof *s->one, "series", err);
+    const ib_status rc = s->pool && s->one ? group(s, err) : err->status;
+    for (size_t i = 0; i < s->n_series && !rc; i++)
+        fit_series(s, &s->one[i]);
+    return rc;
+}
+
 ib_status ib_scaling(int argc, char *const *argv, FILE *out, ib_error *err)
 {
     scaling    *s = ib_alloc_zero(1, sizeof *s, "scaling", err);
@@ -720,11 +854,7 @@ ib_status ib_scaling(int argc, char *const *argv, FILE *out, ib_error *err)
         rc = choose_launches(s, campaign, err);
     if (rc)
         goto done;
-    s->pool = ib_alloc(s->n_launch, sizeof *s->pool, "times", err);
-    s->one = ib_alloc_zero(MAX_SERIES, sizeof *s->one, "series", err);
-    rc = s->pool && s->one ? group(s, err) : err->status;
-    for (size_t i = 0; i < s->n_series && !rc; i++)
-        fit_series(s, &s->one[i]);
+    rc = evaluate(s, err);
     if (!rc && *option(s, "plot"))
         rc = plot(s, option(s, "plot"), err);
     if (!rc)
@@ -738,5 +868,66 @@ done:
     ib_free(s->one);
     ib_free(s->launch);
     ib_free(s);
+    return rc;
+}
+
+/* ---- in a report ----------------------------------------------------------------------------------------- */
+
+/* One campaign over ranks or threads; nothing where these did not vary. */
+static ib_status put_campaign(ib_report *report, const ib_launched *launch, size_t n, const char *campaign,
+                              bool threads, size_t *shown, ib_error *err)
+{
+    scaling  *s = ib_alloc_zero(1, sizeof *s, "scaling", err);
+    char      title[160];
+    bool      grows = false;
+    ib_status rc = IB_OK;
+
+    if (!s)
+        return err->status;
+    for (const ib_help_option *o = ib_scaling_options; o->name; o++)
+        s->value[o - ib_scaling_options] = !strcmp(o->name, "over") ? (threads ? "threads" : "ranks") : o->initial;
+    s->law = IB_N_LAWS;
+    s->seed = 1;
+    s->launch = ib_alloc(n, sizeof *s->launch, "launches", err);
+    if (!s->launch) {
+        rc = err->status;
+        goto done;
+    }
+    memcpy(s->launch, launch, n * sizeof *launch);
+    s->n_launch = n;
+    rc = choose_launches(s, campaign, err);
+    rc = rc ? rc : evaluate(s, err);
+    for (size_t i = 0; !rc && i < s->n_series; i++)
+        grows |= s->one[i].n_size > 1;
+    if (!rc && grows) {
+        snprintf(title, sizeof title, "%s over %s", *campaign ? campaign : "Launches of no campaign",
+                 threads ? "threads" : "ranks");
+        ib_report_section(report, title, "");
+        report_all(s, report);
+        (*shown)++;
+    }
+done:
+    ib_free(s->pool);
+    ib_free(s->one);
+    ib_free(s->launch);
+    ib_free(s);
+    return rc;
+}
+
+ib_status ib_scaling_report(ib_report *report, const char *folder, size_t most, size_t *shown, ib_error *err)
+{
+    ib_launched *launch;
+    size_t       n;
+    ib_status    rc = ib_launched_read(&launch, &n, folder, NULL, err);
+
+    *shown = 0;
+    for (size_t i = n; i-- > 0 && *shown < most && !rc;) {
+        bool known = !counts(&launch[i]);
+        for (size_t k = i + 1; k < n && !known; k++)
+            known = counts(&launch[k]) && !strcmp(launch[k].campaign, launch[i].campaign);
+        for (int threads = 0; threads < 2 && !known && !rc; threads++)
+            rc = put_campaign(report, launch, n, launch[i].campaign, threads, shown, err);
+    }
+    ib_free(launch);
     return rc;
 }

@@ -4,12 +4,17 @@
 #define IB_BENCH_SCALING_H
 
 #include "bench/help.h"
+#include "bench/table.h"
 
 extern const ib_help_option ib_scaling_options[];
 
 /** The subcommand. @param argv  what follows its name
  *  @return IB_EDATA when no launch is recorded that could be compared. */
 ib_status ib_scaling(int argc, char *const *argv, FILE *out, ib_error *err);
+
+/** The newest campaigns of a folder whose ranks or threads grew, drawn and told as the subcommand does.
+ *  @param shown  receives how many there were */
+ib_status ib_scaling_report(ib_report *report, const char *folder, size_t most, size_t *shown, ib_error *err);
 
 /** Why an efficiency is what it is: factors that multiply back to it exactly. Above 1: better than at the reference. */
 typedef struct ib_factors {

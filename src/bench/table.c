@@ -2,6 +2,7 @@
 #include "bench/table.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "bench/html.h"
 #include "bench/json.h"
 
 #include <math.h>
@@ -15,6 +16,8 @@ struct ib_report {
     ib_form form;
     json_t *document, *rows; /* rows of the table now being filled */
     bool    lost, facts;     /* lines of facts were just written, and want an empty one after them */
+    bool    part;            /* there are parts: sections are below them */
+    enum { NOTHING, FACTS, CARDS, FIGURES, PICTURES, STRIPS } open; /* elements of a page that follow each other */
 
     const ib_heading *heading;
     size_t            n_column, n_row;
@@ -57,23 +60,181 @@ static void after_facts(ib_report *r)
     r->facts = false;
 }
 
+/* ---- pages ----------------------------------------------------------------------------------------------- */
+
+static void element(ib_report *r, const char *name, const char *text)
+{
+    fprintf(r->out, "<%s>", name);
+    ib_html_text(r->out, text);
+    fprintf(r->out, "</%.*s>\n", (int)strcspn(name, " "), name);
+}
+
+/* What is alike stands in one list; what is not ends it. */
+static void next(ib_report *r, int kind)
+{
+    static const char *const begin[] = {"",
+                                        "<dl>\n",
+                                        "<div class=\"cards\">\n",
+                                        "<div class=\"figures\">\n",
+                                        "<div class=\"figures pictures\">\n",
+                                        "<div class=\"strips\">\n"};
+
+    if ((int)r->open == kind)
+        return;
+    if (r->open)
+        fputs(r->open == FACTS ? "</dl>\n" : "</div>\n", r->out);
+    r->open = kind;
+    fputs(begin[kind], r->out);
+}
+
+static bool is_page(ib_report *r, int kind)
+{
+    if (r->form == IB_FORM_HTML)
+        next(r, kind);
+    return r->form == IB_FORM_HTML;
+}
+
+void ib_report_chart(ib_report *r, const ib_chart *chart)
+{
+    if (is_page(r, FIGURES))
+        ib_chart_draw(r->out, chart);
+}
+
+void ib_report_strip(ib_report *r, const char *name, const char *value, double low, double high,
+                     const ib_piece *piece, size_t n)
+{
+    if (is_page(r, STRIPS))
+        ib_strip_draw(r->out, name, value, low, high, piece, n);
+}
+
+void ib_report_axis(ib_report *r, const char *const *word, size_t n)
+{
+    if (!is_page(r, STRIPS))
+        return;
+    fputs("<div class=\"axis\">", r->out);
+    for (size_t i = 0; i < n; i++)
+        element(r, "span", word[i]);
+    fputs("</div>\n", r->out);
+}
+
+void ib_report_legend(ib_report *r, const char *const *name, const int *colour, size_t n)
+{
+    if (is_page(r, STRIPS))
+        ib_legend_draw(r->out, name, colour, n);
+}
+
+void ib_report_picture(ib_report *r, const unsigned char *png, size_t bytes, size_t width, size_t height,
+                       const char *title, const char *text)
+{
+    if (!is_page(r, PICTURES))
+        return;
+    fputs("<figure>", r->out);
+    ib_html_picture(r->out, png, bytes, width, height, title);
+    fputs("<figcaption>", r->out);
+    ib_html_text(r->out, title);
+    element(r, "span", text);
+    fputs("</figcaption></figure>\n", r->out);
+}
+
+void ib_report_fold(ib_report *r, const char *title)
+{
+    if (is_page(r, NOTHING)) {
+        fputs("<details>", r->out);
+        element(r, "summary", title);
+    }
+}
+
+void ib_report_unfold(ib_report *r)
+{
+    if (is_page(r, NOTHING))
+        fputs("</details>\n", r->out);
+}
+
+/* ---- words ----------------------------------------------------------------------------------------------- */
+
 void ib_report_title(ib_report *r, const char *title, const char *text)
 {
-    if (r->form != IB_FORM_JSON)
+    if (is_page(r, NOTHING)) {
+        element(r, "h1", title);
+        element(r, "p class=\"lead\"", text);
+    } else if (r->form != IB_FORM_JSON) {
         fprintf(r->out, "%s%s\n\n%s\n\n", r->form == IB_FORM_MD ? "# " : "", title, text);
+    }
+}
+
+static void head(ib_report *r, int level, const char *title, const char *text)
+{
+    after_facts(r);
+    if (r->form == IB_FORM_HTML) {
+        if (level > 2)
+            element(r, "h3", title);
+        if (*text)
+            element(r, "p class=\"lead\"", text);
+    } else if (r->form != IB_FORM_JSON) {
+        fprintf(r->out, "%s%s\n\n%s%s", r->form == IB_FORM_MD ? "### " + (3 - level) : "", title, text,
+                *text ? "\n\n" : "");
+    }
+}
+
+void ib_report_part(ib_report *r, const char *name, const char *title, const char *text)
+{
+    r->part = true;
+    if (is_page(r, NOTHING)) {
+        fprintf(r->out, "<h2 id=\"%s\">", name);
+        ib_html_text(r->out, title);
+        fputs("</h2>\n", r->out);
+    }
+    head(r, 2, title, text);
 }
 
 void ib_report_section(ib_report *r, const char *title, const char *text)
 {
+    is_page(r, NOTHING);
+    head(r, r->part ? 3 : 2, title, text);
+}
+
+void ib_report_text(ib_report *r, const char *text)
+{
     after_facts(r);
-    if (r->form == IB_FORM_TABLE)
-        fprintf(r->out, "%s\n\n%s%s", title, text, *text ? "\n\n" : "");
+    if (is_page(r, NOTHING))
+        element(r, "p", text);
+    else if (r->form != IB_FORM_JSON)
+        fprintf(r->out, "%s\n\n", text);
+}
+
+void ib_report_code(ib_report *r, const char *text)
+{
+    after_facts(r);
+    if (is_page(r, NOTHING))
+        element(r, "pre", text);
+    else if (r->form == IB_FORM_TABLE)
+        fprintf(r->out, "%s\n\n", text);
     else if (r->form == IB_FORM_MD)
-        fprintf(r->out, "## %s\n\n%s%s", title, text, *text ? "\n\n" : "");
+        fprintf(r->out, "```\n%s\n```\n\n", text);
+}
+
+void ib_report_verdict(ib_report *r, ib_gravity gravity, const char *title, const char *text)
+{
+    static const char *const class[] = {"", " good", " warn", " bad"};
+
+    if (is_page(r, CARDS)) {
+        fprintf(r->out, "<div class=\"card%s\">", class[gravity]);
+        element(r, "b", title);
+        element(r, "span", text);
+        fputs("</div>\n", r->out);
+    } else if (r->form != IB_FORM_JSON) {
+        fprintf(r->out, "%s%s: %s\n", r->form == IB_FORM_MD ? "- " : "", title, text);
+        r->facts = true;
+    }
 }
 
 void ib_report_fact(ib_report *r, const char *key, const char *title, const char *value)
 {
+    if (is_page(r, FACTS)) {
+        element(r, "dt", title);
+        element(r, "dd", value);
+        return;
+    }
     if (r->form == IB_FORM_JSON)
         json_object_set_new(r->document, key, ib_json_text(value));
     else
@@ -84,6 +245,7 @@ void ib_report_fact(ib_report *r, const char *key, const char *title, const char
 void ib_report_table(ib_report *r, const char *name, const ib_heading *heading, size_t n)
 {
     after_facts(r);
+    is_page(r, NOTHING);
     r->heading = heading;
     r->n_column = n < MAX_COLUMNS ? n : MAX_COLUMNS;
     r->n_row = 0;
@@ -91,6 +253,8 @@ void ib_report_table(ib_report *r, const char *name, const ib_heading *heading, 
     if (r->form == IB_FORM_JSON)
         json_object_set_new(r->document, name, r->rows = json_array());
 }
+
+/* ---- tables ---------------------------------------------------------------------------------------------- */
 
 static json_t *as_json(const ib_cell *cell)
 {
@@ -118,7 +282,7 @@ static void digits(char *text, size_t size, double x)
         snprintf(text, size, "%.*f", size_of >= 100 ? 0 : size_of >= 10 ? 1 : size_of >= 1 ? 2 : 3, x);
 }
 
-static void as_text(char text[WIDTH], const ib_cell *cell)
+static void as_text(char *text, const ib_cell *cell)
 {
     char median[12], low[12], high[12];
 
@@ -143,8 +307,34 @@ static void as_text(char text[WIDTH], const ib_cell *cell)
     }
 }
 
+/* Rows of a page are written as they come. */
+static void put_row(ib_report *r, const ib_cell *cells)
+{
+    char text[WIDTH];
+
+    if (r->n_row++ == 0) {
+        fputs("<div class=\"scroll\"><table>\n<thead><tr>", r->out);
+        for (size_t c = 0; c < r->n_column; c++)
+            element(r, cells[c].kind == IB_TEXT ? "th scope=\"col\"" : "th scope=\"col\" class=\"n\"",
+                    r->heading[c].title);
+        fputs("</tr></thead>\n<tbody>\n", r->out);
+    }
+    fputs("<tr>", r->out);
+    for (size_t c = 0; c < r->n_column; c++) {
+        const bool words = cells[c].kind == IB_TEXT;
+        if (!words)
+            as_text(text, &cells[c]);
+        element(r, words ? "td" : "td class=\"n\"", words ? cells[c].text : text);
+    }
+    fputs("</tr>\n", r->out);
+}
+
 void ib_report_row(ib_report *r, const ib_cell *cells)
 {
+    if (r->form == IB_FORM_HTML) {
+        put_row(r, cells);
+        return;
+    }
     if (r->form == IB_FORM_JSON) {
         json_t *row = json_object();
         for (size_t c = 0; c < r->n_column; c++)
@@ -206,6 +396,8 @@ void ib_report_table_end(ib_report *r)
         put_markdown(r);
     else if (r->form == IB_FORM_TABLE)
         put_aligned(r);
+    else if (r->form == IB_FORM_HTML && r->n_row)
+        fputs("</tbody></table></div>\n", r->out);
     fflush(r->out); /* the next table may take a minute */
 }
 
@@ -214,6 +406,7 @@ ib_status ib_report_end(ib_report *r, ib_error *err)
     if (!r)
         return IB_OK;
     after_facts(r);
+    is_page(r, NOTHING);
     const bool lost = r->lost;
     if (r->form == IB_FORM_JSON) {
         json_dumpf(r->document, r->out, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));

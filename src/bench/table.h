@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** A report of tables, for people, for programs or as a document: one description, three forms. */
+/** A report of tables, for people, for programs or as a document: one description, four forms. Drawings are in pages only,
+ *  where the same numbers stand in a table beside them; what folds there is open elsewhere. */
 #ifndef IB_BENCH_TABLE_H
 #define IB_BENCH_TABLE_H
 
 #include "base/spread.h"
+#include "bench/chart.h"
 #include "imgbench.h"
 
 #include <stdio.h>
 
-typedef enum ib_form { IB_FORM_TABLE, IB_FORM_JSON, IB_FORM_MD } ib_form;
+typedef enum ib_form { IB_FORM_TABLE, IB_FORM_JSON, IB_FORM_MD, IB_FORM_HTML } ib_form;
 
 /** Text, a whole number, three digits of a number, or median (min..max), the median alone where neither end is a number. A
  *  number that is not finite is "-" and null. */
@@ -46,7 +48,7 @@ typedef struct ib_heading {
 
 typedef struct ib_report ib_report;
 
-/** "table", "json", "md". @return IB_EUSAGE naming them. */
+/** "table", "json", "md"; a page (IB_FORM_HTML) only `imgbench report` makes. @return IB_EUSAGE naming them. */
 ib_status ib_form_parse(const char *name, ib_form *form, ib_error *err);
 
 /** @param out  borrowed until the end; JSON is written then, the others table by table */
@@ -55,8 +57,19 @@ ib_status ib_report_begin(ib_report **report, FILE *out, ib_form form, ib_error 
 /** The heading of a whole document; nothing in JSON. */
 void ib_report_title(ib_report *report, const char *title, const char *text);
 
+/** A part of a document, above sections; not in JSON. @param name  what links to it */
+void ib_report_part(ib_report *report, const char *name, const char *title, const char *text);
+
 /** A heading, and what a reader must know; not in JSON. Lines of a paragraph are as they are given. */
 void ib_report_section(ib_report *report, const char *title, const char *text);
+
+/** Words between tables; lines as they are typed (commands). Not in JSON. */
+void ib_report_text(ib_report *report, const char *text);
+void ib_report_code(ib_report *report, const char *text);
+
+/** One thing that was found, how grave it is, and what is known about it. Not in JSON. */
+typedef enum ib_gravity { IB_NEUTRAL, IB_GOOD, IB_WARN, IB_BAD } ib_gravity;
+void ib_report_verdict(ib_report *report, ib_gravity gravity, const char *title, const char *text);
 
 /** A named fact: beside the tables in JSON, a line elsewhere. */
 void ib_report_fact(ib_report *report, const char *key, const char *title, const char *value);
@@ -65,6 +78,19 @@ void ib_report_fact(ib_report *report, const char *key, const char *title, const
 void ib_report_table(ib_report *report, const char *name, const ib_heading *heading, size_t n);
 void ib_report_row(ib_report *report, const ib_cell *cells);
 void ib_report_table_end(ib_report *report);
+
+/** What follows until ib_report_unfold is opened by who wants to see it. */
+void ib_report_fold(ib_report *report, const char *title);
+void ib_report_unfold(ib_report *report);
+
+/** Drawings, in pages only (bench/chart.h); axis: words below the strips before it, from the left to the right. */
+void ib_report_chart(ib_report *report, const ib_chart *chart);
+void ib_report_strip(ib_report *report, const char *name, const char *value, double low, double high,
+                     const ib_piece *piece, size_t n);
+void ib_report_axis(ib_report *report, const char *const *word, size_t n);
+void ib_report_legend(ib_report *report, const char *const *name, const int *colour, size_t n);
+void ib_report_picture(ib_report *report, const unsigned char *png, size_t bytes, size_t width, size_t height,
+                       const char *title, const char *text);
 
 /** Write what is left and let go of the report. Accepts NULL. @return IB_ENOMEM when something had to be left out. */
 ib_status ib_report_end(ib_report *report, ib_error *err);

@@ -631,7 +631,7 @@ const ib_help_option ib_gate_options[] = {
 };
 /* clang-format on */
 
-/* What both have. */
+/* What all have. */
 typedef struct request {
     const ib_help_option *option;
     const char           *value[IB_MAX_ARGUMENTS];
@@ -852,4 +852,247 @@ ib_status ib_gate(int argc, char *const *argv, FILE *out, ib_error *err)
     ib_free(r.trend);
     ib_history_close(r.history);
     return rc;
+}
+
+/* ---- in a report ----------------------------------------------------------------------------------------- */
+
+enum { MAX_CARDS = 24, MAX_CHARTS = 24, MOST_DRAWN = 120 };
+
+struct ib_trends {
+    request r;
+    judged  j;
+};
+
+ib_status ib_trends_open(ib_trends **out, ib_history *history, const ib_help_option *option, const char *const *value,
+                         const char *terms, ib_error *err)
+{
+    ib_trends *t = ib_alloc_zero(1, sizeof *t, "trends", err);
+    ib_status  rc = t ? IB_OK : err->status;
+
+    *out = NULL;
+    if (rc)
+        return rc;
+    t->r.option = option;
+    memcpy(t->r.value, value, sizeof t->r.value);
+    t->r.history = history;
+    rc = ib_judging_parse(given(&t->r, "margin"), given(&t->r, "allow"), &t->r.how, err);
+    rc = rc ? rc : judge_trend(&t->r, terms, false, 1 + IB_N_PHASES, &t->j, err);
+    if (rc)
+        ib_trends_close(t);
+    else
+        *out = t;
+    return rc;
+}
+
+void ib_trends_close(ib_trends *t)
+{
+    if (!t)
+        return;
+    clear_judged(&t->j);
+    if (t->r.trend)
+        clear_trend(t->r.trend);
+    ib_free(t->r.trend);
+    ib_free(t);
+}
+
+/* The gravest course of a series, whose courses follow each other from *i on; *i moves behind them. */
+static const course *gravest_of(const judged *j, size_t *i)
+{
+    const course *found = j->course[*i];
+    const series *of = found->of;
+
+    for (; *i < j->n && j->course[*i]->of == of; (*i)++)
+        if (j->course[*i]->state > found->state && j->course[*i]->state != SHORT)
+            found = j->course[*i];
+    return found;
+}
+
+static ib_gravity gravity_of(state s)
+{
+    switch (s) {
+    case WRONG:
+    case REGRESSED:
+        return IB_BAD;
+    case SUSPECT:
+    case ENVIRONMENT:
+        return IB_WARN;
+    case SHORT:
+        return IB_NEUTRAL;
+    default:
+        return IB_GOOD;
+    }
+}
+
+void ib_trends_verdicts(const ib_trends *t, ib_report *report)
+{
+    size_t few = 0, shown = 0, more = 0;
+    char   name[300], title[80], text[900];
+
+    for (size_t i = 0; i < t->j.n;) {
+        const course *c = gravest_of(&t->j, &i);
+        if (c->state == SHORT) {
+            few++;
+            continue;
+        }
+        if (shown++ >= MAX_CARDS) {
+            more++;
+            continue;
+        }
+        name_series(c->of, name, sizeof name);
+        snprintf(title, sizeof title, "%s: %s", metric_name(c->metric), state_name[c->state]);
+        snprintf(text, sizeof text, "%s. %s", c->text, name);
+        ib_report_verdict(report, gravity_of(c->state), title, text);
+    }
+    if (few) {
+        snprintf(title, sizeof title, "%zu of %zu series: too short", few, few + shown);
+        ib_report_verdict(
+            report, IB_NEUTRAL, title,
+            "Fewer than six commits were measured; steps are looked for from then on. imgbench compare and "
+            "imgbench ab judge two of them.");
+    }
+    if (more) {
+        snprintf(title, sizeof title, "%zu more series", more);
+        ib_report_verdict(report, IB_NEUTRAL, title, "See the trends below.");
+    }
+}
+
+void ib_trends_findings(const ib_trends *t, ib_report *report)
+{
+    static const ib_heading heading[] = {
+        {"series", "series"}, {"metric", "metric"}, {"state", "state"}, {"text", "what was found"}};
+    char name[300];
+
+    ib_report_table(report, "findings", heading, 4);
+    for (size_t i = 0; i < t->j.n; i++) {
+        const course *c = t->j.course[i];
+        name_series(c->of, name, sizeof name);
+        if (c->state > SHORT)
+            ib_report_row(report, (const ib_cell[]){ib_cell_text(name), ib_cell_text(metric_name(c->metric)),
+                                                    ib_cell_text(state_name[c->state]), ib_cell_text(c->text)});
+    }
+    ib_report_table_end(report);
+}
+
+/* Room for the drawing of one course. */
+typedef struct drawing {
+    double      x[MOST_DRAWN], y[MOST_DRAWN], low[MOST_DRAWN], high[MOST_DRAWN];
+    double      at[3 * MOST_DRAWN], middle[3 * MOST_DRAWN]; /* medians of the segments: two ends and a gap of each */
+    char        name[MOST_DRAWN][48], told[MOST_DRAWN][160], step[MOST_DRAWN][24];
+    const char *tick[MOST_DRAWN], *label[MOST_DRAWN];
+    ib_rule     mark[MOST_DRAWN];
+} drawing;
+
+/* "v1.2-3-g1a2b3c4d5e" -> "v1.2-3", or seven digits of the commit. */
+static void short_name(const ib_past *p, char name[48])
+{
+    build_name(p, name, 48);
+    char *hash = strstr(name, "-g");
+    if (hash)
+        *hash = 0;
+    else if (!strncmp(name, p->commit, 10))
+        name[7] = 0;
+}
+
+static void draw_course(const course *c, drawing *d, ib_report *report)
+{
+    const size_t first = c->n > MOST_DRAWN ? c->n - MOST_DRAWN : 0, n = c->n - first;
+    char         name[300], title[320], text[400];
+    size_t       n_mark = 0, n_middle = 0;
+    double       work[MAX_POINTS], typical = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const point *p = at(c, first + i);
+        build_name(p->newest, name, 48);
+        short_name(p->newest, d->name[i]);
+        d->x[i] = (double)i;
+        d->y[i] = p->median[c->metric];
+        d->low[i] = c->metric ? (double)NAN : p->low;
+        d->high[i] = c->metric ? (double)NAN : p->high;
+        snprintf(d->told[i], sizeof d->told[i], "%.47s, %.10s: %.4g s, %zu %s", name, p->newest->started, d->y[i],
+                 p->n, p->n == 1 ? "launch" : "launches");
+        d->tick[i] = d->name[i];
+        d->label[i] = d->told[i];
+    }
+    for (size_t s = 0, from = 0; s <= c->n_step; s++) {
+        const size_t to = s < c->n_step ? c->step[s].at : c->n;
+        memcpy(work, c->y + from, (to - from) * sizeof *work);
+        typical = exp(ib_spread_of(work, to - from).median);
+        if (to > first) {
+            const double ends[] = {(double)(from > first ? from - first : 0) - 0.4, (double)(to - first) - 0.6,
+                                   (double)NAN};
+            for (int k = 0; k < 3; k++) {
+                d->at[n_middle] = ends[k];
+                d->middle[n_middle++] = typical;
+            }
+            if (s < c->n_step) {
+                snprintf(d->step[n_mark], sizeof d->step[0], "%+.1f %%", 100 * expm1(c->step[s].shift));
+                d->mark[n_mark] = (ib_rule){(double)(to - first) - 0.5, d->step[n_mark]};
+                n_mark++;
+            }
+        }
+        from = to;
+    }
+    const ib_curve curve[] = {{.name = c->n_step ? "median between steps" : "median",
+                               .kind = IB_CURVE_LINE,
+                               .colour = 8,
+                               .n = n_middle,
+                               .x = d->at,
+                               .y = d->middle},
+                              {.name = c->metric ? "commit" : "commit, 95 % interval from six launches on",
+                               .kind = IB_CURVE_POINTS,
+                               .n = n,
+                               .x = d->x,
+                               .y = d->y,
+                               .low = d->low,
+                               .high = d->high,
+                               .label = d->label}};
+    name_series(c->of, name, sizeof name);
+    snprintf(title, sizeof title, "%s of %.280s", metric_name(c->metric), name);
+    snprintf(text, sizeof text, "%s: %.300s", state_name[c->state], c->text);
+    ib_report_chart(report, &(ib_chart){.title = title,
+                                        .text = text,
+                                        .x = "commits, oldest first",
+                                        .y = "s",
+                                        .least = 0.93 * typical,
+                                        .most = 1.07 * typical,
+                                        .curve = curve,
+                                        .n_curve = 2,
+                                        .mark = d->mark,
+                                        .n_mark = n_mark,
+                                        .tick = d->tick,
+                                        .n_tick = n});
+}
+
+void ib_trends_courses(const ib_trends *t, ib_report *report)
+{
+    size_t   shown = 0, single = 0;
+    char     name[300], text[300];
+    state    whole = QUIET; /* of T of the same series */
+    ib_error ignored;
+    drawing *d = ib_alloc_zero(1, sizeof *d, "drawing", &ignored);
+
+    for (size_t i = 0; i < t->j.n && d; i++) {
+        const course *c = t->j.course[i];
+        whole = c->metric ? whole : c->state;
+        const bool graver = c->metric && c->state > TRANSIENT && whole <= TRANSIENT; /* a phase on its own */
+        single += !c->metric && c->n < 2;
+        if (c->n >= 2 && (!c->metric || graver) && shown++ < MAX_CHARTS)
+            draw_course(c, d, report);
+    }
+    ib_free(d);
+    if (single) {
+        snprintf(text, sizeof text, "%zu %s measured with one commit only.", single,
+                 single == 1 ? "series was" : "series were");
+        ib_report_text(report, text);
+    }
+    put_notes(report, t->r.trend);
+    ib_report_fold(report, "Medians of T by commit");
+    ib_report_table(report, "points", point_heading, POINT_COLUMNS);
+    for (size_t i = 0; i < t->j.n; i++)
+        if (!t->j.course[i]->metric) {
+            name_series(t->j.course[i]->of, name, sizeof name);
+            put_points(report, t->j.course[i], 40, t->r.trend, &t->r.how, name);
+        }
+    ib_report_table_end(report);
+    ib_report_unfold(report);
 }
