@@ -307,23 +307,27 @@ static void put_points(FILE *out, const plot *p, const ib_curve *u)
     }
 }
 
-static void put_rules(FILE *out, const plot *p)
+/* Lines below the curves, their words above them. */
+static void put_rules(FILE *out, const plot *p, bool text)
 {
     const ib_chart *c = p->chart;
 
     for (size_t i = 0; i < c->n_level; i++) {
+        const double y = at(&p->y, c->level[i].at);
         if (!is_shown(&p->y, c->level[i].at))
             continue;
-        const double y = at(&p->y, c->level[i].at);
-        put_line(out, p->x.from, y, p->x.to, y, "a", "#888", " stroke-dasharray=\"2 3\"");
-        put_text(out, p->x.to - 2, y - 4 < TOP + 4 ? y + 12 : y - 4, "end", "t", c->level[i].text);
+        if (text)
+            put_text(out, p->x.to - 2, y - 4 < TOP + 4 ? y + 12 : y - 4, "end", "t halo", c->level[i].text);
+        else
+            put_line(out, p->x.from, y, p->x.to, y, "a", "#888", " stroke-dasharray=\"2 3\"");
     }
     for (size_t i = 0; i < c->n_mark; i++) {
-        const double x = at(&p->x, c->mark[i].at);
-        put_line(out, x, p->y.from, x, p->y.to, "a", "#888", " stroke-dasharray=\"2 3\"");
-        const bool left = x > 0.5 * (p->x.from + p->x.to);
-        put_text(out, left ? x - 4 : x + 4, TOP + 9 + 13 * (double)(i % 3), left ? "end" : "start", "t",
-                 c->mark[i].text);
+        const double x = at(&p->x, c->mark[i].at), y = TOP + 9 + 13 * (double)(i % 3);
+        const bool   left = x > 0.5 * (p->x.from + p->x.to);
+        if (text)
+            put_text(out, left ? x - 4 : x + 4, y, left ? "end" : "start", "t halo", c->mark[i].text);
+        else
+            put_line(out, x, p->y.from, x, p->y.to, "a", "#888", " stroke-dasharray=\"2 3\"");
     }
 }
 
@@ -408,13 +412,14 @@ void ib_chart_draw(FILE *out, const ib_chart *chart)
     for (size_t i = 0; i < chart->n_curve; i++)
         if (chart->curve[i].kind == IB_CURVE_BAND)
             put_band(out, &p, &chart->curve[i]);
-    put_rules(out, &p);
+    put_rules(out, &p, false);
     for (size_t i = 0; i < chart->n_curve; i++)
         if (chart->curve[i].kind == IB_CURVE_LINE || chart->curve[i].kind == IB_CURVE_DASHED)
             put_curve(out, &p, &chart->curve[i]);
     for (size_t i = 0; i < chart->n_curve; i++)
         if (chart->curve[i].kind == IB_CURVE_POINTS)
             put_points(out, &p, &chart->curve[i]);
+    put_rules(out, &p, true);
     fputs("</svg>\n", out);
     put_legend(out, chart);
     fputs("</figure>\n", out);

@@ -64,7 +64,7 @@ static const char *const style[] = {
     ".strip p span{overflow-wrap:anywhere;min-width:0}.strip p span+span{flex:none;color:var(--soft);max-width:60%}\n",
     ".strip svg{display:block;width:100%;height:1.05rem;border-radius:.15rem}\n",
     ".axis{display:flex;justify-content:space-between;color:var(--soft);font-size:.8rem;margin:-.3rem 0 1rem}\n",
-    ".t{fill:var(--soft)}.g{stroke:var(--grid)}.a{stroke:var(--soft)}.i{fill:var(--ink)}.bg{fill:var(--card)}.zone{fill:var(--rule)}\n",
+    ".t{fill:var(--soft)}.halo{paint-order:stroke;stroke:var(--page);stroke-width:3.5px;stroke-linejoin:round}.g{stroke:var(--grid)}.a{stroke:var(--soft)}.i{fill:var(--ink)}.bg{fill:var(--card)}.zone{fill:var(--rule)}\n",
     "footer{margin-top:3rem;color:var(--soft);font-size:.85rem;border-top:1px solid var(--rule);padding-top:.8rem}\n",
     "@media (max-width:34rem){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.45rem}h1{font-size:1.45rem}body{font-size:15px}}\n",
     "@media print{@page{size:A4;margin:14mm}:root{color-scheme:light}body{font-size:9.5pt}main{max-width:none;padding:0}nav{display:none}"

@@ -545,8 +545,12 @@ static void report_all(const scaling *s, ib_report *report)
                                         {"share_far_percent", "% of 4 x the largest"}};
     char                    text[400];
     const char             *next[MAX_SERIES];
+    bool                    fitted = false;
 
+    for (size_t i = 0; i < s->n_series; i++)
+        fitted |= s->one[i].fitted;
     ib_report_fact(report, "campaign", "campaign", *s->launch->campaign ? s->launch->campaign : "none");
+    ib_report_fact(report, "input", "input", s->launch->input);
     for (size_t i = 0; i < s->n_series; i++) {
         const size *first = &s->one[i].at[0];
         snprintf(text, sizeof text, "%s%s; compared with %g %s, %s",
@@ -561,10 +565,14 @@ static void report_all(const scaling *s, ib_report *report)
     report_times(s, report);
     for (size_t i = 0; i < s->n_series; i++)
         report_verdict(&s->one[i], i + 1, report);
-    ib_report_section(report, "Laws",
-                      "Value (95 % of resampled fits); a law needs two sizes more than it has coefficients.");
+    ib_report_fold(report, "Laws, phases, factors");
+    if (fitted)
+        ib_report_section(report, "Laws",
+                          "Value (95 % of resampled fits); a law needs two sizes more than it has coefficients.");
     report_fits(s, report);
-    ib_report_section(report, "Phases", "The law that predicts each phase best, and the shares of time it means.");
+    if (fitted)
+        ib_report_section(report, "Phases",
+                          "The law that predicts each phase best, and the shares of time it means.");
     ib_report_table(report, "phases", phases, sizeof phases / sizeof *phases);
     for (size_t i = 0; i < s->n_series; i++)
         next[i] = report_phases(&s->one[i], i + 1, report);
@@ -575,6 +583,7 @@ static void report_all(const scaling *s, ib_report *report)
     ib_report_section(report, "Factors", "Their product is the efficiency; 1: as on the smallest number.");
     report_factors(s, report);
     report_published(s, report);
+    ib_report_unfold(report);
 }
 
 /* ---- pictures -------------------------------------------------------------------------------------------- */
