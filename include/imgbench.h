@@ -37,6 +37,7 @@ typedef enum ib_status {
     IB_ELAUNCH,      /* another process of ours, a launch or a job, failed */
     IB_ESLOWER,      /* verdicts of the harness: a regression, confirmed; */
     IB_EUNDECIDED,   /* inconclusive, where a decision was insisted on; */
+    IB_EONLYVALID,   /* not reportable, where that was insisted on; */
     IB_ENODATA,      /* nothing was measured; */
     IB_ENEWER,       /* a record or history was written by a later version; */
     IB_ESUSPECT,     /* a suspected regression that was not confirmed yet */

@@ -14,6 +14,7 @@
 #include "bench/browse.h"
 #include "bench/calibrate.h"
 #include "bench/compare.h"
+#include "bench/doctor.h"
 #include "bench/help.h"
 #include "bench/record.h"
 #include "bench/report.h"
@@ -71,6 +72,7 @@ static const subcommand subcommands[] = { /* the first is meant where none is na
     {{"verify",   "CUBE...", "compare every plane of HDF5 cubes with the checksum that was taken while it was in memory", ib_verify_options}, NULL, NULL, NULL, ib_verify},
     {{"bench",    "PART [OPTIONS]", "measure a part of the engine in memory (kernel, mosaic, fft, pipeline, shapes, choice, overhead or all), beside a baseline and the machine's limits", ib_bench_options}, NULL, NULL, NULL, ib_bench},
     {{"calibrate","[OPTIONS]",                       "measure the limits of this machine (arithmetic, caches, memory, disk) and record them", ib_calibrate_options}, NULL, NULL, calibrate, NULL},
+    {{"doctor",   "[OPTIONS]", "what this machine is, what slows or unsettles launches on it, what would make them reportable, and how to mend each; makes two small launches. Exit code 8: launches do not work", ib_doctor_options}, NULL, NULL, NULL, ib_doctor},
     {{"sweep",    "[INPUT] [--ranks LIST] [--OPTION LIST...]", "launch every combination of the values given, in random order through mpirun, as often as --launches says; the same command goes on where it was stopped. INPUT as of run, or the name of a simulation (chiles). Every option of run takes a list: --threads 1,2 --support 7,17", ib_sweep_options}, NULL, NULL, NULL, ib_sweep},
     {{"scaling",  "[CAMPAIGN|FOLDER] [OPTIONS]", "speed-up, efficiency and its factors, laws fitted to the times, the phase that will limit next; of the newest campaign in the records unless one is named", ib_scaling_options}, NULL, NULL, NULL, ib_scaling},
     {{"ls",       "[TERM...]", "list launches of the history, the newest last; a term is a run, commit, build or tag, last, or KEY=VALUE (also != < >), as in support=51 or T>10", ib_ls_options}, NULL, NULL, NULL, ib_ls},

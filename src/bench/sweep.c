@@ -215,7 +215,7 @@ static void push_placement(ib_command_line *w, const sweep *s, const ib_point *p
         ib_command_add(w, "ppr:%d:node:PE=%d", p->ranks / p->nodes, p->threads);
         ib_command_add_words(w, "--bind-to core");
     }
-    if (bound && p->threads > 1 && !getenv("OMP_PLACES") && !getenv("OMP_PROC_BIND"))
+    if (bound && (p->threads > 1 || p->ranks == 1) && !getenv("OMP_PLACES") && !getenv("OMP_PROC_BIND"))
         ib_command_add_words(w, "-x OMP_PLACES=cores -x OMP_PROC_BIND=close");
 }
 
