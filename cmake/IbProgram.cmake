@@ -42,8 +42,8 @@ if(NOT TARGET ib_run)
 endif()
 
 # ---- the program ------------------------------------------------------------------------------------------------
-add_executable(imgbench src/main.c)
-target_link_libraries(imgbench PRIVATE ib_run ib_bench OpenMP::OpenMP_C)
+add_executable(imgbench src/main.c src/watch_mpi.c src/watch_teams.c)
+target_link_libraries(imgbench PRIVATE ib_run ib_bench OpenMP::OpenMP_C ${CMAKE_DL_LIBS})
 set_target_properties(imgbench PROPERTIES LINKER_LANGUAGE CXX RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}
                       INSTALL_RPATH_USE_LINK_PATH ON) # libraries outside the system's folders stay found
 

@@ -132,6 +132,7 @@ typedef struct ib_config {
     int         check;   /* compare with the direct Fourier sum */
     int         plan;    /* print the plan and stop */
     int         format;  /* IB_FORMAT_... */
+    double      monitor; /* s between samples of memory and processor time; 0: none */
     const char *record;  /* folder of result records; "": none */
     const char *tag;     /* a name for the launch in the history; "": none */
     int         quiet;   /* no progress */

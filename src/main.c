@@ -90,30 +90,49 @@ enum { N_SUBCOMMANDS = sizeof subcommands / sizeof *subcommands };
 
 /* ---- run ------------------------------------------------------------------------------------------------- */
 
-/* Where every rank runs, on rank 0, and room for how steady the machine was there; NULL elsewhere. */
-static ib_status gather_places(const invocation *in, int threads, ib_place **places, ib_steady **steady,
-                               ib_error *err)
-{
-    ib_place  here;
-    ib_status rc = IB_OK;
+/* What is known of every rank, on rank 0; NULL elsewhere. */
+typedef struct roll {
+    ib_place   *place;
+    ib_steady  *steady;
+    ib_account *account;
+    ib_course  *course;
+} roll;
 
-    *places = NULL;
-    *steady = NULL;
+static void clear_roll(roll *all)
+{
+    ib_free(all->place);
+    ib_free(all->steady);
+    ib_free(all->account);
+    ib_free(all->course);
+}
+
+/* Where every rank runs, and room for what will be seen there. */
+static ib_status gather_places(const invocation *in, int threads, roll *all, ib_error *err)
+{
+    const size_t n = (size_t)in->ranks;
+    ib_place     here;
+    ib_status    rc = IB_OK;
+
+    *all = (roll){0};
     if (in->rank == 0) {
-        *places = ib_alloc((size_t)in->ranks, sizeof here, "places of ranks", err);
-        *steady = ib_alloc((size_t)in->ranks, sizeof **steady, "places of ranks", err);
-        rc = *places && *steady ? IB_OK : err->status;
+        all->place = ib_alloc(n, sizeof here, "ranks", err);
+        all->steady = ib_alloc(n, sizeof *all->steady, "ranks", err);
+        all->account = ib_alloc(n, sizeof *all->account, "ranks", err);
+        all->course = ib_alloc(n, sizeof *all->course, "ranks", err);
+        rc = all->place && all->steady && all->account && all->course ? IB_OK : err->status;
     }
     rc = ib_agree(MPI_COMM_WORLD, rc, err);
     if (rc)
         return rc;
     ib_place_here(&here);
 #pragma omp parallel num_threads(threads) default(none) shared(here)
-#pragma omp          critical(ib_place)
-    ib_place_join(&here);
-    ib_gather(&here, sizeof here, *places, MPI_COMM_WORLD);
+    {
+#pragma omp critical(ib_place)
+        ib_place_join(&here);
+    }
+    ib_gather(&here, sizeof here, all->place, MPI_COMM_WORLD);
     return IB_OK;
-         }
+}
 
 /* A launch must not fail because its record cannot be written. */
 static ib_record *begin_record(const invocation *in, int threads, const ib_place *places)
@@ -184,8 +203,9 @@ static ib_status run(const invocation *in, ib_error *err)
     const ib_config *cfg = &in->command.cfg;
     const int        threads = cfg->threads ? (int)cfg->threads : omp_get_max_threads();
     const double     start = ib_now();
-    ib_place        *places = NULL;
-    ib_steady       *steady = NULL, mine; /* of all ranks, on rank 0 */
+    roll             all;
+    ib_steady        steady;
+    ib_course        course;
     ib_record       *record = NULL;
     ib_result        result;
     ib_error         record_err;
@@ -194,33 +214,37 @@ static ib_status run(const invocation *in, ib_error *err)
     char             path[1024] = "";
 
     memset(&result, 0, sizeof result);
-    ib_status rc = gather_places(in, threads, &places, &steady, err);
+    ib_status rc = gather_places(in, threads, &all, err);
     if (rc)
         return rc;
     if (in->rank == 0)
-        record = begin_record(in, threads, places);
+        record = begin_record(in, threads, all.place);
     catch_signals();
     *err = in->damage;
     rc = ib_agree(MPI_COMM_WORLD, err->status, err);
-    ib_steady_begin(&mine, threads);
+    ib_steady_begin(&steady, threads);
     if (!cfg->plan)
-        look_at_threads(&mine);
+        look_at_threads(&steady);
+    ib_monitor_begin(cfg->plan ? 0 : cfg->monitor);
     if (!rc)
         rc = ib_run(cfg, MPI_COMM_WORLD, &result, err);
     err->status = rc;
+    ib_monitor_end(&course);
     if (!cfg->plan)
-        look_at_threads(&mine);
-    ib_steady_end(&mine);
-    ib_gather(&mine, sizeof mine, steady, MPI_COMM_WORLD);
+        look_at_threads(&steady);
+    ib_steady_end(&steady);
+    ib_gather(&steady, sizeof steady, all.steady, MPI_COMM_WORLD);
+    ib_gather(ib_account_last(), sizeof *ib_account_last(), all.account, MPI_COMM_WORLD);
+    ib_gather(&course, sizeof course, all.course, MPI_COMM_WORLD);
     if (in->rank == 0 && cfg->plan && cfg->format == IB_FORMAT_JSON) {
         verdict = (ib_judgement){IB_PROVISIONAL, 1, {"a plan: nothing was imaged"}};
         ib_summary_json(stdout, &result, &(ib_around){0}, err, &verdict, path);
     } else if (in->rank == 0 && !cfg->plan) {
-        const ib_steadiness steadiness = ib_steadiness_of(steady, places, in->ranks);
-        const ib_around     around = {rc ? NULL : &bounds, &steadiness};
+        const ib_steadiness steadiness = ib_steadiness_of(all.steady, all.place, in->ranks);
+        const ib_around     around = {rc ? NULL : &bounds, &steadiness, all.account, all.course};
         if (!rc)
-            ib_bounds_find(&bounds, cfg->record, &result, ib_place_nodes(places, in->ranks));
-        ib_judge(&verdict, &result, err, ib_build_facts(), ib_place_excess(places, in->ranks, threads), &around);
+            ib_bounds_find(&bounds, cfg->record, &result, ib_place_nodes(all.place, in->ranks));
+        ib_judge(&verdict, &result, err, ib_build_facts(), ib_place_excess(all.place, in->ranks, threads), &around);
         if (record &&
             ib_record_end(record, &result, &around, err, &verdict, ib_now() - start, path, sizeof path, &record_err))
             ib_warn("%s", record_err.text);
@@ -229,8 +253,7 @@ static ib_status run(const invocation *in, ib_error *err)
         else
             ib_summary_table(stdout, &result, &around, err, &verdict, path);
     }
-    ib_free(places);
-    ib_free(steady);
+    clear_roll(&all);
     return rc;
 }
 

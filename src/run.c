@@ -149,6 +149,7 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
     char        *wisdom = NULL;
     const double begin = ib_now();
 
+    ib_account_begin();
     memset(result, 0, sizeof *result);
     memset(err, 0, sizeof *err);
     err->rank = -1;
@@ -212,6 +213,7 @@ done:
     reduce_result(j);
     result->bytes_written = j->written;
     result->wall_s = ib_now() - begin;
+    ib_account_end(j->n_thread);
     MPI_Bcast(result, (int)sizeof *result, MPI_BYTE, 0, comm);
     ib_imager_destroy(j->imager);
     if (j->described)

@@ -148,7 +148,7 @@ bool ib_notice_poll(ib_notice *n, uint64_t done)
     return n->stop;
 }
 
-void ib_notice_end(ib_notice *n, bool failed, void (*tick)(void *self, uint64_t done), void *self)
+static void await_all(ib_notice *n, bool failed, void (*tick)(void *self, uint64_t done), void *self)
 {
     const struct timespec pause = {0, 200000};
 
@@ -168,4 +168,12 @@ void ib_notice_end(ib_notice *n, bool failed, void (*tick)(void *self, uint64_t 
             tick(self, n->done);
     }
     tell_all(n, 1);
+}
+
+void ib_notice_end(ib_notice *n, bool failed, void (*tick)(void *self, uint64_t done), void *self)
+{
+    const ib_stay stay = ib_enter(IB_MESSAGING);
+
+    await_all(n, failed, tick, self);
+    ib_leave_together(stay, "wait for all ranks", -1, ib_collective_number());
 }

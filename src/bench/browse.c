@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "bench/arguments.h"
+#include "bench/course.h"
 #include "bench/json.h"
 
 #include <math.h>
@@ -27,6 +28,7 @@ const ib_help_option ib_show_options[] = {
     {"repository", "FOLDER", ".",       "where git is asked what a word means that is no name in the history"},
     {"record",     "FOLDER", "results", "where the records are"},
     {"format",     "NAME",   "table",   "table, md (Markdown), or json: the lines of the record as one array"},
+    {"plot",       "FILE",   "",        "draw memory and busy processors of the ranks over time into an .svg or .png file"},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -189,6 +191,8 @@ void ib_facts_report(ib_report *report, const json_t *lines)
     put_members(report, "machine", json_object_get(run, "machine"));
     put_members(report, "job", json_object_get(run, "job"));
     put_members(report, "environment", json_object_get(run, "env"));
+    put_members(report, "steady", json_object_get(rep, "steady"));
+    put_members(report, "efficiency", json_object_get(rep, "efficiency"));
     put_members(report, "choice", json_object_get(rep, "choice"));
     put_members(report, "samples", json_object_get(rep, "counts"));
     put_members(report, "memory", json_object_get(rep, "memory"));
@@ -223,6 +227,34 @@ static void put_times(ib_report *report, const json_t *lines)
                                             ib_cell_real(100 * json_number_value(json_object_get(phase, "share"))),
                                             ib_cell_text(nearest ? nearest : ""),
                                             ib_cell_real(times ? json_number_value(times) : (double)NAN)});
+    }
+    ib_report_table_end(report);
+}
+
+/* Where the time of every rank went. */
+static void put_ranks(ib_report *report, const json_t *lines)
+{
+    static const ib_heading heading[] = {{"rank", "rank"},
+                                         {"serial_s", "alone, s"},
+                                         {"team_s", "in regions, s"},
+                                         {"storing_s", "files, s"},
+                                         {"messaging_s", "MPI, s"},
+                                         {"work_s", "work of threads, s"},
+                                         {"team_storing_s", "their files, s"}};
+    enum { COLUMNS = sizeof heading / sizeof *heading, MOST = 64 };
+    const json_t *vec = ib_json_line(lines, "vec");
+    const size_t  n = json_array_size(json_object_get(vec, "serial_s"));
+    const size_t  every = (size_t)json_integer_value(json_object_get(vec, "every_rank"));
+
+    if (!n)
+        return;
+    ib_report_section(report, "Ranks", "");
+    ib_report_table(report, "ranks", heading, COLUMNS);
+    for (size_t r = 0; r < n; r += (n + MOST - 1) / MOST) {
+        ib_cell cell[COLUMNS] = {ib_cell_count(r * every)};
+        for (size_t c = 1; c < COLUMNS; c++)
+            cell[c] = ib_cell_real(json_number_value(json_array_get(json_object_get(vec, heading[c].key), r)));
+        ib_report_row(report, cell);
     }
     ib_report_table_end(report);
 }
@@ -270,6 +302,7 @@ static void put_record(ib_report *report, const ib_past *p, const char *path, co
     }
     ib_report_fact(report, "record", "record", path);
     put_times(report, lines);
+    put_ranks(report, lines);
     ib_facts_report(report, lines);
 }
 
@@ -307,6 +340,8 @@ ib_status ib_show(int argc, char *const *argv, FILE *out, ib_error *err)
         put_record(report, launch, path, lines);
         rc = ib_report_end(report, err);
     }
+    if (!rc && *ib_argument(option, value, "plot"))
+        rc = ib_course_plot(ib_json_line(lines, "monitor"), launch->input, ib_argument(option, value, "plot"), err);
     json_decref(lines);
     ib_free(launch);
     ib_history_close(history);

@@ -79,6 +79,8 @@ static const struct {
      "CREATE INDEX verdict_run ON verdict(run);"
      "CREATE INDEX verdict_b ON verdict(b_commit);"
      "DELETE FROM source;"},
+    {"steadiness and efficiency", /* new metrics of old tables */
+     "DELETE FROM source;"},
 };
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
@@ -448,6 +450,11 @@ static ib_status put_median(ib_history *h, int64_t run, const lines *l, const ch
 
 static ib_status put_metrics(ib_history *h, int64_t run, const lines *l, ib_error *err)
 {
+    static const struct {
+        const char *group, *name;
+    } around[] = {{"steady", "neighbours"},        {"steady", "steal"},      {"steady", "clock"},
+                  {"efficiency", "parallel"},      {"efficiency", "io"},     {"efficiency", "mpi_balance"},
+                  {"efficiency", "communication"}, {"efficiency", "serial"}, {"efficiency", "team"}};
     const json_t *rep, *phase, *check;
     const char   *name;
     size_t        i;
@@ -463,6 +470,8 @@ static ib_status put_metrics(ib_history *h, int64_t run, const lines *l, ib_erro
     rc = rc ? rc : put_median(h, run, l, "", "peak_bytes", "median", "memory", "peak_bytes", err);
     rc = rc ? rc : put_median(h, run, l, "", "read_bytes", "median", "bytes", "read", err);
     rc = rc ? rc : put_median(h, run, l, "", "written_bytes", "median", "bytes", "written", err);
+    for (i = 0; i < sizeof around / sizeof *around; i++)
+        rc = rc ? rc : put_median(h, run, l, "", around[i].name, "median", around[i].group, around[i].name, err);
     json_object_foreach(json_object_get(json_array_get(l->rep, 0), "phases"), name, phase)
     {
         rc = rc ? rc : put_median(h, run, l, name, "wall_s", "max", "phases", "max_s", err);

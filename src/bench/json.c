@@ -86,6 +86,31 @@ json_t *ib_json_steadiness(const ib_steadiness *s)
                      ib_json_real(s->neighbours), "steal", ib_json_real(s->steal), "clock", ib_json_real(s->clock));
 }
 
+ib_shares ib_shares_around(const ib_around *around, const ib_result *r)
+{
+    return around->account ? ib_shares_of(around->account, r->ranks, r->threads, r->wall_s) : (ib_shares){0};
+}
+
+json_t *ib_json_shares(const ib_shares *s)
+{
+    if (!s->known)
+        return json_null();
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "busy_s", ib_json_real(s->busy), "busiest_s",
+                     ib_json_real(s->busiest), "computing_s", ib_json_real(s->computing), "useful_s",
+                     ib_json_real(s->useful), "serial_s", ib_json_real(s->serial));
+}
+
+json_t *ib_json_efficiency(const ib_shares *shares)
+{
+    const ib_efficiency e = ib_efficiency_of(shares);
+
+    if (!shares->known)
+        return json_null();
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "parallel", ib_json_real(e.parallel), "mpi_balance",
+                     ib_json_real(e.mpi_balance), "communication", ib_json_real(e.communication), "io",
+                     ib_json_real(e.io), "serial", ib_json_real(e.serial), "team", ib_json_real(e.team));
+}
+
 json_t *ib_json_counts(const ib_result *result)
 {
     const ib_counts *c = &result->counts;

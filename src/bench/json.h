@@ -29,6 +29,13 @@ json_t *ib_json_w(const ib_result *result);
 /** How steady the machine was; null: not measured. */
 json_t *ib_json_steadiness(const ib_steadiness *steady);
 
+/** What becomes of the time of all threads: `shares` and `efficiency`; null: not watched. */
+json_t *ib_json_shares(const ib_shares *shares);
+json_t *ib_json_efficiency(const ib_shares *shares);
+
+/** The shares of a launch; not known where accounts are not. */
+ib_shares ib_shares_around(const ib_around *around, const ib_result *result);
+
 json_t *ib_json_counts(const ib_result *result);
 json_t *ib_json_reasons(const ib_judgement *verdict);
 

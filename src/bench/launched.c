@@ -67,6 +67,16 @@ static void take_rep(ib_launched *l, const json_t *line)
         const double seconds = real(json_object_get(inner(line, "phases", name[p]), "mean_s"));
         l->phase[p] = seconds > 0 ? seconds : 0;
     }
+    const json_t *s = json_object_get(line, "shares");
+    l->shares = (ib_shares){.known = json_is_object(s) && l->seconds > 0,
+                            .T = l->seconds,
+                            .ranks = l->ranks,
+                            .threads = l->threads,
+                            .busy = real(json_object_get(s, "busy_s")),
+                            .busiest = real(json_object_get(s, "busiest_s")),
+                            .computing = real(json_object_get(s, "computing_s")),
+                            .useful = real(json_object_get(s, "useful_s")),
+                            .serial = real(json_object_get(s, "serial_s"))};
 }
 
 /* @return false: not a whole record of a wanted launch */

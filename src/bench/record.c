@@ -11,6 +11,7 @@
 #include <glob.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -427,21 +428,99 @@ static const char *end_status(ib_status status)
     return status == IB_OK ? "ok" : status == IB_EINTERRUPTED ? "interrupted" : "failed";
 }
 
+/* One number of every rank; of every step-th one, where they are too many for a line. */
+enum { MOST_RANKS = 4096, MOST_WATCHED = 256, MOST_SAMPLES = 2048, SAMPLES = 64 };
+
+static json_t *over_ranks(const ib_account *account, int ranks, int step, size_t offset)
+{
+    json_t *values = json_array();
+
+    for (int r = 0; r < ranks; r += step) {
+        double value;
+        memcpy(&value, (const char *)&account[r] + offset, sizeof value);
+        json_array_append_new(values, ib_json_real(value));
+    }
+    return values;
+}
+
+static json_t *busy_threads(const ib_account *account, int ranks, int step)
+{
+    json_t *values = json_array();
+
+    for (int r = 0; r < ranks; r += step) {
+        json_t *busy = json_array();
+        for (int t = 0; t < account[r].threads && t < IB_MAX_BUSY; t++)
+            json_array_append_new(busy, ib_json_real((double)account[r].busy_s[t]));
+        json_array_append_new(values, busy);
+    }
+    return values;
+}
+
+/* Where the time of every rank went. */
+static json_t *vectors(const ib_account *account, int ranks)
+{
+    static const struct {
+        const char *name;
+        size_t      offset;
+    } field[] = {
+        {"serial_s", offsetof(ib_account, serial_s)},   {"team_s", offsetof(ib_account, team_s)},
+        {"storing_s", offsetof(ib_account, storing_s)}, {"messaging_s", offsetof(ib_account, messaging_s)},
+        {"work_s", offsetof(ib_account, work_s)},       {"team_storing_s", offsetof(ib_account, team_storing_s)}};
+    const int step = (ranks + MOST_RANKS - 1) / MOST_RANKS;
+    json_t   *line = json_pack("{s:i, s:i}", "rep", 0, "every_rank", step);
+
+    for (size_t i = 0; i < sizeof field / sizeof *field; i++)
+        json_object_set_new(line, field[i].name, over_ranks(account, ranks, step, field[i].offset));
+    if (ranks <= MOST_WATCHED)
+        json_object_set_new(line, "busy_s", busy_threads(account, ranks, step));
+    return line;
+}
+
+/* Memory and processor time over time; the more ranks, the fewer samples of each. */
+static json_t *samples(const ib_course *seen, int ranks)
+{
+    const int step = (ranks + MOST_WATCHED - 1) / MOST_WATCHED, shown = (ranks + step - 1) / step;
+    const int most = MOST_SAMPLES / shown < SAMPLES ? MOST_SAMPLES / shown : SAMPLES;
+    json_t   *at = json_array(), *cpu = json_array(), *memory = json_array();
+
+    for (int r = 0; r < ranks; r += step) {
+        ib_course s = seen[r];
+        json_t   *of[3] = {json_array(), json_array(), json_array()};
+        ib_course_thin(&s, most);
+        for (int i = 0; i < s.n; i++) { /* to the millisecond: more would be noise that costs room */
+            json_array_append_new(of[0], ib_json_real(round(1e3 * (double)s.sample[i].at_s) / 1e3));
+            json_array_append_new(of[1], ib_json_real(round(1e3 * (double)s.sample[i].cpu_s) / 1e3));
+            json_array_append_new(of[2], ib_json_count((uint64_t)s.sample[i].resident));
+        }
+        json_array_append_new(at, of[0]);
+        json_array_append_new(cpu, of[1]);
+        json_array_append_new(memory, of[2]);
+    }
+    return json_pack("{s:i, s:i, s:o, s:o, s:o}", "rep", 0, "every_rank", step, "at_s", at, "cpu_s", cpu,
+                     "resident_bytes", memory);
+}
+
 static ib_status write_outcome(ib_record *record, const ib_result *r, const ib_around *around, ib_error *err)
 {
-    ib_status rc = write_line(
-        record, "rep",
-        json_pack(
-            "{s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:s, s:s, s:o, s:o}", "rep", 0, "warm",
-            record->warm, "wall_s", ib_json_real(r->wall_s), "T_s", ib_json_real(r->wall_s), "phases",
-            ib_json_phases(r, around->bounds), "limits", ib_json_limits(around->bounds), "steady",
-            ib_json_steadiness(around->steady), "choice", ib_json_choice(r), "w", ib_json_w(r), "counts",
-            ib_json_counts(r), "threads", r->threads, "isa", r->isa, "fft_plan", r->fft_plan, "memory",
-            json_pack("{s:I, s:I, s:I}", "plan_bytes", (json_int_t)r->plan_bytes, "peak_bytes",
-                      (json_int_t)r->peak_bytes, "limit_bytes", (json_int_t)r->limit_bytes),
-            "bytes",
-            json_pack("{s:I, s:I}", "read", (json_int_t)r->bytes_read, "written", (json_int_t)r->bytes_written)),
-        err);
+    const ib_shares shares = ib_shares_around(around, r);
+    ib_status       rc = write_line(
+              record, "rep",
+              json_pack(
+                  "{s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:s, s:s, s:o, s:o}", "rep", 0, "warm",
+                  record->warm, "wall_s", ib_json_real(r->wall_s), "T_s", ib_json_real(r->wall_s), "phases",
+                  ib_json_phases(r, around->bounds), "limits", ib_json_limits(around->bounds), "steady",
+                  ib_json_steadiness(around->steady), "shares", ib_json_shares(&shares), "efficiency",
+                  ib_json_efficiency(&shares), "choice", ib_json_choice(r), "w", ib_json_w(r), "counts", ib_json_counts(r),
+                  "threads", r->threads, "isa", r->isa, "fft_plan", r->fft_plan, "memory",
+                  json_pack("{s:I, s:I, s:I}", "plan_bytes", (json_int_t)r->plan_bytes, "peak_bytes",
+                            (json_int_t)r->peak_bytes, "limit_bytes", (json_int_t)r->limit_bytes),
+                  "bytes",
+                  json_pack("{s:I, s:I}", "read", (json_int_t)r->bytes_read, "written", (json_int_t)r->bytes_written)),
+              err);
+    if (!rc && around->account)
+        rc = write_line(record, "vec", vectors(around->account, r->ranks), err);
+    if (!rc && around->course && around->course->n)
+        rc = write_line(record, "monitor", samples(around->course, r->ranks), err);
     const bool measured = !(r->measured < 0); /* not a number: measured, and wrong */
     if (!rc)
         rc = write_line(

@@ -52,6 +52,8 @@ typedef struct size {
     size_t    n_launch;
     int       cores;
     double    T, phase[IB_N_PHASES]; /* median, phases of the launch at the median */
+    ib_shares threads;               /* of that launch, not of equal work */
+    double    equal_work;            /* what of its time equal work takes */
     double    samples;
     ib_spread shown; /* times as they were measured */
 } size;
@@ -208,6 +210,7 @@ static void take_times(const scaling *s, series *one, size *at, double equal_wor
         at->samples = (double)l->samples;
     }
     qsort(at->seconds, at->n_launch, sizeof *at->seconds, ascending);
+    ib_shares    half_of[2] = {{0}};
     const double middle[] = {at->seconds[(at->n_launch - 1) / 2], at->seconds[at->n_launch / 2]};
     for (int half = 0; half < 2; half++) {
         const ib_launched *found = NULL;
@@ -220,7 +223,10 @@ static void take_times(const scaling *s, series *one, size *at, double equal_wor
         for (int p = 0; p < IB_N_PHASES; p++)
             at->phase[p] += 0.5 * equal_work * found->phase[p];
         at->T += 0.5 * equal_work * found->seconds;
+        half_of[half] = found->shares;
     }
+    at->threads = ib_shares_between(&half_of[0], &half_of[1]);
+    at->equal_work = equal_work;
     at->shown = ib_spread_of(at->seconds, at->n_launch);
     for (size_t k = 0; k < at->n_launch; k++)
         at->seconds[k] *= equal_work;
@@ -290,6 +296,18 @@ ib_factors ib_factors_of(double n0, double T0, const double phase0[IB_N_PHASES],
                         .storage = useful[1] / ready[1] / (useful[0] / ready[0]),
                         .preparation = ready[1] / busy[1] / (ready[0] / busy[0]),
                         .waiting = busy[1] / T / (busy[0] / T0)};
+}
+
+ib_thread_factors ib_thread_factors_of(const ib_shares *first, const ib_shares *at, double work)
+{
+    const ib_efficiency a = ib_efficiency_of(first), b = ib_efficiency_of(at);
+    const double        n = (double)at->ranks * at->threads / ((double)first->ranks * first->threads);
+
+    return (ib_thread_factors){.efficiency = first->T / (n * work * at->T),
+                               .computation = first->useful / (work * at->useful),
+                               .parallel = {b.parallel / a.parallel, b.mpi_balance / a.mpi_balance,
+                                            b.communication / a.communication, b.io / a.io, b.serial / a.serial,
+                                            b.team / a.team}};
 }
 
 /* ---- tables ---------------------------------------------------------------------------------------------- */
@@ -463,6 +481,66 @@ static void report_factors(const scaling *s, ib_report *report)
     ib_report_table_end(report);
 }
 
+static void thread_row(ib_report *report, size_t number, double n, double efficiency, double computation,
+                       const ib_efficiency *e)
+{
+    ib_report_row(report,
+                  (ib_cell[]){ib_cell_count(number), ib_cell_count((size_t)n), ib_cell_real(efficiency),
+                              ib_cell_real(computation), ib_cell_real(e->mpi_balance), ib_cell_real(e->communication),
+                              ib_cell_real(e->io), ib_cell_real(e->serial), ib_cell_real(e->team)});
+}
+
+/* What threads did, of each size; then as factors of the efficiency against the smallest one. */
+static void report_threads(const scaling *s, ib_report *report)
+{
+    const char      *n = s->over_threads ? "threads" : "ranks";
+    const ib_heading alone[] = {{"series", "series"},
+                                {"n", n},
+                                {"parallel", "useful share ="},
+                                {"computation", "useful s"},
+                                {"mpi_balance", "MPI balance x"},
+                                {"communication", "communication x"},
+                                {"io", "files x"},
+                                {"serial", "serial x"},
+                                {"team", "team"}};
+    const ib_heading factor[] = {{"series", "series"},
+                                 {"n", n},
+                                 {"efficiency", "efficiency ="},
+                                 {"computation", "computation x"},
+                                 {"mpi_balance", "MPI balance x"},
+                                 {"communication", "communication x"},
+                                 {"io", "files x"},
+                                 {"serial", "serial x"},
+                                 {"team", "team"}};
+    bool             any = false;
+
+    for (size_t i = 0; i < s->n_series; i++)
+        for (size_t k = 0; k < s->one[i].n_size; k++)
+            any = any || s->one[i].at[k].threads.known;
+    if (!any)
+        return;
+    ib_report_section(
+        report, "Threads",
+        "What threads did with their time: computing alone is useful. The second table is relative to the smallest number; "
+        "its products are the efficiency.");
+    for (int relative = 0; relative < 2; relative++) {
+        ib_report_table(report, relative ? "thread_factors" : "threads", relative ? factor : alone, 9);
+        for (size_t i = 0; i < s->n_series; i++)
+            for (size_t k = (size_t)relative; k < s->one[i].n_size; k++) {
+                const size         *first = &s->one[i].at[0], *at = &s->one[i].at[k];
+                const ib_efficiency e = ib_efficiency_of(&at->threads);
+                if (!at->threads.known || !first->threads.known)
+                    continue;
+                const ib_thread_factors f = ib_thread_factors_of(&first->threads, &at->threads, at->equal_work);
+                if (relative)
+                    thread_row(report, i + 1, at->n, f.efficiency, f.computation, &f.parallel);
+                else
+                    thread_row(report, i + 1, at->n, e.parallel, at->threads.useful, &e);
+            }
+        ib_report_table_end(report);
+    }
+}
+
 /* Seconds that a published result means for the samples of this series; 0: it is about another data set. */
 static double published_seconds(const series *one, size_t p)
 {
@@ -582,6 +660,7 @@ static void report_all(const scaling *s, ib_report *report)
             fact(report, "next_bottleneck", i + 1, "next bottleneck of series", next[i]);
     ib_report_section(report, "Factors", "Their product is the efficiency; 1: as on the smallest number.");
     report_factors(s, report);
+    report_threads(s, report);
     report_published(s, report);
     ib_report_unfold(report);
 }

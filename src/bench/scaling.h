@@ -3,6 +3,7 @@
 #ifndef IB_BENCH_SCALING_H
 #define IB_BENCH_SCALING_H
 
+#include "bench/efficiency.h"
 #include "bench/help.h"
 #include "bench/table.h"
 
@@ -29,5 +30,14 @@ typedef struct ib_factors {
  *                         Seconds, phases as means over ranks. In weak scaling those of equal work. */
 ib_factors ib_factors_of(double n0, double T0, const double phase0[IB_N_PHASES], double n, double T,
                          const double phase[IB_N_PHASES]);
+
+/** The same from what threads did: POP's factors, each over that of the reference. */
+typedef struct ib_thread_factors {
+    double        efficiency, computation; /* as above; computation: useful time of all threads */
+    ib_efficiency parallel;                /* parallel itself is the product of the others */
+} ib_thread_factors;
+
+/** @param work  what `at` did of the reference's work: 1, in weak scaling the reference's workers over those of `at` */
+ib_thread_factors ib_thread_factors_of(const ib_shares *reference, const ib_shares *at, double work);
 
 #endif

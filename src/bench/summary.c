@@ -206,6 +206,18 @@ static void print_rates(FILE *out, const ib_result *r, const ib_bounds *b)
             ib_text_bytes((double)r->limit_bytes).s);
 }
 
+static void print_efficiency(FILE *out, const ib_shares *shares)
+{
+    const ib_efficiency e = ib_efficiency_of(shares);
+
+    if (shares->known)
+        fprintf(
+            out,
+            "threads    %.3g %% of their time useful: MPI balance %.3f x communication %.3f x files %.3f x serial "
+            "%.3f x team %.3f\n",
+            100 * e.parallel, e.mpi_balance, e.communication, e.io, e.serial, e.team);
+}
+
 static void print_counts(FILE *out, const ib_counts *c)
 {
     const struct {
@@ -260,10 +272,13 @@ static void print_result_line(FILE *out, const ib_result *r, const ib_error *fai
 void ib_summary_table(FILE *out, const ib_result *result, const ib_around *around, const ib_error *failure,
                       const ib_judgement *verdict, const char *record)
 {
+    const ib_shares shares = ib_shares_around(around, result);
+
     if (!failure->status) {
         print_job(out, result);
         print_phases(out, result, around->bounds);
         print_rates(out, result, around->bounds);
+        print_efficiency(out, &shares);
         print_counts(out, &result->counts);
         print_quality(out, result);
         for (size_t i = 0; i < sizeof result->output / sizeof *result->output; i++)
@@ -280,9 +295,10 @@ void ib_summary_table(FILE *out, const ib_result *result, const ib_around *aroun
 
 static json_t *document(const ib_result *r, const ib_around *around)
 {
-    char         kernel[16], lookup[16], precision[16];
-    const double cores = (double)r->ranks * r->threads;
-    json_t      *json = json_object(), *files = json_array();
+    char            kernel[16], lookup[16], precision[16];
+    const double    cores = (double)r->ranks * r->threads;
+    const ib_shares shares = ib_shares_around(around, r);
+    json_t         *json = json_object(), *files = json_array();
 
     choices(r, kernel, lookup, precision);
     for (size_t i = 0; i < sizeof r->output / sizeof *r->output; i++)
@@ -316,6 +332,8 @@ static json_t *document(const ib_result *r, const ib_around *around)
     json_object_set_new(json, "phases", ib_json_phases(r, around->bounds));
     json_object_set_new(json, "limits", ib_json_limits(around->bounds));
     json_object_set_new(json, "steady", ib_json_steadiness(around->steady));
+    json_object_set_new(json, "shares", ib_json_shares(&shares));
+    json_object_set_new(json, "efficiency", ib_json_efficiency(&shares));
     json_object_set_new(json, "counts", ib_json_counts(r));
     json_object_set_new(
         json, "rates",

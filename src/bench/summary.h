@@ -3,7 +3,9 @@
 #ifndef IB_BENCH_SUMMARY_H
 #define IB_BENCH_SUMMARY_H
 
+#include "base/monitor.h"
 #include "bench/calibrate.h"
+#include "bench/efficiency.h"
 #include "bench/facts.h"
 #include "bench/steady.h"
 
@@ -24,6 +26,8 @@ typedef struct ib_judgement {
 typedef struct ib_around {
     const ib_bounds     *bounds;
     const ib_steadiness *steady;
+    const ib_account    *account; /* [ranks] */
+    const ib_course     *course;  /* [ranks] */
 } ib_around;
 
 const char *ib_validity_name(ib_validity validity);

@@ -1091,6 +1091,7 @@ static ib_status work_on(ib_imager *im, size_t unit, ib_range chans, int tasks, 
     double    start = ib_now();
     ib_status rc = IB_OK;
 
+    ib_trace_about((int64_t)unit, n_thread == 1 ? im->n_thread : 1);
     if (tasks & BEGIN)
         begin_unit(im, unit, lane);
     if (tasks & WEIGH) {
@@ -1102,9 +1103,7 @@ static ib_status work_on(ib_imager *im, size_t unit, ib_range chans, int tasks, 
     /* All passes of the w-term while the samples are here, or one of them. */
     for (int pass = im->pass; tasks & GRID && pass < (im->plan->fused ? im->n_pass : im->pass + 1); pass++) {
         const double direct_s = add_unit(im, unit, chans, GRID, pass, lane, scratch, n_thread);
-        ib_book(&b->timers, IB_PHASE_GRID, &start);
-        b->timers.s[IB_PHASE_GRID] -= direct_s;
-        b->timers.s[IB_PHASE_CHECK] += direct_s;
+        ib_book_two(&b->timers, IB_PHASE_GRID, IB_PHASE_CHECK, direct_s, &start);
         if (tasks & (SUM | FINISH) && pass == 0)
             memcpy(outcome->tally, lane->tally, sizeof lane->tally);
         if (tasks & FINISH && pass + 1 < im->n_pass) {
@@ -1113,6 +1112,7 @@ static ib_status work_on(ib_imager *im, size_t unit, ib_range chans, int tasks, 
         } else if (tasks & FINISH)
             rc = finish_channel(im, unit, lane, outcome, b, n_thread, err);
     }
+    ib_trace_about(-1, 1);
     return rc;
 }
 

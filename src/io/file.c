@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #define _GNU_SOURCE /* pwritev, and fallocate: unlike posix_fallocate it never falls back to writing zeros */
 #include "io/file.h"
+#include "base/trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -138,6 +139,17 @@ int ib_file_attach(const ib_layout *layout, ib_error *err)
     return fd;
 }
 
+/* Wait for the device. */
+static int flush(int fd)
+{
+    const ib_stay stay = ib_enter(IB_STORING);
+    const int     failed = fdatasync(fd), why = errno;
+
+    ib_leave(stay, "sync", -1);
+    errno = why;
+    return failed;
+}
+
 /* All bytes of some pieces of memory; the pieces are used up. */
 static ib_status write_pieces(int fd, const char *name, struct iovec *piece, int n, uint64_t offset, ib_error *err)
 {
@@ -162,9 +174,12 @@ static ib_status write_pieces(int fd, const char *name, struct iovec *piece, int
 
 ib_status ib_file_write(int fd, const char *name, const void *bytes, size_t n, uint64_t offset, ib_error *err)
 {
-    struct iovec piece = {(void *)(uintptr_t)bytes, n}; /* the type has no const; pwritev only reads */
+    struct iovec    piece = {(void *)(uintptr_t)bytes, n}; /* the type has no const; pwritev only reads */
+    const ib_stay   stay = ib_enter(IB_STORING);
+    const ib_status rc = write_pieces(fd, name, &piece, n > 0, offset, err);
 
-    return write_pieces(fd, name, &piece, n > 0, offset, err);
+    ib_leave(stay, "write", (double)n);
+    return rc;
 }
 
 ib_status ib_file_write_rows(int fd, const char *name, const void *rows, size_t n_row, size_t n, size_t stride,
@@ -172,8 +187,9 @@ ib_status ib_file_write_rows(int fd, const char *name, const void *rows, size_t 
 {
     static const char zero[65536];
     enum { ROWS = 512 }; /* two pieces each: what the system takes at once (IOV_MAX) */
-    struct iovec piece[2 * ROWS];
-    ib_status    rc = IB_OK;
+    struct iovec  piece[2 * ROWS];
+    ib_status     rc = IB_OK;
+    const ib_stay stay = ib_enter(IB_STORING);
 
     for (size_t first = 0; rc == IB_OK && first < n_row; first += ROWS) {
         const size_t last = n_row - first < ROWS ? n_row : first + ROWS;
@@ -186,38 +202,45 @@ ib_status ib_file_write_rows(int fd, const char *name, const void *rows, size_t 
         }
         rc = write_pieces(fd, name, piece, count, offset + first * width, err);
     }
+    ib_leave(stay, "write", (double)(n_row * width));
     return rc;
 }
 
 ib_status ib_file_read(int fd, const char *name, void *bytes, size_t n, uint64_t offset, ib_error *err)
 {
-    char *to = bytes;
+    char         *to = bytes;
+    const ib_stay stay = ib_enter(IB_STORING);
+    const double  all = (double)n;
+    ib_status     rc = IB_OK;
 
     while (n > 0) {
         const ssize_t done = pread(fd, to, n, (off_t)offset);
 
         if (done < 0 && errno == EINTR)
             continue;
-        if (done <= 0)
-            return ib_fail(err, IB_EIO, "read at byte %llu of %s: %s", (unsigned long long)offset, name,
-                           done < 0 ? strerror(errno) : "the file ends there");
+        if (done <= 0) {
+            rc = ib_fail(err, IB_EIO, "read at byte %llu of %s: %s", (unsigned long long)offset, name,
+                         done < 0 ? strerror(errno) : "the file ends there");
+            break;
+        }
         to += done;
         offset += (uint64_t)done;
         n -= (size_t)done;
     }
-    return IB_OK;
+    ib_leave(stay, "read", all);
+    return rc;
 }
 
 ib_status ib_file_sync(int fd, const char *name, ib_error *err)
 {
-    if (!fdatasync(fd))
+    if (!flush(fd))
         return IB_OK;
     return ib_fail(err, IB_EIO, "flush %s to the device: %s", name, strerror(errno));
 }
 
 ib_status ib_file_detach(int fd, const char *name, ib_error *err)
 {
-    const bool failed = fdatasync(fd) != 0;
+    const bool failed = flush(fd) != 0;
     const int  why = errno;
 
     if (!close(fd) && !failed)

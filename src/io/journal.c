@@ -3,6 +3,7 @@
 #include "io/journal.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/trace.h"
 #include "io/file.h"
 
 #include <dirent.h>
@@ -568,6 +569,7 @@ static void *keep(void *self)
     double      flushed = seconds(), beat = flushed;
     buffer      records = {0};
 
+    ib_track_name("journal", -1);
     pthread_mutex_lock(&j->mutex);
     for (;;) {
         const double now = seconds();
@@ -693,7 +695,9 @@ ib_status ib_journal_close(ib_journal *j, size_t *finished, ib_error *err)
     j->end = true;
     pthread_cond_signal(&j->change);
     pthread_mutex_unlock(&j->mutex);
+    const ib_stay stay = ib_enter(IB_STORING);
     pthread_join(j->thread, NULL);
+    ib_leave(stay, "wait for the journal", -1);
     if (finished)
         *finished = j->finished;
     const ib_error error = j->error;

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/trace.h"
 #include "model/regrid.h"
 
 #include <errno.h>
@@ -160,21 +161,29 @@ static bool is_within(ib_range range, size_t n)
     return range.first <= n && range.n <= n - range.first;
 }
 
+/* A simulation computes what others read. */
+static ib_stay enter(const ib_source *source)
+{
+    return ib_enter(source->format == &ib_source_sim ? IB_WORKING : IB_STORING);
+}
+
 ib_status ib_source_rows(ib_source *source, size_t spw, ib_range rows, const ib_rows *into, ib_error *err)
 {
     if (spw >= source->info->n_spw || !is_within(rows, source->info->spw[spw].n_row))
         return ib_fail(err, IB_EINTERNAL, "rows %zu + %zu of window %zu are not there", rows.first, rows.n, spw);
     if (!rows.n)
         return IB_OK;
-    if (source->ops->rows(source->self, spw, rows, into, err))
-        return err->status;
 
     const ib_spw *w = &source->info->spw[spw];
     const size_t  per_row = (into->uvw ? sizeof *into->uvw : 0) + (into->antenna ? sizeof *into->antenna : 0) +
                            (into->field ? sizeof *into->field : 0) +
                            (into->weight && !w->weight_per_channel ? w->n_corr * sizeof *into->weight : 0);
-    source->bytes += (int64_t)(rows.n * per_row);
-    return IB_OK;
+    const ib_stay   stay = enter(source);
+    const ib_status rc = source->ops->rows(source->self, spw, rows, into, err);
+    ib_leave(stay, "read rows", (double)(rows.n * per_row));
+    if (!rc)
+        source->bytes += (int64_t)(rows.n * per_row);
+    return rc;
 }
 
 ib_status ib_source_read(ib_source *source, size_t spw, ib_range chans, ib_range rows, const ib_samples *into,
@@ -186,14 +195,17 @@ ib_status ib_source_read(ib_source *source, size_t spw, ib_range chans, ib_range
                        rows.first, rows.n, chans.first, chans.n, spw);
     if (!rows.n || !chans.n)
         return IB_OK;
-    if (source->ops->read(source->self, spw, chans, rows, into, err))
-        return err->status;
 
     const ib_spw *w = &source->info->spw[spw];
     const size_t  per_sample = (into->vis ? sizeof *into->vis : 0) + (into->flag ? sizeof *into->flag : 0) +
                               (into->weight && w->weight_per_channel ? sizeof *into->weight : 0);
-    source->bytes += (int64_t)(rows.n * chans.n * w->n_corr * per_sample);
-    return IB_OK;
+    const size_t    bytes = rows.n * chans.n * w->n_corr * per_sample;
+    const ib_stay   stay = enter(source);
+    const ib_status rc = source->ops->read(source->self, spw, chans, rows, into, err);
+    ib_leave(stay, "read samples", (double)bytes);
+    if (!rc)
+        source->bytes += (int64_t)bytes;
+    return rc;
 }
 
 const char *ib_source_format(const ib_source *source)

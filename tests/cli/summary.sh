@@ -40,7 +40,7 @@ for name in ("exists.json", "usage.json", "option.json"):
 def lines(name):
     return [json.loads(l) for l in open(name)]
 good = lines(sys.argv[1])
-assert [l["t"] for l in good] == ["run", "rep", "check", "end"] and good[-1]["exit_code"] == 0
+assert [l["t"] for l in good] == ["run", "rep", "vec", "monitor", "check", "end"] and good[-1]["exit_code"] == 0
 bad = lines(failed["record"])
 assert [l["t"] for l in bad] == ["run", "end"] and bad[-1]["status"] == "failed"
 assert not glob.glob("results/**/*.part", recursive=True)

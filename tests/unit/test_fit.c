@@ -155,7 +155,53 @@ static void factors_leave_no_residual(ib_test *t)
     }
 }
 
+/* Ranks that spend their time at random; what is left of T is in MPI. */
+static ib_shares random_shares(unsigned *state, int ranks, int threads)
+{
+    ib_account a[8];
+    double     T = 0;
+
+    for (int r = 0; r < ranks; r++) {
+        const double team = exp(deviate(state)), part = 0.5 + 0.4 * tanh(deviate(state));
+        a[r] = (ib_account){.serial_s = exp(deviate(state)),
+                            .team_s = team,
+                            .storing_s = exp(deviate(state)),
+                            .work_s = part * threads * team,
+                            .team_storing_s = 0.09 * threads * team,
+                            .threads = threads,
+                            .watched = IB_WATCHES_MPI | IB_WATCHES_TEAMS};
+        T = fmax(T, a[r].serial_s + a[r].team_s + a[r].storing_s);
+    }
+    return ib_shares_of(a, ranks, threads, T * (1 + 0.1 * fabs(deviate(state))));
+}
+
+/* Each factor is a share of what the one before leaves, so none exceeds one, and the product has no residual. */
+static void factors_of_threads_multiply_back_to_the_efficiency(ib_test *t)
+{
+    unsigned state = 5;
+
+    for (int trial = 0; trial < 500; trial++) {
+        const ib_shares first = random_shares(&state, 1 + trial % 3, 2), at = random_shares(&state, 8, 1 + trial % 5);
+        const double    work = trial % 2 ? 1 : 0.25;
+        const ib_efficiency e = ib_efficiency_of(&at);
+        IB_NEAR(t, e.parallel, at.useful / (8.0 * at.threads * at.T), 1e-12);
+        IB_NEAR(t, e.mpi_balance * e.communication * e.io * e.serial * e.team, e.parallel, 1e-12 * e.parallel);
+        IB_CHECK(t, e.mpi_balance <= 1 && e.communication <= 1 && e.io <= 1 && e.serial <= 1 && e.team <= 1 + 1e-12);
+
+        const ib_thread_factors f = ib_thread_factors_of(&first, &at, work);
+        const ib_efficiency     p = f.parallel;
+        IB_NEAR(t, f.efficiency, first.ranks * 2 * first.T / (8.0 * at.threads * work * at.T), 1e-12 * f.efficiency);
+        IB_NEAR(t, f.computation * p.parallel, f.efficiency, 1e-9 * f.efficiency);
+        IB_NEAR(t, f.computation * p.mpi_balance * p.communication * p.io * p.serial * p.team, f.efficiency,
+                1e-9 * f.efficiency);
+    }
+
+    ib_account unseen = {.serial_s = 1, .threads = 1, .watched = IB_WATCHES_MPI};
+    IB_CHECK(t, !ib_shares_of(&unseen, 1, 1, 1).known && isnan(ib_efficiency_of(&(ib_shares){0}).parallel));
+}
+
 IB_TEST_MAIN({IB_TEST(every_law_recovers_its_coefficients), IB_TEST(the_law_that_made_the_times_is_chosen),
               IB_TEST(coefficients_are_never_negative), IB_TEST(too_few_sizes_are_refused),
               IB_TEST(intervals_hold_the_truth), IB_TEST(what_times_cannot_tell_is_not_claimed),
-              IB_TEST(karp_flatt_is_the_serial_share), IB_TEST(factors_leave_no_residual)})
+              IB_TEST(karp_flatt_is_the_serial_share), IB_TEST(factors_leave_no_residual),
+              IB_TEST(factors_of_threads_multiply_back_to_the_efficiency)})

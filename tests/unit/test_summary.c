@@ -20,7 +20,7 @@ static const ib_build clean = {.version = "1.2.3",
 /* A machine on which times are worth something. */
 static const ib_steadiness quiet = {.threads = 6, .bound = 6, .neighbours = 0.019, .steal = 0.004, .clock = 0.91};
 static const ib_bounds     fresh = {.known = true, .calibrated = "2026-05-01", .age_days = 30};
-static const ib_around     good = {&fresh, &quiet};
+static const ib_around     good = {.bounds = &fresh, .steady = &quiet};
 
 static ib_result good_result(void)
 {
@@ -94,7 +94,7 @@ static void a_restless_machine_lowers_the_verdict_and_is_named(ib_test *t)
     cases[5].bounds.age_days = 31;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ib_judgement v;
-        ib_judge(&v, &r, &none, &clean, 0, &(ib_around){&cases[i].bounds, &cases[i].steady});
+        ib_judge(&v, &r, &none, &clean, 0, &(ib_around){.bounds = &cases[i].bounds, .steady = &cases[i].steady});
         printf("# %s\n", v.reason[0]);
         IB_CHECK(t, v.validity == IB_VALID && v.n_reason == 1 && gives(&v, cases[i].words));
     }
@@ -175,7 +175,7 @@ static char *printed_with(bool json, const ib_result *r, const ib_bounds *bounds
     FILE        *out = open_memstream(&text, &size);
     ib_judgement v;
 
-    const ib_around around = {bounds, &quiet};
+    const ib_around around = {.bounds = bounds, .steady = &quiet};
     ib_judge(&v, r, err, &clean, 0, &around);
     (json ? ib_summary_json : ib_summary_table)(out, r, &around, err, &v, "results/x.jsonl");
     fclose(out);
