@@ -162,9 +162,13 @@ static void clean(char *text)
 
 void ib_fits_text(const ib_fits *fits, const char *key, char text[IB_FITS_VALUE])
 {
-    const char *at = find_card(fits, key), *end = at ? at + IB_FITS_CARD - 9 : NULL;
+    const char *at = find_card(fits, key);
     size_t      n = 0;
 
+    text[0] = '\0';
+    if (!at)
+        return;
+    const char *const end = at + IB_FITS_CARD - 9;
     while (at < end && *at == ' ')
         at++;
     const bool quoted = at < end && *at == '\'';
