@@ -696,6 +696,7 @@ static void take_line(lines *l, json_t *object, const char *text, size_t n)
         char          hex[24];
         snprintf(hex, sizeof hex, "%016llx", (unsigned long long)l->digest);
         l->broken = digest && strcmp(text_at(digest, "value"), hex) != 0;
+        json_decref(l->end); /* a file that goes on after its end */
         l->end = json_incref(object);
     }
     l->digest = ib_record_digest(l->digest, text, n);
