@@ -39,7 +39,7 @@ static int must_fail(void)
    of several threads are made side by side. Sanitizers see the allocator's blocks only. */
 static void *map(size_t total)
 {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef IB_SANITIZED
     return NULL;
 #else
     char *const wide = mmap(NULL, total + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
