@@ -19,14 +19,14 @@ export CMAKE_GENERATOR = $(if $(shell command -v ninja),Ninja,Unix Makefiles)
 SOURCES = $(wildcard include/*.h src/*.[ch] src/*/*.[ch] src/*/*.cc src/*/*/*.[ch] tests/*.h tests/*/*.[ch])
 CTEST   = ctest --test-dir build -j2 --output-on-failure --no-tests=error
 
-# $(call build,PRESET,FOLDER): what cmake says of a configuration that works is not worth a screen.
+# $(call build,PRESET,FOLDER[,TARGET]): what cmake says of a configuration that works is not worth a screen.
 define build
 @mkdir -p $(2)
 @cmake --preset $(1) >$(2)/configure.log 2>&1 || { cat $(2)/configure.log; scripts/install-packages --check build libraries; exit 1; }
-@cmake --build $(2) --parallel $(JOBS)
+@cmake --build $(2) --parallel $(JOBS) $(if $(3),--target $(3))
 endef
 
-.PHONY: all setup demo test test-fast test-mpi test-fault test-real test-bench bench sanitize debug format format-check lint docs \
+.PHONY: all setup demo test test-fast test-mpi test-fault test-real test-bench bench sanitize fuzz debug format format-check lint docs \
 	install clean help
 
 all: ## build the program, build/imgbench (default)
@@ -67,6 +67,17 @@ sanitize: ## build with address and undefined-behaviour sanitizers in build-asan
 	$(call build,asan,build-asan)
 	@ctest --test-dir build-asan -j2 --output-on-failure --no-tests=error -L 'unit|oracle|cli'
 
+# $(call clang,PRESET,SANITIZER,FOLDER[,TARGET]): build with clang and that sanitizer, or say what to install.
+define clang
+@echo 'int main(void) { return 0; }' | clang-14 -x c -fopenmp -fsanitize=$(2) -o /dev/null - 2>/dev/null || \
+	{ echo "$@: clang with its sanitizers is needed: apt-get install clang-14 libclang-rt-14-dev libomp-14-dev"; exit 1; }
+$(call build,$(1),$(3),$(4))
+endef
+
+fuzz: ## let libFuzzer look for bad input in build-fuzz (FUZZ_SECONDS=60 for each harness; FUZZ="uvfits text": only these)
+	$(call clang,fuzz,fuzzer-no-link,build-fuzz,fuzzers)
+	@scripts/fuzz $(or $(FUZZ_SECONDS),60) $(FUZZ)
+
 debug: ## build for a debugger in build-debug
 	$(call build,debug,build-debug)
 
@@ -89,7 +100,7 @@ install: all ## install program, library, header, man page, pkg-config file (PRE
 	@cmake --install build --prefix $(PREFIX)
 
 clean: ## remove what was built
-	rm -rf build build-debug build-asan
+	rm -rf build build-debug build-asan build-fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
