@@ -16,6 +16,7 @@
 #include "bench/compare.h"
 #include "bench/doctor.h"
 #include "bench/help.h"
+#include "bench/note.h"
 #include "bench/record.h"
 #include "bench/report.h"
 #include "bench/scaling.h"
@@ -81,6 +82,7 @@ static const subcommand subcommands[] = { /* the first is meant where none is na
     {{"trend",    "[TERM...]", "times along the commits of a branch, with the steps in them. Exit code 3: the last one is a regression", ib_trend_options}, NULL, NULL, NULL, ib_trend},
     {{"gate",     "[A B] [OPTIONS]", "one decision for CI: B against A, or without them the trends of everything. Exit code 0: passed, 3: slower, 5: wrong images, 7: nothing to judge, 11: suspect", ib_gate_options}, NULL, NULL, NULL, ib_gate},
     {{"ab",       "A B... [OPTIONS] [-- INPUT AND OPTIONS OF run]", "launch commits (built into a cache), programs (./imgbench) or settings (isa=v3; main,isa=v3) in turns, in random blocks, and judge them against the first as compare does, until all is decided", ib_ab_options}, NULL, NULL, NULL, ib_ab},
+    {{"note",     "KIND COMMIT --text WORDS, ls, or expire ID", "say something of a commit that trend, gate and report heed: accepted or known-regression (its step is no alarm), baseline-reset or machine-change (older commits are not compared), ignore (its launches do not count), note (shown)", ib_note_options}, NULL, NULL, NULL, ib_annotate},
     {{"report",   "[TERM...] [OPTIONS]", "one self-contained page of HTML about the launches of the history: verdicts, trend, scaling, phases, imbalance, memory, storage, limits, comparisons, accuracy, provenance, how to do it again", ib_make_report_options}, NULL, NULL, NULL, ib_make_report},
     {{"db",       "rebuild|check|path", "the database that the history is kept in: make it anew from the records, say what it holds and what could not be read, where it is", ib_db_options}, NULL, NULL, NULL, ib_db},
     {{"help",     "[TOPIC]",                         "explain a command, a group of options, an option or a topic", NULL}, NULL, NULL, help, NULL},

@@ -81,6 +81,10 @@ static const struct {
      "DELETE FROM source;"},
     {"steadiness and efficiency", /* new metrics of old tables */
      "DELETE FROM source;"},
+    {"notes", /* ends: the run of the note that this one ends; NULL: it is one itself */
+     "CREATE TABLE note(run INTEGER REFERENCES run(id) ON DELETE CASCADE, kind TEXT, commit_hash TEXT, metric TEXT,"
+     " terms TEXT, text TEXT, author TEXT, ends TEXT) STRICT;"
+     "DELETE FROM source;"},
 };
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
@@ -309,7 +313,7 @@ static const char *keep(ib_history *h, const char *text, ib_error *err)
 
 /* The lines of one run, as far as they have been read. */
 typedef struct lines {
-    json_t  *run, *rep, *check, *verdict, *end; /* rep, check: arrays */
+    json_t  *run, *rep, *check, *verdict, *note, *end; /* rep, check: arrays */
     uint64_t digest;
     bool     broken; /* the end line's digest is not that of the lines before it */
 } lines;
@@ -320,6 +324,7 @@ static void clear_lines(lines *l)
     json_decref(l->rep);
     json_decref(l->check);
     json_decref(l->verdict);
+    json_decref(l->note);
     json_decref(l->end);
     *l = (lines){.digest = IB_DIGEST_START};
 }
@@ -523,6 +528,18 @@ static ib_status put_verdicts(ib_history *h, int64_t run, const json_t *line, ib
     return rc;
 }
 
+/* What a person said, or that it no longer holds. */
+static ib_status put_note(ib_history *h, int64_t run, const json_t *line, ib_error *err)
+{
+    const char *ends = json_string_value(json_object_get(line, "ends"));
+
+    return finish(h,
+                  prepare(h, "INSERT INTO note VALUES(?, ?, ?, ?, ?, ?, ?, ?)", "isssssss", run,
+                          text_at(line, "kind"), text_at(line, "commit"), text_at(line, "metric"),
+                          text_at(line, "where"), text_at(line, "text"), text_at(line, "author"), ends),
+                  err);
+}
+
 /* The facts that runs share. */
 static ib_status put_facts(ib_history *h, const lines *l, const char *workload_id, const char *problem, ib_error *err)
 {
@@ -623,6 +640,8 @@ static ib_status put_run(ib_history *h, int64_t source, const lines *l, bool run
         rc = put_metrics(h, row, l, err);
     if (!rc && !*twin && l->verdict && l->end && !l->broken)
         rc = put_verdicts(h, row, l->verdict, err);
+    if (!rc && !*twin && l->note && l->end && !l->broken)
+        rc = put_note(h, row, l->note, err);
     free(problem_text);
     free(around_text);
     free(reason_text);
@@ -691,6 +710,8 @@ static void take_line(lines *l, json_t *object, const char *text, size_t n)
         json_array_append(l->check, object);
     } else if (!strcmp(type, "verdict") && !l->verdict) {
         l->verdict = json_incref(object);
+    } else if (!strcmp(type, "note") && !l->note) {
+        l->note = json_incref(object);
     } else if (!strcmp(type, "end")) {
         const json_t *digest = json_object_get(object, "digest");
         char          hex[24];
@@ -1319,6 +1340,49 @@ bool ib_history_settled(ib_history *h, const ib_past *b, const char *metric, ib_
     }
     sqlite3_finalize(s);
     return found;
+}
+
+const char *ib_note_name(ib_note_kind kind)
+{
+    static const char *const name[] = {"accepted",       "known-regression", "baseline-reset",
+                                       "machine-change", "ignore",           "note"};
+
+    return name[kind];
+}
+
+ib_status ib_history_notes(ib_history *h, ib_past_note **out, size_t *n, ib_error *err)
+{
+    const int64_t room = number_of(h, "SELECT count(*) FROM note");
+    sqlite3_stmt *s = prepare(
+        h,
+        "SELECT run_id, started, commit_hash, metric, terms, text, author, kind FROM note n JOIN run r ON r.id = n.run"
+        " WHERE ends IS NULL AND run_id NOT IN (SELECT ends FROM note WHERE ends IS NOT NULL)"
+        " ORDER BY started, run_id",
+        "");
+    ib_status rc = s ? IB_OK : refused(h, "notes", err);
+
+    *n = 0;
+    *out = rc ? NULL : ib_alloc_zero((size_t)(room > 0 ? room : 0) + 1, sizeof **out, "notes", err);
+    if (!rc && !*out)
+        rc = err->status;
+    while (!rc && sqlite3_step(s) == SQLITE_ROW) {
+        ib_past_note *note = &(*out)[*n];
+        copy(note->run_id, sizeof note->run_id, s, 0);
+        copy(note->started, 20, s, 1);
+        copy(note->commit, sizeof note->commit, s, 2);
+        copy(note->metric, sizeof note->metric, s, 3);
+        copy(note->where, sizeof note->where, s, 4);
+        copy(note->text, sizeof note->text, s, 5);
+        copy(note->author, sizeof note->author, s, 6);
+        const char *kind = (const char *)sqlite3_column_text(s, 7);
+        for (note->kind = IB_NOTE_ACCEPTED; note->kind < IB_N_NOTES && strcmp(kind, ib_note_name(note->kind));
+             note->kind++) {
+        }
+        *n += note->kind < IB_N_NOTES; /* one of a later version says nothing to this one */
+    }
+    if (sqlite3_finalize(s) != SQLITE_OK && !rc)
+        rc = refused(h, "notes", err);
+    return rc;
 }
 
 ib_status ib_history_verdicts(ib_history *h, size_t campaigns, ib_past_verdict **out, size_t *n, ib_error *err)

@@ -112,6 +112,28 @@ typedef struct ib_settled {
  *  commit as B. @return false when there is none */
 bool ib_history_settled(ib_history *history, const ib_past *b, const char *metric, ib_settled *out);
 
+/** Something that a person said of a commit (imgbench note). */
+typedef enum ib_note_kind {
+    IB_NOTE_ACCEPTED,
+    IB_NOTE_KNOWN,
+    IB_NOTE_RESET,
+    IB_NOTE_MACHINE,
+    IB_NOTE_IGNORE,
+    IB_NOTE_WORDS,
+    IB_N_NOTES
+} ib_note_kind;
+
+typedef struct ib_past_note {
+    ib_note_kind kind;
+    char         run_id[40], started[32], commit[48], metric[16], where[200], text[300], author[64];
+} ib_past_note;
+
+/** "accepted", "known-regression", "baseline-reset", "machine-change", "ignore", "note". */
+const char *ib_note_name(ib_note_kind kind);
+
+/** The notes that were not ended, oldest first. @param out  the caller's, for ib_free */
+ib_status ib_history_notes(ib_history *history, ib_past_note **out, size_t *n, ib_error *err);
+
 /** A verdict of ab on one metric. Ratios are B/A; NaN: too few launches. */
 typedef struct ib_past_verdict {
     char   run_id[40], started[32], kind[16], a[120], b[120]; /* kind: ab, setting or null */

@@ -83,12 +83,22 @@ typedef struct series {
     size_t         n;
 } series;
 
+/* A note, and where it is meant. */
+typedef struct remark {
+    const ib_past_note *note;
+    long                position; /* of its commit; -1: not on the branch */
+    bool                series[MAX_SERIES];
+} remark;
+
 typedef struct trend {
-    ib_past *launch;
-    size_t   n_launch;
-    series   series[MAX_SERIES];
-    size_t   n_series, n_off_branch;
-    bool     by_git;
+    ib_past_note *note;
+    remark       *remark; /* [n_note] */
+    size_t        n_note;
+    ib_past      *launch;
+    size_t        n_launch;
+    series        series[MAX_SERIES];
+    size_t        n_series, n_off_branch;
+    bool          by_git;
 } trend;
 
 static bool is_release(const ib_past *p)
@@ -202,16 +212,76 @@ static void clear_trend(trend *t)
     for (size_t k = 0; k < t->n_series; k++)
         ib_free(t->series[k].point);
     ib_free(t->launch);
-    t->n_series = 0;
+    ib_free(t->note);
+    ib_free(t->remark);
+    t->n_series = t->n_note = 0;
     t->launch = NULL;
+    t->note = NULL;
+    t->remark = NULL;
+}
+
+/* ---- notes ----------------------------------------------------------------------------------------------- */
+
+static ib_status find_scope(const trend *t, remark *r, ib_history *history, const char *repository, ib_error *err)
+{
+    ib_past  *launch = NULL;
+    size_t    n = 0;
+    ib_status rc = IB_OK;
+
+    if (*r->note->where)
+        rc = ib_history_select(
+            history, &(ib_selection){.terms = r->note->where, .repository = repository, .at_worst = IB_INVALID},
+            &launch, &n, err);
+    if (rc == IB_EUSAGE || rc == IB_ENODATA) { /* no launch of these yet */
+        n = 0;
+        rc = IB_OK;
+    }
+    for (size_t k = 0; k < t->n_series && !rc; k++) {
+        r->series[k] = !*r->note->where;
+        for (size_t i = 0; i < n && !r->series[k]; i++)
+            r->series[k] = ib_past_same_series(&launch[i], t->series[k].first, "");
+    }
+    ib_free(launch);
+    return rc;
+}
+
+/* Commits that are to be ignored have no point. */
+static void leave_out(trend *t, const remark *r)
+{
+    for (size_t k = 0; k < t->n_series; k++) {
+        series *s = &t->series[k];
+        size_t  kept = 0;
+        for (size_t j = 0; j < s->n; j++)
+            if (!r->series[k] || strcmp(s->point[j].newest->commit, r->note->commit) != 0)
+                s->point[kept++] = s->point[j];
+        s->n = kept;
+    }
+}
+
+static ib_status take_notes(trend *t, const branch *b, ib_history *history, const char *repository, ib_error *err)
+{
+    ib_status rc = ib_history_notes(history, &t->note, &t->n_note, err);
+
+    t->remark = rc ? NULL : ib_alloc_zero(t->n_note + 1, sizeof *t->remark, "notes", err);
+    if (!rc && !t->remark)
+        rc = err->status;
+    for (size_t i = 0; i < t->n_note && !rc; i++) {
+        t->remark[i].note = &t->note[i];
+        t->remark[i].position = t->by_git ? position(b, t->note[i].commit) : -1;
+        rc = find_scope(t, &t->remark[i], history, repository, err);
+        if (!rc && t->note[i].kind == IB_NOTE_IGNORE)
+            leave_out(t, &t->remark[i]);
+    }
+    return rc;
 }
 
 /* ---- steps ----------------------------------------------------------------------------------------------- */
 
-typedef enum state { QUIET, SHORT, IMPROVED, TRANSIENT, ENVIRONMENT, SUSPECT, REGRESSED, WRONG } state;
+typedef enum state { QUIET, SHORT, IMPROVED, TRANSIENT, ACCEPTED, ENVIRONMENT, SUSPECT, REGRESSED, WRONG } state;
 
-static const char *const state_name[] = {"steady",  "too short", "improved",   "transient", "environment changed",
-                                         "suspect", "regressed", "wrong image"};
+static const char *const state_name[] = {"steady",    "too short", "improved",
+                                         "transient", "accepted",  "environment changed",
+                                         "suspect",   "regressed", "wrong image"};
 
 /* One metric of a series. */
 typedef struct course {
@@ -221,6 +291,7 @@ typedef struct course {
     double        y[MAX_POINTS], noise;
     ib_step       step[MAX_POINTS / 3 + 1];
     size_t        n_step;
+    size_t        first;   /* point that a new baseline begins at */
     size_t        suspect; /* the first one, in points of the course; n: none */
     state         state;
     char          text[400];
@@ -261,6 +332,33 @@ static bool follow(course *c, const series *s, int metric)
     return gates;
 }
 
+/* The point of a note's commit, or of the first measured one after it; n: none. */
+static size_t point_of(const course *c, const remark *r)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (!strcmp(at(c, i)->newest->commit, r->note->commit) ||
+            (r->position >= 0 && at(c, i)->position >= r->position))
+            return i;
+    return c->n;
+}
+
+static bool is_about(const remark *r, const course *c, const trend *t)
+{
+    return r->series[c->of - t->series] && (!*r->note->metric || !strcmp(r->note->metric, metric_name(c->metric)));
+}
+
+/* Where the newest baseline begins. */
+static void find_baseline(course *c, const trend *t)
+{
+    for (size_t i = 0; i < t->n_note; i++) {
+        const remark *r = &t->remark[i];
+        const size_t  p = point_of(c, r);
+        if ((r->note->kind == IB_NOTE_RESET || r->note->kind == IB_NOTE_MACHINE) && is_about(r, c, t) && p < c->n &&
+            p > c->first)
+            c->first = p;
+    }
+}
+
 static ib_status find_steps(course *c, double margin, ib_error *err)
 {
     double *weight = ib_alloc(c->n + 1, sizeof *weight, "weights", err);
@@ -269,10 +367,13 @@ static ib_status find_steps(course *c, double margin, ib_error *err)
         return err->status;
     for (size_t i = 0; i < c->n; i++)
         weight[i] = sqrt((double)at(c, i)->n);
-    const ib_status rc = ib_steps(c->y, weight, c->n, margin, c->step, &c->n_step, &c->noise, err);
+    const ib_status rc =
+        ib_steps(c->y + c->first, weight + c->first, c->n - c->first, margin, c->step, &c->n_step, &c->noise, err);
     ib_free(weight);
+    for (size_t s = 0; s < c->n_step && !rc; s++)
+        c->step[s].at += c->first;
     if (!rc)
-        c->suspect = ib_first_suspect(c->y, c->n_step ? c->step[c->n_step - 1].at : 0, c->n, c->noise, margin);
+        c->suspect = ib_first_suspect(c->y, c->n_step ? c->step[c->n_step - 1].at : c->first, c->n, c->noise, margin);
     return rc;
 }
 
@@ -299,15 +400,33 @@ static void settle(course *c, ib_history *history)
              s.started);
 }
 
+/* A step or suspect that a note accepts. Where a step lies is known to a commit or two. */
+static void accept(course *c, const trend *t)
+{
+    const size_t at_step = c->state == SUSPECT ? c->suspect : c->n_step ? c->step[c->n_step - 1].at : c->n;
+    char         found[sizeof c->text];
+
+    for (size_t i = 0; i < t->n_note && (c->state == SUSPECT || c->state == REGRESSED || c->state == ENVIRONMENT);
+         i++) {
+        const remark *r = &t->remark[i];
+        const size_t  p = point_of(c, r);
+        if (r->note->kind > IB_NOTE_KNOWN || !is_about(r, c, t) || p == c->n || p + 2 < at_step || p > at_step + 2)
+            continue;
+        snprintf(found, sizeof found, "%s", c->text);
+        snprintf(c->text, sizeof c->text, "%.180s; %s: %.180s", found, ib_note_name(r->note->kind), r->note->text);
+        c->state = ACCEPTED;
+    }
+}
+
 /* What the course comes to at its end.
  * since  commits before do not alarm; -1: none */
-static void conclude(course *c, long since, ib_history *history)
+static void conclude(course *c, long since, const trend *t, ib_history *history)
 {
     const ib_step *last = c->n_step ? &c->step[c->n_step - 1] : NULL;
     char           build[48], change[400] = "";
 
-    c->state = c->n < 6 ? SHORT : QUIET;
-    snprintf(c->text, sizeof c->text, "%zu commits", c->n);
+    c->state = c->n - c->first < 6 ? SHORT : QUIET;
+    snprintf(c->text, sizeof c->text, "%zu commits", c->n - c->first);
     if (last) {
         const point *p = at(c, last->at);
         build_name(p->newest, build, sizeof build);
@@ -323,7 +442,7 @@ static void conclude(course *c, long since, ib_history *history)
     }
     if (c->suspect < c->n && at(c, c->suspect)->position >= since && c->state != REGRESSED) {
         double       work[512];
-        const size_t first = last ? last->at : 0, n = c->suspect - first < 512 ? c->suspect - first : 512;
+        const size_t first = last ? last->at : c->first, n = c->suspect - first < 512 ? c->suspect - first : 512;
         memcpy(work, c->y + c->suspect - n, n * sizeof *work);
         build_name(at(c, c->suspect)->newest, build, sizeof build);
         c->state = SUSPECT;
@@ -332,6 +451,7 @@ static void conclude(course *c, long since, ib_history *history)
                  at(c, c->suspect - 1)->newest->commit, at(c, c->suspect)->newest->commit);
         settle(c, history);
     }
+    accept(c, t);
     if (c->of->n && c->of->point[c->of->n - 1].refused) {
         build_name(c->of->point[c->of->n - 1].newest, build, sizeof build);
         c->state = WRONG;
@@ -400,6 +520,7 @@ static ib_status judge_all(judged *j, const trend *t, int metrics, double margin
                 return err->status;
             j->course[j->n++] = c;
             if (follow(c, &t->series[k], metric)) {
+                find_baseline(c, t);
                 rc = find_steps(c, fmax(margin, ib_history_noise(history, t->series[k].first->machine)), err);
             } else {
                 ib_free(c);
@@ -408,7 +529,7 @@ static ib_status judge_all(judged *j, const trend *t, int metrics, double margin
         }
     rc = rc ? rc : doubt_steps(j, err);
     for (size_t i = 0; i < j->n && !rc; i++)
-        conclude(j->course[i], since, history);
+        conclude(j->course[i], since, t, history);
     return rc;
 }
 
@@ -674,6 +795,7 @@ static ib_status judge_trend(request *r, const char *terms, bool releases, int m
         &r->trend->launch, &r->trend->n_launch, err);
     rc = rc ? rc : read_branch(&b, given(r, "repository"), given(r, "branch"), err);
     rc = rc ? rc : arrange(r->trend, &b, r->how.at_worst, releases, err);
+    rc = rc ? rc : take_notes(r->trend, &b, r->history, given(r, "repository"), err);
     if (!rc && *given(r, "since")) {
         char  hash[64], revision[160];
         char *ask[] = {"git",    "-C", (char *)(uintptr_t)given(r, "repository"), "rev-parse", "--verify", "--quiet",
@@ -695,7 +817,25 @@ static ib_status judge_trend(request *r, const char *terms, bool releases, int m
 
 static void put_notes(ib_report *report, const trend *t)
 {
-    char text[200];
+    static const ib_heading heading[] = {{"note", "note"},   {"commit", "commit"},      {"metric", "metric"},
+                                         {"where", "where"}, {"text", "what was said"}, {"author", "by"},
+                                         {"day", "on"}};
+    char                    text[200];
+
+    if (t->n_note) {
+        ib_report_table(report, "notes", heading, sizeof heading / sizeof *heading);
+        for (size_t i = 0; i < t->n_note; i++) {
+            const ib_past_note *n = &t->note[i];
+            snprintf(text, sizeof text, "%.10s", n->commit);
+            char day[16];
+            snprintf(day, sizeof day, "%.10s", n->started);
+            ib_report_row(report,
+                          (const ib_cell[]){ib_cell_text(ib_note_name(n->kind)), ib_cell_text(text),
+                                            ib_cell_text(n->metric), ib_cell_text(n->where), ib_cell_text(n->text),
+                                            ib_cell_text(n->author), ib_cell_text(day)});
+        }
+        ib_report_table_end(report);
+    }
 
     if (!t->by_git)
         ib_report_fact(report, "order", "order", "by the time of commits: git knows none of them here");
@@ -913,6 +1053,7 @@ static ib_gravity gravity_of(state s)
     case WRONG:
     case REGRESSED:
         return IB_BAD;
+    case ACCEPTED:
     case SUSPECT:
     case ENVIRONMENT:
         return IB_WARN;
@@ -993,7 +1134,7 @@ static void short_name(const ib_past *p, char name[48])
         name[7] = 0;
 }
 
-static void draw_course(const course *c, drawing *d, ib_report *report)
+static void draw_course(const course *c, const trend *t, drawing *d, ib_report *report)
 {
     const size_t first = c->n > MOST_DRAWN ? c->n - MOST_DRAWN : 0, n = c->n - first;
     char         name[300], title[320], text[400];
@@ -1013,7 +1154,17 @@ static void draw_course(const course *c, drawing *d, ib_report *report)
         d->tick[i] = d->name[i];
         d->label[i] = d->told[i];
     }
-    for (size_t s = 0, from = 0; s <= c->n_step; s++) {
+    for (size_t i = 0; i < t->n_note && n_mark < MOST_DRAWN / 2; i++) {
+        const remark *r = &t->remark[i];
+        const size_t  p = point_of(c, r);
+        if (is_about(r, c, t) && p < c->n && p >= first) {
+            snprintf(d->step[n_mark], sizeof d->step[0], "%.23s",
+                     r->note->kind == IB_NOTE_WORDS ? r->note->text : ib_note_name(r->note->kind));
+            d->mark[n_mark] = (ib_rule){(double)(p - first) - 0.5, d->step[n_mark]};
+            n_mark++;
+        }
+    }
+    for (size_t s = 0, from = c->first; s <= c->n_step; s++) {
         const size_t to = s < c->n_step ? c->step[s].at : c->n;
         memcpy(work, c->y + from, (to - from) * sizeof *work);
         typical = exp(ib_spread_of(work, to - from).median);
@@ -1024,7 +1175,7 @@ static void draw_course(const course *c, drawing *d, ib_report *report)
                 d->at[n_middle] = ends[k];
                 d->middle[n_middle++] = typical;
             }
-            if (s < c->n_step) {
+            if (s < c->n_step && n_mark < MOST_DRAWN) {
                 snprintf(d->step[n_mark], sizeof d->step[0], "%+.1f %%", 100 * expm1(c->step[s].shift));
                 d->mark[n_mark] = (ib_rule){(double)(to - first) - 0.5, d->step[n_mark]};
                 n_mark++;
@@ -1077,7 +1228,7 @@ void ib_trends_courses(const ib_trends *t, ib_report *report)
         const bool graver = c->metric && c->state > TRANSIENT && whole <= TRANSIENT; /* a phase on its own */
         single += !c->metric && c->n < 2;
         if (c->n >= 2 && (!c->metric || graver) && shown++ < MAX_CHARTS)
-            draw_course(c, d, report);
+            draw_course(c, t->r.trend, d, report);
     }
     ib_free(d);
     if (single) {

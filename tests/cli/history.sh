@@ -120,14 +120,14 @@ launches 6 "rebuilt"
 "$PYTHON" -c '
 import sqlite3
 d = sqlite3.connect("results/imgbench.db")
-d.executescript("DROP TABLE verdict; DELETE FROM migration WHERE version > 1; PRAGMA user_version = 1")
+d.executescript("DROP TABLE verdict; DROP TABLE note; DELETE FROM migration WHERE version > 1; PRAGMA user_version = 1")
 d.commit()'
 launches 6 "a database of version 1"
-history db check | grep -q 'tables of version 3' || fail "not migrated: $(history db check)"
+history db check | grep -q 'tables of version 4' || fail "not migrated: $(history db check)"
 "$PYTHON" -c '
 import sqlite3
 d = sqlite3.connect("results/imgbench.db")
-assert [r[0] for r in d.execute("SELECT version FROM migration ORDER BY 1")] == [1, 2, 3]
+assert [r[0] for r in d.execute("SELECT version FROM migration ORDER BY 1")] == [1, 2, 3, 4]
 assert d.execute("SELECT count(*) FROM verdict").fetchone() == (0,)
 assert d.execute("SELECT count(*) FROM metric WHERE name = \"T_s\" AND rep = -1").fetchone()[0] >= 3'
 
