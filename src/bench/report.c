@@ -52,8 +52,8 @@ enum { VERDICTS, TREND, SCALING, PHASES, IMBALANCE, MEMORY, STORAGE, LIMITS, COM
 
 /* Colours of phases: what computes has colours, what prepares has greys. */
 static const int phase_colour[IB_N_PHASES] = {
-    [IB_PHASE_OPEN] = 9, [IB_PHASE_PLAN] = 10, [IB_PHASE_READ] = 5, [IB_PHASE_WEIGH] = 6, [IB_PHASE_SORT] = 4, [IB_PHASE_GRID] = 0,
-    [IB_PHASE_SUM] = 3, [IB_PHASE_FFT] = 2, [IB_PHASE_BEAM] = 7, [IB_PHASE_WRITE] = 1, [IB_PHASE_CHECK] = 8, [IB_PHASE_CLOSE] = 11};
+    [IB_PHASE_OPEN] = 10, [IB_PHASE_PLAN] = 9, [IB_PHASE_READ] = 5, [IB_PHASE_WEIGH] = 6, [IB_PHASE_SORT] = 4, [IB_PHASE_GRID] = 0,
+    [IB_PHASE_SUM] = 3, [IB_PHASE_FFT] = 2, [IB_PHASE_BEAM] = 11, [IB_PHASE_WRITE] = 1, [IB_PHASE_CHECK] = 7, [IB_PHASE_CLOSE] = 8};
 /* clang-format on */
 _Static_assert(sizeof parts / sizeof *parts == N_PARTS, "a part lacks its name");
 
@@ -109,10 +109,23 @@ static const char *words(const json_t *object, const char *key)
     return text ? text : "";
 }
 
+/* "sim:chiles support=51, 2 x 4"; the machine, too, where there are several. */
+static void name_launch(const page *p, const ib_past *l, char *name, size_t size)
+{
+    char problem[200];
+    bool several = false;
+
+    for (size_t i = 0; i < p->n && !several; i++)
+        several = strcmp(p->launch[i].machine, l->machine) != 0;
+    ib_past_problem(l, problem, sizeof problem);
+    snprintf(name, size, "%s, %d x %d%s%s", problem, l->ranks, l->threads, several ? ", " : "",
+             several ? l->machine : "");
+}
+
 static void choose_series(page *p)
 {
     ib_error ignored;
-    char     path[2048], problem[200];
+    char     path[2048];
 
     for (size_t i = p->n; i-- > 0;) {
         const ib_past *l = &p->launch[i];
@@ -130,8 +143,7 @@ static void choose_series(page *p)
         }
         shown *s = &p->series[p->n_series++];
         s->past = l;
-        ib_past_problem(l, problem, sizeof problem);
-        snprintf(s->name, sizeof s->name, "%s, %d x %d, %s", problem, l->ranks, l->threads, l->machine);
+        name_launch(p, l, s->name, sizeof s->name);
         if (!ib_history_file(p->history, l->run_id, path, sizeof path, &ignored))
             s->lines = ib_json_lines(path, l->run_id);
         s->rep = ib_json_line(s->lines, "rep");
@@ -433,7 +445,9 @@ static void put_storage(page *p)
     ib_report_table(p->report, "storage", heading, sizeof heading / sizeof *heading);
     for (size_t k = 0; k < p->n_series; k++) {
         const shown *s = &p->series[k];
-        const double got = number(s->rep, "bytes", "read"), put = number(s->rep, "bytes", "written");
+        const bool   simulated = !strncmp(s->past->input, "sim:", 4); /* its bytes were made, not read */
+        const double got = simulated ? (double)NAN : number(s->rep, "bytes", "read"),
+                     put = number(s->rep, "bytes", "written");
         const double got_s = phase_number(s, IB_PHASE_READ, "mean_s");
         const double put_s =
             phase_number(s, IB_PHASE_WRITE, "mean_s") + fmax(phase_number(s, IB_PHASE_CLOSE, "mean_s"), 0);
@@ -446,7 +460,8 @@ static void put_storage(page *p)
         missing |= !json_is_object(json_object_get(s->rep, "limits"));
         ib_report_row(
             p->report,
-            (const ib_cell[]){ib_cell_text(s->name), ib_cell_real(got * 1e-6), ib_cell_real(got_s),
+            (const ib_cell[]){ib_cell_text(s->name), ib_cell_real(got * 1e-6),
+                              ib_cell_real(simulated ? (double)NAN : got_s),
                               ib_cell_real(got > 0 ? got * 1e-6 / got_s : (double)NAN),
                               ib_cell_real(on_disk[0] ? phase_number(s, IB_PHASE_READ, "times_bound") : (double)NAN),
                               ib_cell_real(put * 1e-6), ib_cell_real(put_s),
