@@ -106,7 +106,7 @@ static void linear_ticks(axis *a, int about)
     const double step = unit * (raw / unit > 5 ? 10 : raw / unit > 2 ? 5 : raw / unit > 1 ? 2 : 1);
 
     for (double k = ceil(a->low / step); k <= floor(a->high / step + 1e-9); k++)
-        add_tick(a, k * step);
+        add_tick(a, k * step + 0.0); /* no -0 */
 }
 
 /* Powers of the base; of 10 with what is between them when there are few. */

@@ -59,7 +59,7 @@ static const char *const style[] = {
     ".legend{list-style:none;display:flex;flex-wrap:wrap;gap:.15rem 1.1rem;margin:.35rem 0 0;padding:0;font-size:.84rem}\n",
     ".legend li{display:flex;gap:.4rem;align-items:center;min-width:0;overflow-wrap:anywhere}\n",
     ".legend svg{width:1.15rem;height:.7rem;flex:none}\n",
-    ".strips{margin:.7rem 0 1.1rem}.strip{margin:0 0 .75rem;break-inside:avoid}\n",
+    ".strips{margin:.7rem 0 1.1rem}.strips .legend{margin:.2rem 0 .8rem}.strip{margin:0 0 .75rem;break-inside:avoid}\n",
     ".strip p{display:flex;justify-content:space-between;gap:1rem;margin:0 0 .12rem;font-size:.88rem;max-width:none}\n",
     ".strip p span{overflow-wrap:anywhere;min-width:0}.strip p span+span{flex:none;color:var(--soft);max-width:60%}\n",
     ".strip svg{display:block;width:100%;height:1.05rem;border-radius:.15rem}\n",

@@ -42,12 +42,13 @@ const ib_help_option ib_make_report_options[] = {
 /* The parts, in their order: what links to them, and what they are called. */
 static const struct { const char *name, *title; } parts[] = {
     {"verdicts",    "Verdicts"},    {"trend",     "Trend"},     {"scaling",     "Scaling"},
+    {"efficiency",  "Efficiency"},
     {"phases",      "Where the time goes"},                     {"imbalance",   "Imbalance"},
     {"memory",      "Memory"},      {"storage",   "Storage"},   {"limits",      "Limits of the machine"},
     {"comparisons", "Comparisons"}, {"accuracy",  "Accuracy"},  {"launches",    "Launches"},
     {"provenance",  "Provenance"},  {"reproduce", "Reproduce"}, {"method",      "Method"},
 };
-enum { VERDICTS, TREND, SCALING, PHASES, IMBALANCE, MEMORY, STORAGE, LIMITS, COMPARISONS, ACCURACY, LAUNCHES, PROVENANCE,
+enum { VERDICTS, TREND, SCALING, EFFICIENCY, PHASES, IMBALANCE, MEMORY, STORAGE, LIMITS, COMPARISONS, ACCURACY, LAUNCHES, PROVENANCE,
        REPRODUCE, METHOD, N_PARTS };
 
 /* Colours of phases: what computes has colours, what prepares has greys. */
@@ -243,6 +244,88 @@ static ib_status put_scaling(page *p, ib_error *err)
     return rc;
 }
 
+/* ---- efficiency ------------------------------------------------------------------------------------------ */
+
+/* What is lost, in the order in which the factors multiply; what is left is useful. */
+static const struct {
+    const char *key, *loss;
+    int         colour;
+} factors[] = {{"mpi_balance", "ranks with less to do", 3},
+               {"communication", "waiting and transfer", 7},
+               {"io", "files", 5},
+               {"serial", "threads idle in serial parts", 4},
+               {"team", "threads waiting for each other", 1}};
+enum { N_FACTORS = sizeof factors / sizeof *factors };
+
+static void strip_of_efficiency(page *p, const shown *s)
+{
+    ib_piece piece[N_FACTORS + 1];
+    char     told[N_FACTORS + 1][80], value[80];
+    double   left = 1;
+
+    for (size_t i = 0; i < N_FACTORS; i++) {
+        const double kept = left * number(s->rep, "efficiency", factors[i].key);
+        snprintf(told[i], sizeof told[i], "%s: %.1f %%", factors[i].loss, 100 * (left - kept));
+        piece[i] = (ib_piece){kept, left, 1, factors[i].colour, 1, told[i]};
+        left = kept;
+    }
+    snprintf(told[N_FACTORS], sizeof told[0], "useful: %.1f %%", 100 * left);
+    piece[N_FACTORS] = (ib_piece){0, left, 1, 2, 1, told[N_FACTORS]};
+    snprintf(value, sizeof value, "%.1f %% useful", 100 * left);
+    ib_report_strip(p->report, s->name, value, 0, 1, piece, N_FACTORS + 1);
+}
+
+static void put_efficiency(page *p)
+{
+    static const ib_heading heading[] = {{"series", "series"},
+                                         {"parallel", "useful ="},
+                                         {"mpi_balance", "balance of ranks x"},
+                                         {"communication", "communication x"},
+                                         {"io", "files x"},
+                                         {"serial", "serial parts x"},
+                                         {"team", "teams of threads"}};
+    const char             *name[N_FACTORS + 1] = {"useful"};
+    int                     colour[N_FACTORS + 1] = {2};
+    size_t                  known = 0;
+
+    begin_part(
+        p, EFFICIENCY,
+        "What became of the time of all threads, in the newest launch of each series: factors (POP's) whose product is exact.");
+    for (size_t i = 0; i < N_FACTORS; i++) {
+        name[1 + i] = factors[i].loss;
+        colour[1 + i] = factors[i].colour;
+    }
+    for (size_t k = 0; k < p->n_series; k++) {
+        if (!(number(p->series[k].rep, "efficiency", "parallel") > 0))
+            continue;
+        if (!known++)
+            ib_report_legend(p->report, name, colour, N_FACTORS + 1);
+        strip_of_efficiency(p, &p->series[k]);
+    }
+    if (!known) {
+        ib_report_text(
+            p->report,
+            "The launches shown did not record what their threads did. One of this version fills this part:");
+        ib_report_code(p->report, "mpirun -n 2 imgbench sim:chiles,channel=0.01");
+        return;
+    }
+    ib_report_axis(p->report, (const char *const[]){"0", "25 %", "50 %", "75 %", "100 % of ranks x threads x T"}, 5);
+    ib_report_fold(p->report, "Factors");
+    ib_report_table(p->report, "efficiency", heading, sizeof heading / sizeof *heading);
+    for (size_t k = 0; k < p->n_series; k++) {
+        const json_t *rep = p->series[k].rep;
+        if (!(number(rep, "efficiency", "parallel") > 0))
+            continue;
+        ib_cell cell[2 + N_FACTORS] = {ib_cell_text(p->series[k].name),
+                                       ib_cell_real(number(rep, "efficiency", "parallel"))};
+        for (size_t i = 0; i < N_FACTORS; i++)
+            cell[2 + i] = ib_cell_real(number(rep, "efficiency", factors[i].key));
+        ib_report_row(p->report, cell);
+    }
+    ib_report_table_end(p->report);
+    ib_report_unfold(p->report);
+}
+
 /* ---- phases ---------------------------------------------------------------------------------------------- */
 
 static void strip_of_phases(page *p, const shown *s)
@@ -336,6 +419,47 @@ static void strips_of_imbalance(page *p, const shown *s)
     ib_report_axis(p->report, (const char *const[]){"0", ib_text_seconds(longest).s}, 2);
 }
 
+/* What every rank did, or every so-manieth. */
+static void strips_of_ranks(page *p, const shown *s)
+{
+    static const struct {
+        const char *key, *name;
+        int         colour;
+    } activity[] = {{"team_s", "computing, all threads", 2},
+                    {"serial_s", "computing alone", 4},
+                    {"storing_s", "files", 5},
+                    {"messaging_s", "waiting for ranks", 7}};
+    enum { N = sizeof activity / sizeof *activity, MOST = 24 };
+    const json_t *vec = ib_json_line(s->lines, "vec");
+    const size_t  n = json_array_size(json_object_get(vec, "team_s")), step = n ? (n + MOST - 1) / MOST : 1;
+    const double  every = fmax(number(vec, NULL, "every_rank"), 1);
+    const char   *name[N];
+    int           colour[N];
+    char          title[40], value[80];
+
+    if (n < 2)
+        return;
+    for (int i = 0; i < N; i++) {
+        name[i] = activity[i].name;
+        colour[i] = activity[i].colour;
+    }
+    ib_report_legend(p->report, name, colour, N);
+    for (size_t r = 0; r < n; r += step) {
+        ib_piece piece[N];
+        double   from = 0;
+        for (int i = 0; i < N; i++) {
+            const double seconds =
+                fmax(json_number_value(json_array_get(json_object_get(vec, activity[i].key), r)), 0);
+            piece[i] = (ib_piece){from, from + seconds, 1, activity[i].colour, 1, activity[i].name};
+            from += seconds;
+        }
+        snprintf(title, sizeof title, "rank %.0f", every * (double)r);
+        snprintf(value, sizeof value, "%s waiting", ib_text_seconds(piece[N - 1].to - piece[N - 1].from).s);
+        ib_report_strip(p->report, title, value, 0, s->past->total, piece, N);
+    }
+    ib_report_axis(p->report, (const char *const[]){"0", ib_text_seconds(s->past->total).s}, 2);
+}
+
 static void put_imbalance(page *p)
 {
     static const ib_heading heading[] = {{"series", "series"},
@@ -357,6 +481,7 @@ static void put_imbalance(page *p)
     for (size_t k = 0; k < p->n_series && drawn < 2; k++)
         if (p->series[k].past->ranks > 1 && p->series[k].rep) {
             strips_of_imbalance(p, &p->series[k]);
+            strips_of_ranks(p, &p->series[k]);
             drawn++;
         }
     ib_report_fold(p->report, "All series");
@@ -377,6 +502,71 @@ static void put_imbalance(page *p)
 }
 
 /* ---- memory and storage ---------------------------------------------------------------------------------- */
+
+enum { MOST_SAMPLES = 64, MOST_RANKS = 6 };
+
+/* Memory and busy processors over time, of some ranks of one launch. */
+static bool draw_course(page *p, const shown *s)
+{
+    typedef struct samples {
+        double at[MOST_SAMPLES], mib[MOST_SAMPLES], busy[MOST_SAMPLES];
+        char   name[32];
+    } samples;
+    const json_t *monitor = ib_json_line(s->lines, "monitor"), *all = json_object_get(monitor, "at_s");
+    const size_t  n = json_array_size(all), step = n ? (n + MOST_RANKS - 1) / MOST_RANKS : 1;
+    const double  every = fmax(number(monitor, NULL, "every_rank"), 1);
+    ib_curve      memory[MOST_RANKS], busy[MOST_RANKS];
+    size_t        drawn = 0;
+    ib_error      ignored;
+    samples      *room = ib_alloc_zero(MOST_RANKS, sizeof *room, "samples", &ignored);
+
+    for (size_t r = 0; room && r < n; r += step) {
+        const json_t *at = json_array_get(all, r), *cpu = json_array_get(json_object_get(monitor, "cpu_s"), r),
+                     *bytes = json_array_get(json_object_get(monitor, "resident_bytes"), r);
+        samples *u = &room[drawn];
+        size_t   m = 0;
+        double   before_at = 0, before_cpu = (double)NAN;
+        for (; m < MOST_SAMPLES && m < json_array_size(at); m++) {
+            const json_t *resident = json_array_get(bytes, m);
+            const double  used = json_number_value(json_array_get(cpu, m));
+            u->at[m] = json_number_value(json_array_get(at, m));
+            u->mib[m] =
+                (json_is_string(resident) ? strtod(json_string_value(resident), NULL) : json_number_value(resident)) /
+                1048576;
+            u->busy[m] = u->at[m] > before_at ? (used - before_cpu) / (u->at[m] - before_at) : (double)NAN;
+            before_at = u->at[m];
+            before_cpu = used;
+        }
+        if (m < 3)
+            continue;
+        snprintf(u->name, sizeof u->name, "rank %.0f", every * (double)r);
+        memory[drawn] =
+            (ib_curve){.name = u->name, .kind = IB_CURVE_LINE, .colour = (int)drawn, .n = m, .x = u->at, .y = u->mib};
+        busy[drawn] = (ib_curve){
+            .name = u->name, .kind = IB_CURVE_LINE, .colour = (int)drawn, .n = m, .x = u->at, .y = u->busy};
+        drawn++;
+    }
+    if (drawn) {
+        ib_report_chart(p->report, &(ib_chart){.title = "Memory over time",
+                                               .text = s->name,
+                                               .x = "s since the start",
+                                               .y = "resident, MiB",
+                                               .from_zero = true,
+                                               .curve = memory,
+                                               .n_curve = drawn});
+        ib_report_chart(p->report, &(ib_chart){.title = "Processors in use",
+                                               .text = s->name,
+                                               .x = "s since the start",
+                                               .y = "processors",
+                                               .from_zero = true,
+                                               .least = 0,
+                                               .most = s->past->threads,
+                                               .curve = busy,
+                                               .n_curve = drawn});
+    }
+    ib_free(room);
+    return drawn > 0;
+}
 
 static void put_memory(page *p)
 {
@@ -411,6 +601,8 @@ static void put_memory(page *p)
         ib_report_text(p->report, "No launch has recorded its memory yet.");
         return;
     }
+    for (size_t k = 0, drawn = 0; k < p->n_series && drawn < 2; k++)
+        drawn += draw_course(p, &p->series[k]);
     ib_report_fold(p->report, "Numbers");
     ib_report_table(p->report, "memory", heading, 5);
     for (size_t k = 0; k < p->n_series; k++) {
@@ -936,6 +1128,7 @@ static ib_status put_page(page *p, const char *terms, ib_error *err)
     rc = put_scaling(p, err);
     if (rc)
         return rc;
+    put_efficiency(p);
     put_phases(p);
     put_imbalance(p);
     put_memory(p);

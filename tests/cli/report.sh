@@ -36,7 +36,7 @@ image 1 cube sim:chiles,times=2,channels=4,image=0.05
 "$IMGBENCH" sim:chiles,times=2,channels=4,image=0.05 -o one.hdf5 --quiet >/dev/null 2>err.txt || fail "$(cat err.txt)"
 "$IMGBENCH" report --image cube.hdf5,cube.psf.hdf5,nowhere.hdf5 >/dev/null 2>err.txt || fail "$(cat err.txt)"
 grep -q 'nowhere.hdf5' err.txt || fail "a missing cube was not told: $(cat err.txt)"
-check report.html '1 launch on 1 machine' 'cube.hdf5' 'channel 2 of 4' 'OMP_NUM_THREADS=1 mpirun -n 1 build/imgbench' 'More of them fill this part'
+check report.html '1 launch on 1 machine' 'cube.hdf5' 'channel 2 of 4' 'OMP_NUM_THREADS=1 mpirun -n 1 build/imgbench' 'More of them fill this part' '% useful' 'planned'
 [ "$(grep -c '<img' report.html)" = 2 ] || fail "two pictures were asked for"
 "$PYTHON" - <<'P'
 import base64, re, zlib
