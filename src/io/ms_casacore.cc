@@ -8,6 +8,8 @@ extern "C" {
 #include <casacore/casa/Arrays/Slicer.h>
 #include <casacore/casa/Arrays/Vector.h>
 #include <casacore/casa/Exceptions/Error.h>
+#include <casacore/tables/DataMan/IncrStManAccessor.h>
+#include <casacore/tables/DataMan/StandardStManAccessor.h>
 #include <casacore/tables/DataMan/TiledStManAccessor.h>
 #include <casacore/tables/Tables/ArrayColumn.h>
 #include <casacore/tables/Tables/ColumnDesc.h>
@@ -223,6 +225,11 @@ casa::String frame_of(const casa::Table &table, const char *name, size_t row)
     return "code " + casa::String::toString(code);
 }
 
+bool is_by_row(const casa::String &type)
+{
+    return type == "StandardStMan" || type == "IncrementalStMan";
+}
+
 } // namespace
 
 ib_status ib_casa_open(ib_casa **out, const char *path, ib_error *err)
@@ -236,6 +243,32 @@ void ib_casa_limit_cache(ib_casa *table, const char *column, size_t mebibytes)
         casa::ROTiledStManAccessor(table->table, column, true)
             .setMaximumCacheSize(static_cast<casa::uInt>(mebibytes));
     } catch (...) { /* not stored in tiles: there is no such cache */
+    }
+}
+
+void ib_casa_keep_rows(ib_casa *table, size_t mebibytes)
+{
+    try {
+        const casa::Record managers = table->table.dataManagerInfo();
+        casa::uInt         n = 0;
+
+        for (casa::uInt i = 0; i < managers.nfields(); i++)
+            n += is_by_row(managers.subRecord(i).asString("TYPE"));
+        for (casa::uInt i = 0; i < managers.nfields(); i++) {
+            const casa::Record manager = managers.subRecord(i);
+            const casa::String type = manager.asString("TYPE"), name = manager.asString("NAME");
+            if (!is_by_row(type))
+                continue;
+            const casa::Int bytes = manager.subRecord("SPEC").asInt("BUCKETSIZE");
+            const size_t    keep = (mebibytes << 20) / n / static_cast<size_t>(bytes > 0 ? bytes : 1 << 20);
+            if (keep < 2)
+                continue;
+            if (type == "StandardStMan")
+                casa::ROStandardStManAccessor(table->table, name).setCacheSize(static_cast<casa::uInt>(keep));
+            else
+                casa::ROIncrementalStManAccessor(table->table, name).setCacheSize(static_cast<casa::uInt>(keep));
+        }
+    } catch (...) { /* it is only slower */
     }
 }
 

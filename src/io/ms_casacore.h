@@ -39,6 +39,10 @@ ib_status ib_casa_open(ib_casa **out, const char *path, ib_error *err);
  *  not tiled have none. */
 void ib_casa_limit_cache(ib_casa *table, const char *column, size_t mebibytes);
 
+/** Keep so much of the columns that are not in tiles: their values lie between each other, and a column after another is
+ *  read. Without it all of them are read again for each. */
+void ib_casa_keep_rows(ib_casa *table, size_t mebibytes);
+
 /** Channels and rows of the tiles that hold an array column [row][chan][corr] at a row. @return false: not in tiles */
 bool ib_casa_tile(const ib_casa *table, const char *column, size_t row, size_t *n_chan, size_t *n_row);
 

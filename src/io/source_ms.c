@@ -24,7 +24,8 @@
 
 enum {
     TILE_CACHE = 4,         /* MiB of tiles kept per column */
-    SCAN_ROWS = 1 << 16,    /* looked at together while opening */
+    ROW_CACHE = 4,          /* MiB of what is not in tiles, all columns */
+    SCAN_ROWS = 1 << 13,    /* looked at together, column by column: they fit into that */
     SCRATCH = 1 << 18,      /* samples read at once: 3.4 MB */
     TILE_ROWS = 1 << 10,    /* read at once, if not more: channels are cut before rows get fewer than this */
     FILE_BUFFER = 1 << 16,  /* bytes that casacore reads at once of what is not in tiles */
@@ -44,14 +45,15 @@ typedef struct run {
 } run;
 
 typedef struct window {
-    int     spw, pol;
-    size_t  n_chan, n_corr; /* in the file */
-    size_t  n_row;
-    run    *runs;
-    size_t  n_run, room;
-    uint8_t has;          /* what some cells hold */
-    uint8_t row_weight;   /* HAS_WEIGHT, HAS_SIGMA, 0: 1 */
-    bool    use_spectrum; /* WEIGHT_SPECTRUM counts */
+    int      spw, pol;
+    size_t   n_chan, n_corr; /* in the file */
+    size_t   n_row;
+    run     *runs;
+    size_t   n_run, room;
+    uint8_t  has;          /* what some cells hold */
+    uint8_t  row_weight;   /* HAS_WEIGHT, HAS_SIGMA, 0: 1 */
+    bool     use_spectrum; /* WEIGHT_SPECTRUM counts */
+    uint8_t *row_flag;     /* [n_row] FLAG_ROW; NULL: none is set */
 } window;
 
 typedef struct source_ms {
@@ -198,7 +200,7 @@ typedef struct opening {
     int32_t       *row_ddid, *row_field, *row_antenna[2];
     double        *row_time;
     ib_casa_shape *row_shape;
-    uint8_t       *row_cells;
+    uint8_t       *row_cells, *row_flag;
 } opening;
 
 static ib_status open_tables(opening *o, ib_error *err)
@@ -372,6 +374,17 @@ static ib_status append(window *w, size_t row, uint8_t cells, ib_error *err)
     return IB_OK;
 }
 
+/* The last row, of as many as there may be. */
+static ib_status flag_row(window *w, size_t most, ib_error *err)
+{
+    if (!w->row_flag)
+        w->row_flag = ib_alloc_zero(most, 1, "flags of rows", err);
+    if (!w->row_flag)
+        return err->status;
+    w->row_flag[w->n_row - 1] = 1;
+    return IB_OK;
+}
+
 static ib_status read_row_ids(opening *o, ib_range rows, ib_error *err)
 {
     const ib_casa *main = o->ms->main;
@@ -380,7 +393,8 @@ static ib_status read_row_ids(opening *o, ib_range rows, ib_error *err)
         ib_casa_scalars(main, "FIELD_ID", IB_CASA_INT, &rows, 1, o->row_field, err) ||
         ib_casa_scalars(main, "ANTENNA1", IB_CASA_INT, &rows, 1, o->row_antenna[0], err) ||
         ib_casa_scalars(main, "ANTENNA2", IB_CASA_INT, &rows, 1, o->row_antenna[1], err) ||
-        ib_casa_scalars(main, "TIME", IB_CASA_DOUBLE, &rows, 1, o->row_time, err))
+        ib_casa_scalars(main, "TIME", IB_CASA_DOUBLE, &rows, 1, o->row_time, err) ||
+        ib_casa_scalars(main, "FLAG_ROW", IB_CASA_BOOL, &rows, 1, o->row_flag, err))
         return err->status;
     return IB_OK;
 }
@@ -431,7 +445,8 @@ static ib_status scan_rows(opening *o, ib_range rows, ib_error *err)
             continue;
         if ((o->row_cells[i] & (HAS_DATA | HAS_FLAG)) == HAS_DATA)
             return ib_fail(err, IB_EDATA, "row %zu: %s has a value, FLAG has none", rows.first + i, o->ms->column);
-        if (append(&o->ms->windows[at], rows.first + i, o->row_cells[i], err))
+        if (append(&o->ms->windows[at], rows.first + i, o->row_cells[i], err) ||
+            (o->row_flag[i] && flag_row(&o->ms->windows[at], ib_casa_rows(o->ms->main), err)))
             return err->status;
 
         ib_vis_info *info = o->info;
@@ -455,8 +470,9 @@ static ib_status scan_main(opening *o, ib_error *err)
     o->row_time = ib_alloc(SCAN_ROWS, sizeof *o->row_time, "rows", err);
     o->row_shape = ib_alloc(SCAN_ROWS, sizeof *o->row_shape, "rows", err);
     o->row_cells = ib_alloc(SCAN_ROWS, sizeof *o->row_cells, "rows", err);
+    o->row_flag = ib_alloc(SCAN_ROWS, sizeof *o->row_flag, "rows", err);
     if (!o->row_ddid || !o->row_field || !o->row_antenna[0] || !o->row_antenna[1] || !o->row_time || !o->row_shape ||
-        !o->row_cells)
+        !o->row_cells || !o->row_flag)
         return err->status;
 
     for (size_t row = 0; row < n_row; row += SCAN_ROWS) {
@@ -480,6 +496,7 @@ static ib_status scan_main(opening *o, ib_error *err)
 static void remove_window(source_ms *ms, size_t w)
 {
     ib_free(ms->windows[w].runs);
+    ib_free(ms->windows[w].row_flag);
     memmove(&ms->windows[w], &ms->windows[w + 1], (--ms->n_window - w) * sizeof *ms->windows);
 }
 
@@ -854,12 +871,13 @@ static void describe_tiles(opening *o)
             if (t->n_chan > w->n_chan)
                 together = w->use_spectrum ? 3 : 2;
         }
+        o->info->held_bytes += w->row_flag ? (int64_t)ib_casa_rows(ms->main) : 0;
         t->n_chan = t->n_chan < w->n_chan ? t->n_chan : w->n_chan;
         t->sample_bytes = bytes[0] + bytes[1] + (w->use_spectrum ? bytes[2] : 0);
         t->row_bytes = together * t->sample_bytes * (double)(t->n_chan * w->n_corr) *
                        (double)rows_touched(w, t->n_row, ib_casa_rows(ms->main)) / (double)w->n_row;
     }
-    o->info->held_bytes = held[0] + held[1] + held[2];
+    o->info->held_bytes += held[0] + held[1] + held[2] + ((int64_t)ROW_CACHE << 20);
 }
 
 /* ---- opening: all of it ------------------------------------------------------------------------------------- */
@@ -870,8 +888,10 @@ static void ms_close(void *self)
 
     if (!ms)
         return;
-    for (size_t w = 0; w < ms->n_window; w++)
+    for (size_t w = 0; w < ms->n_window; w++) {
         ib_free(ms->windows[w].runs);
+        ib_free(ms->windows[w].row_flag);
+    }
     ib_free(ms->windows);
     ib_free(ms->slices);
     ib_free(ms->vis);
@@ -885,7 +905,7 @@ static void end_opening(opening *o)
 {
     void *const memory[] = {o->field_on, o->spw_on,    o->chan_on,        o->window_of,
                             o->row_ddid, o->row_field, o->row_antenna[0], o->row_antenna[1],
-                            o->row_time, o->row_shape, o->row_cells};
+                            o->row_time, o->row_shape, o->row_cells,      o->row_flag};
 
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++)
         ib_free(memory[i]);
@@ -950,6 +970,7 @@ static ib_status ms_open(void **self, const char *path, const ib_config *cfg, ib
         rc = choose_column(ms, cfg->column, err);
     if (!rc) {
         /* Without a limit the tiles of a whole column are kept: memory that no plan knows of. */
+        ib_casa_keep_rows(ms->main, ROW_CACHE);
         const char *const tiled[] = {ms->column, "FLAG", "WEIGHT_SPECTRUM"};
         for (size_t i = 0; i < sizeof tiled / sizeof *tiled; i++)
             ib_casa_limit_cache(ms->main, tiled[i], TILE_CACHE);
@@ -989,14 +1010,14 @@ static size_t find_run(const window *w, size_t row)
 /* Rows that are read together: their places in MAIN and what all of them hold. */
 typedef struct batch {
     const ib_range *slices;
-    size_t          n_slice, n_row;
+    size_t          n_slice, first, n_row; /* first: in the window */
     uint8_t         cells;
 } batch;
 
 static batch next_batch(const source_ms *ms, const window *w, size_t first, size_t most)
 {
     size_t r = find_run(w, first);
-    batch  b = {ms->slices, 0, 0, w->runs[r].cells};
+    batch  b = {ms->slices, 0, first, 0, w->runs[r].cells};
 
     for (; r < w->n_run && w->runs[r].cells == b.cells && b.n_row < most && b.n_slice < MAX_SLICES; r++) {
         const size_t skip = first + b.n_row - w->runs[r].first, left = w->runs[r].n - skip;
@@ -1040,7 +1061,7 @@ static ib_status ms_rows(void *self, size_t s, ib_range rows, const ib_rows *int
     for (size_t done = 0; done < rows.n; done += b.n_row) {
         const size_t left = rows.n - done;
 
-        b = next_batch(ms, w, rows.first + done, left < ms->n_scratch ? left : ms->n_scratch);
+        b = next_batch(ms, w, rows.first + done, left < SCAN_ROWS ? left : SCAN_ROWS);
         for (int k = 0; into->antenna && k < 2; k++) {
             if (ib_casa_scalars(ms->main, k ? "ANTENNA2" : "ANTENNA1", IB_CASA_INT, b.slices, b.n_slice, ids, err))
                 goto failed;
@@ -1131,17 +1152,15 @@ static ib_status read_flags(const source_ms *ms, const window *w, const batch *b
                             ib_error *err)
 {
     const size_t row_size = chans->n * w->n_corr;
-    uint8_t     *row_flag = (uint8_t *)ms->weight; /* weights are read after flags; [n_row] bytes fit */
 
     if (!(b->cells & HAS_DATA)) {
         memset(ms->flag, 1, b->n_row * row_size);
         return IB_OK;
     }
-    if (ib_casa_arrays(ms->main, "FLAG", IB_CASA_BOOL, b->slices, b->n_slice, w->n_corr, chans, ms->flag, err) ||
-        ib_casa_scalars(ms->main, "FLAG_ROW", IB_CASA_BOOL, b->slices, b->n_slice, row_flag, err))
+    if (ib_casa_arrays(ms->main, "FLAG", IB_CASA_BOOL, b->slices, b->n_slice, w->n_corr, chans, ms->flag, err))
         return err->status;
-    for (size_t i = 0; i < b->n_row; i++)
-        if (row_flag[i])
+    for (size_t i = 0; w->row_flag && i < b->n_row; i++)
+        if (w->row_flag[b->first + i])
             memset(ms->flag + i * row_size, 1, row_size);
     return IB_OK;
 }
