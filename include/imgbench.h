@@ -66,6 +66,7 @@ enum { IB_NATURAL, IB_UNIFORM, IB_BRIGGS };
 enum { IB_DENSITY_AUTO, IB_DENSITY_CHANNEL, IB_DENSITY_ALL };
 enum { IB_RULE_NEAREST, IB_RULE_FLOOR };
 enum { IB_HARMONIC, IB_MIN, IB_MEAN };
+enum { IB_READ_AUTO, IB_READ_SLICES, IB_READ_CORNER };
 enum { IB_FORMAT_TABLE, IB_FORMAT_JSON };
 enum { IB_FRAME_DATA, IB_FRAME_TOPO, IB_FRAME_GEO, IB_FRAME_BARY, IB_FRAME_LSRK, IB_N_FRAMES };
 
@@ -128,6 +129,7 @@ typedef struct ib_config {
     /* run */
     int64_t     chunks;  /* runs of channels dealt to ranks; 0: one per channel */
     int64_t     memory;  /* bytes per rank the plan may use */
+    int         read;    /* IB_READ_... */
     int64_t     threads; /* OpenMP threads per rank; 0: as the environment says */
     int         check;   /* compare with the direct Fourier sum */
     int         plan;    /* print the plan and stop */
@@ -201,7 +203,12 @@ typedef struct ib_result {
     size_t    n_checked_plane, n_checked_pixel;
     int64_t   plan_bytes, peak_bytes, limit_bytes; /* largest over ranks */
     int64_t   bytes_read, bytes_written;
-    double    beam[3]; /* rad: FWHM major, minor, position angle of the middle channel; 0: none */
+    int       reading;         /* IB_READ_SLICES, IB_READ_CORNER */
+    size_t    n_turn;          /* corner turns for each time that all samples are needed */
+    int64_t   bytes_needed;    /* that the samples take in the input; 0: they are computed */
+    int64_t   bytes_fetched;   /* that the system read from files for the input; 0: unknown */
+    int64_t   bytes_exchanged; /* of samples, from rank to rank */
+    double    beam[3];         /* rad: FWHM major, minor, position angle of the middle channel; 0: none */
     char      input[256], column[32], stokes[32];
     char      output[8][512]; /* files that now exist under their final name; "" beyond */
 } ib_result;

@@ -134,6 +134,21 @@ static void mention_poor_kernels(const ib_run_job *j)
             promise);
 }
 
+static void print_reading(const ib_reading *r)
+{
+    const double fetched = r->corner ? r->turned : r->slices;
+
+    printf("  reading   %s", r->corner ? "corner turn" : "slices");
+    if (r->corner && r->planned > 1)
+        printf(", %zu passes", r->planned);
+    printf(" (%s)\n", r->why);
+    if (r->needed > 0)
+        printf("  bytes     %s read / %s needed = %.3g", ib_text_bytes(fetched).s, ib_text_bytes(r->needed).s,
+               fetched / r->needed);
+    if (r->needed > 0)
+        printf(", %s exchanged\n", ib_text_bytes(r->corner ? r->exchanged : 0).s);
+}
+
 void ib_run_print_plan(const ib_run_job *j, const char *fft_plan)
 {
     const ib_plan     *p = &j->plan;
@@ -178,16 +193,19 @@ void ib_run_print_plan(const ib_run_job *j, const char *fft_plan)
         {"rows, threads, tables", p->fixed_bytes},
         {"grids and densities of the lanes", lanes},
         {"samples of a window and their order",
-         p->total_bytes - p->base_bytes - p->fixed_bytes - lanes - p->tree_bytes},
+         p->total_bytes - p->base_bytes - p->fixed_bytes - lanes - p->tree_bytes - j->reading.bytes},
+        {"samples held by corner turns, and exchanged", j->reading.bytes},
         {"partial sums", p->tree_bytes},
         {"in all, per rank", p->total_bytes},
         {"limit (--memory)", j->cfg->memory},
     };
     for (size_t i = 0; i < sizeof terms / sizeof *terms; i++)
-        printf("  memory    %12s  %s\n", ib_text_bytes((double)terms[i].bytes).s, terms[i].what);
+        if (terms[i].bytes)
+            printf("  memory    %12s  %s\n", ib_text_bytes((double)terms[i].bytes).s, terms[i].what);
     printf("  window    %zu %s at a time, %zu lane%s%s\n", p->window,
            p->mode == IB_MFS || !p->fused ? "input channels" : "channels", p->n_lane, p->n_lane == 1 ? "" : "s",
            p->fused ? "" : "; channels gather samples over several reads");
+    print_reading(&j->reading);
     const ib_wterm *w = &g->w;
     if (w->n_term)
         printf(
@@ -247,6 +265,8 @@ ib_status ib_run_plan(ib_run_job *j, char fft_plan[80], char **wisdom, ib_error 
     ib_status rc = check_mosaic_options(&j->chosen, err);
     if (!rc)
         rc = ib_plan_make(&j->plan, &j->chosen, &j->info, j->extent, j->n_rank, j->n_thread, largest, err);
+    if (!rc)
+        rc = ib_reading_choose(&j->reading, &j->chosen, &j->plan, &j->info, j->n_rank, err);
     if (!rc && j->plan.centre.motion == IB_AS_IS)
         rc = check_fields(&j->info, &j->plan.geometry, err);
     if (!rc)
@@ -303,6 +323,8 @@ ib_status ib_run_plan(ib_run_job *j, char fft_plan[80], char **wisdom, ib_error 
     r->w_slabs = g->w.n_term ? g->w.n_slab : 0;
     r->w_passes = g->w.n_term ? g->w.n_pass : 0;
     r->plan_bytes = j->plan.total_bytes;
+    r->reading = j->reading.corner ? IB_READ_CORNER : IB_READ_SLICES;
+    r->bytes_needed = (int64_t)j->reading.needed;
     r->limit_bytes = cfg->memory;
     snprintf(r->isa, sizeof r->isa, "%s", ib_isa_find(cfg->isa)->name);
     snprintf(r->column, sizeof r->column, "%s", j->info.column);

@@ -98,6 +98,11 @@ static void reduce_result(ib_run_job *j)
     const int64_t peak = (int64_t)ib_mem_resident_peak(), read = j->source ? ib_source_bytes(j->source) : 0;
     MPI_Allreduce(&peak, &r->peak_bytes, 1, MPI_INT64_T, MPI_MAX, j->comm);
     MPI_Allreduce(&read, &r->bytes_read, 1, MPI_INT64_T, MPI_SUM, j->comm);
+    const int64_t more[2] = {j->source ? ib_source_fetched(j->source) : 0, ib_reading_sent(&j->reading)};
+    int64_t       sum[2];
+    MPI_Allreduce(more, sum, 2, MPI_INT64_T, MPI_SUM, j->comm);
+    r->bytes_fetched = sum[0];
+    r->bytes_exchanged = sum[1];
 }
 
 /* The check with the worst ratio of measured to promised, anywhere. Collective. */
@@ -134,7 +139,7 @@ static ib_status port_rows(void *self, size_t spw, ib_range rows, const ib_rows 
 static ib_status port_read(void *self, size_t spw, ib_range chans, ib_range rows, const ib_samples *into,
                            ib_error *err)
 {
-    return ib_source_read(((ib_run_job *)self)->source, spw, chans, rows, into, err);
+    return ib_reading_read(&((ib_run_job *)self)->reading, spw, chans, rows, into, err);
 }
 
 static int threads(const ib_config *cfg)
@@ -184,7 +189,7 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
     if (rc)
         goto done;
 
-    j->port.concurrent = ib_source_concurrent(j->source);
+    j->port.concurrent = j->reading.corner || ib_source_concurrent(j->source);
     double start = ib_now();
     rc = ib_run_create_outputs(j, wisdom, fft_plan, err);
     ib_book(&j->timers, IB_PHASE_OPEN, &start);
@@ -194,6 +199,12 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
         const size_t n = j->plan.mode == IB_MFS ? j->units.n : j->resume.n_todo;
         j->outcome = ib_alloc_zero(n + 1, sizeof *j->outcome, "outcomes", err);
         rc = ib_agree(comm, rc ? rc : j->outcome ? IB_OK : err->status, err);
+    }
+    if (!rc) {
+        const bool mfs = j->plan.mode == IB_MFS;
+        rc = ib_reading_begin(&j->reading, &j->plan, &j->info, j->source, comm, mfs ? &j->units : j->resume.run,
+                              mfs ? 1 : j->resume.n_run, err);
+        result->n_turn = j->reading.corner ? j->reading.n_pass : 0;
     }
     ib_book(&j->timers, IB_PHASE_PLAN, &start);
     result->n_resumed = j->resume.n_done;
@@ -218,6 +229,7 @@ done:
     ib_imager_destroy(j->imager);
     if (j->described)
         ib_plan_clear(&j->plan, &j->info);
+    ib_reading_end(&j->reading);
     ib_source_close(j->source);
     if (j->described)
         ib_vis_info_clear(&j->info);

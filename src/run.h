@@ -9,6 +9,7 @@
 #include "base/trace.h"
 #include "gridder/imager.h"
 #include "io/io.h"
+#include "reading.h"
 #include "resume.h"
 
 enum { IB_MAX_SINKS = 2 * IB_N_PRODUCTS, IB_MAX_NOTES = IB_MAX_OPTIONS + 16, IB_NOTE = 256 };
@@ -31,6 +32,7 @@ typedef struct ib_run_job {
     ib_timers        timers;
 
     ib_source  *source;
+    ib_reading  reading;
     ib_vis_info info;
     bool        described;
     ib_extent  *extent;
@@ -53,7 +55,7 @@ typedef struct ib_run_job {
     ib_range    units;
     ib_outcome *outcome; /* of this rank's units; on rank 0 then of all */
     ib_notice   notice;
-    uint64_t    shown;
+    uint64_t    passed, shown; /* samples of earlier passes; of all, as shown */
     double      work_began;
 } ib_run_job;
 

@@ -25,11 +25,26 @@ static void show(void *self, uint64_t done)
 {
     ib_run_job *j = self;
 
-    if (done > j->shown) {
+    if ((done += j->passed) > j->shown) {
         const double s = ib_now() - j->work_began;
         j->shown = done;
         ib_progress_update(done, ib_text_rate((double)done * j->plan.n_stokes / s, "vis/s").s);
     }
+}
+
+/* Between pieces of work, whatever they are. */
+static ib_status go_on(void *self, ib_error *err)
+{
+    ib_run_job *j = self;
+
+    if (interrupted)
+        return ib_fail(err, IB_EINTERRUPTED, "stopped by a signal before the image was whole");
+    const double now = ib_now();
+    j->longest = fmax(j->longest, j->polled > 0 ? now - j->polled : 0);
+    j->polled = now;
+    if (j->deadline > 0 && now + 2 * j->longest + END_TAKES > j->deadline)
+        return ib_fail(err, IB_EINTERRUPTED, "the time limit came near before the image was whole");
+    return IB_OK;
 }
 
 ib_status ib_run_between(void *self, uint64_t done, ib_error *err)
@@ -41,14 +56,7 @@ ib_status ib_run_between(void *self, uint64_t done, ib_error *err)
                        "another rank has failed"); /* that rank's sentence is the one that is agreed on */
     if (!j->rank)
         show(j, j->notice.done);
-    if (interrupted)
-        return ib_fail(err, IB_EINTERRUPTED, "stopped by a signal before the image was whole");
-    const double now = ib_now();
-    j->longest = fmax(j->longest, j->polled > 0 ? now - j->polled : 0);
-    j->polled = now;
-    if (j->deadline > 0 && now + 2 * j->longest + END_TAKES > j->deadline)
-        return ib_fail(err, IB_EINTERRUPTED, "the time limit came near before the image was whole");
-    return IB_OK;
+    return go_on(j, err);
 }
 
 bool ib_run_urgent(void *self)
@@ -79,6 +87,38 @@ static ib_status agree_on_cause(ib_run_job *j, ib_status rc, ib_error *err)
     err->rank = lowest;
     MPI_Bcast(err, (int)sizeof *err, MPI_BYTE, lowest, j->comm);
     return err->status;
+}
+
+/* All units of this rank, pass by pass over the input; ranks wait for each other between passes. Collective.
+   @param pass  of the w-term */
+static ib_status in_passes(ib_run_job *j,
+                           ib_status (*image)(ib_run_job *j, ib_range units, int pass, ib_outcome *outcome,
+                                              ib_error *err),
+                           int pass, ib_error *err)
+{
+    ib_outcome *outcome = j->outcome;
+    ib_status   rc = IB_OK;
+
+    j->passed = j->shown = 0;
+    for (size_t p = 0; p < j->reading.n_pass && !rc; p++) {
+        double          start = ib_now();
+        size_t          n;
+        const ib_range *units = ib_reading_units(&j->reading, p, &n);
+
+        rc = ib_reading_turn(&j->reading, p, go_on, j, err);
+        ib_book(&j->timers, IB_PHASE_READ, &start);
+        if (rc)
+            break;
+        ib_notice_begin(&j->notice, j->comm);
+        for (size_t i = 0; i < n && !rc; i++) {
+            rc = image(j, units[i], pass, outcome, err);
+            outcome += units[i].n;
+        }
+        ib_notice_end(&j->notice, rc != IB_OK, show, j);
+        j->passed += j->notice.done;
+        rc = agree_on_cause(j, rc, err);
+    }
+    return rc;
 }
 
 /* Nodes of all ranks meet in rank 0's tree, from left to right. Collective. */
@@ -129,15 +169,25 @@ static ib_status sum_trees(ib_run_job *j, ib_tree *tree, ib_error *err)
     return ib_agree(j->comm, rc, err);
 }
 
+static ib_status weigh_units(ib_run_job *j, ib_range units, int pass, ib_outcome *outcome, ib_error *err)
+{
+    (void)pass;
+    (void)outcome;
+    return ib_imager_weigh(j->imager, units, err);
+}
+
+static ib_status image_units(ib_run_job *j, ib_range units, int pass, ib_outcome *outcome, ib_error *err)
+{
+    return j->plan.mode == IB_MFS ? ib_imager_mfs(j->imager, units, pass, outcome, err)
+                                  : ib_imager_cube(j->imager, units, outcome, err);
+}
+
 static ib_status share_density(ib_run_job *j, ib_error *err)
 {
     ib_tree     *tree = ib_imager_densities(j->imager);
     const size_t bytes = tree->n * sizeof(double);
 
-    ib_notice_begin(&j->notice, j->comm);
-    ib_status rc = ib_imager_weigh(j->imager, j->units, err);
-    ib_notice_end(&j->notice, rc != IB_OK, NULL, NULL);
-    rc = agree_on_cause(j, rc, err);
+    ib_status rc = in_passes(j, weigh_units, 0, err);
     if (!rc)
         rc = sum_trees(j, tree, err);
     if (rc)
@@ -170,19 +220,6 @@ static ib_status gather_outcomes(ib_run_job *j, ib_error *err)
     ib_free(j->outcome);
     j->outcome = all;
     return IB_OK;
-}
-
-/* The channels that are left to this rank. */
-static ib_status image_channels(ib_run_job *j, ib_error *err)
-{
-    ib_outcome *outcome = j->outcome;
-    ib_status   rc = IB_OK;
-
-    for (size_t i = 0; !rc && i < j->resume.n_run; i++) {
-        rc = ib_imager_cube(j->imager, j->resume.run[i], outcome, err);
-        outcome += j->resume.run[i].n;
-    }
-    return rc;
 }
 
 void ib_counts_add(ib_counts *to, const ib_counts *from)
@@ -235,10 +272,7 @@ static ib_status gather_shares(ib_run_job *j, ib_error *err)
 /* mfs: a pass of the w-term, or all there is. Grids of all shares meet on rank 0, which makes the image of them. */
 static ib_status image_shares(ib_run_job *j, int pass, ib_error *err)
 {
-    ib_notice_begin(&j->notice, j->comm);
-    ib_status rc = ib_imager_mfs(j->imager, j->units, pass, j->outcome, err);
-    ib_notice_end(&j->notice, rc != IB_OK, show, j);
-    rc = agree_on_cause(j, rc, err);
+    ib_status rc = in_passes(j, image_units, pass, err);
     if (!rc)
         rc = sum_trees(j, ib_imager_grids(j->imager), err);
     if (!rc && pass == 0)
@@ -271,10 +305,7 @@ ib_status ib_run_work(ib_run_job *j, ib_error *err)
         for (int pass = 0; pass < n_pass && !rc; pass++)
             rc = image_shares(j, pass, err);
     } else {
-        ib_notice_begin(&j->notice, j->comm);
-        rc = image_channels(j, err);
-        ib_notice_end(&j->notice, rc != IB_OK, show, j);
-        rc = agree_on_cause(j, rc, err);
+        rc = in_passes(j, image_units, 0, err);
         if (!rc)
             rc = gather_outcomes(j, err);
     }

@@ -53,6 +53,7 @@ VARIANTS = {
     "stokesi": dict(stokes=(1, 1, 1)),
     "iquv": dict(stokes=(1, 1, 4)),
     "order": dict(order=("FREQ", "STOKES", "IF")),
+    "wide": dict(n_chan=400, cards=[]),
     "ifs": dict(setups=[(1, [0.0, 2e7, -3e7], [STEP, 2 * STEP, STEP], [1, 1, -1])], crpix=2.0),
     "setups": dict(setups=[(1, [0.0, 2e7], [STEP, STEP], [1, 1]), (4, [5e7, 7e7], [STEP, -STEP], [1, 1])],
                    setup_of=lambda group: 4 if group % 3 == 0 else 1),

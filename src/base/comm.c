@@ -59,6 +59,34 @@ void ib_receive(void *data, size_t bytes, int from, MPI_Comm comm)
     }
 }
 
+/* The next part of a list of parcels that one message takes; 0 bytes: there is none. */
+static ib_parcel next_part(const ib_parcel **list, size_t *n, size_t *done)
+{
+    for (; *n; ++*list, --*n, *done = 0) {
+        const size_t left = (*list)->bytes - *done;
+        if (!left)
+            continue;
+        const ib_parcel part = {(char *)(*list)->data + *done, left < PIECE ? left : PIECE};
+        *done += part.bytes;
+        return part;
+    }
+    return (ib_parcel){NULL, 0};
+}
+
+void ib_exchange(const ib_parcel *send, size_t n_send, int to, const ib_parcel *receive, size_t n_receive, int from,
+                 MPI_Comm comm)
+{
+    size_t sent = 0, received = 0;
+
+    for (;;) {
+        const ib_parcel out = next_part(&send, &n_send, &sent), in = next_part(&receive, &n_receive, &received);
+        if (!out.bytes && !in.bytes)
+            return;
+        MPI_Sendrecv(out.data, (int)out.bytes, MPI_BYTE, out.bytes ? to : MPI_PROC_NULL, TAG_DATA, in.data,
+                     (int)in.bytes, MPI_BYTE, in.bytes ? from : MPI_PROC_NULL, TAG_DATA, comm, MPI_STATUS_IGNORE);
+    }
+}
+
 void ib_gather(const void *mine, size_t bytes, void *all, MPI_Comm comm)
 {
     int rank, n_rank;

@@ -15,6 +15,17 @@ void ib_broadcast(void *data, size_t bytes, int root, MPI_Comm comm);
 void ib_send(const void *data, size_t bytes, int to, MPI_Comm comm);
 void ib_receive(void *data, size_t bytes, int from, MPI_Comm comm);
 
+/** A piece of memory that is sent or received; of any length. */
+typedef struct ib_parcel {
+    void  *data;
+    size_t bytes;
+} ib_parcel;
+
+/** Send parcels to a rank while others come from a rank, which sends as many bytes in each. Every rank calls it, so that what
+ *  one sends another receives. Nothing beyond the parcels is held, however large they are. */
+void ib_exchange(const ib_parcel *send, size_t n_send, int to, const ib_parcel *receive, size_t n_receive, int from,
+                 MPI_Comm comm);
+
 /** Concatenate what ranks have on rank 0, in rank order. @param all  rank 0's, room for everything; else NULL */
 void ib_gather(const void *mine, size_t bytes, void *all, MPI_Comm comm);
 

@@ -68,6 +68,15 @@ json_t *ib_json_w(const ib_result *r)
                      r->w_slabs, "passes", r->w_passes);
 }
 
+json_t *ib_json_bytes(const ib_result *r)
+{
+    return json_pack("{s:I, s:I, s:s, s:I, s:I, s:o, s:I}", "read", (json_int_t)r->bytes_read, "written",
+                     (json_int_t)r->bytes_written, "reading", r->reading == IB_READ_CORNER ? "corner" : "slices",
+                     "turns", (json_int_t)r->n_turn, "needed", (json_int_t)r->bytes_needed, "fetched",
+                     r->bytes_fetched ? json_integer((json_int_t)r->bytes_fetched) : json_null(), "exchanged",
+                     (json_int_t)r->bytes_exchanged);
+}
+
 json_t *ib_json_choice(const ib_result *r)
 {
     if (!(r->epsilon > 0))

@@ -21,6 +21,9 @@ json_t *ib_json_phases(const ib_result *result, const ib_bounds *bounds);
 /** Which limits `phases` were compared with; null: none are known. */
 json_t *ib_json_limits(const ib_bounds *bounds);
 
+/** Bytes read, fetched, exchanged, written (docs/records.md). */
+json_t *ib_json_bytes(const ib_result *result);
+
 /** What --epsilon chose; null without it. */
 json_t *ib_json_choice(const ib_result *result);
 /** The w-term: its largest phase, terms, slabs and passes; none where it is neglected. */

@@ -196,6 +196,12 @@ static void print_rates(FILE *out, const ib_result *r, const ib_bounds *b)
     fprintf(out, "read       %s", ib_text_bytes((double)r->bytes_read).s);
     if (read_s > 0)
         fprintf(out, ", %s", ib_text_rate((double)r->bytes_read / read_s, "B/s").s);
+    if (r->bytes_needed && r->bytes_fetched)
+        fprintf(out, "; %s from files, %.3g times what samples take there", ib_text_bytes((double)r->bytes_fetched).s,
+                (double)r->bytes_fetched / (double)r->bytes_needed);
+    if (r->reading == IB_READ_CORNER)
+        fprintf(out, "; %zu corner turn%s, %s exchanged", r->n_turn, r->n_turn == 1 ? "" : "s",
+                ib_text_bytes((double)r->bytes_exchanged).s);
     fprintf(out, "\nwritten    %s", ib_text_bytes((double)r->bytes_written).s);
     if (write_s > 0)
         fprintf(out, ", %s", ib_text_rate((double)r->bytes_written / write_s, "B/s").s);
@@ -342,9 +348,7 @@ static json_t *document(const ib_result *r, const ib_around *around)
                   ib_json_real(ib_wall_rate(r)), "wall_vis_per_s_per_core", ib_json_real(ib_wall_rate(r) / cores),
                   "read_bytes_per_s", ib_json_real((double)r->bytes_read / r->phase[IB_PHASE_READ].max_s),
                   "write_bytes_per_s", ib_json_real((double)r->bytes_written / r->phase[IB_PHASE_WRITE].max_s)));
-    json_object_set_new(
-        json, "bytes",
-        json_pack("{s:I, s:I}", "read", (json_int_t)r->bytes_read, "written", (json_int_t)r->bytes_written));
+    json_object_set_new(json, "bytes", ib_json_bytes(r));
     json_object_set_new(json, "accuracy",
                         json_pack("{s:o, s:o, s:o, s:o}", "promised", ib_json_real(r->promised), "measured",
                                   r->measured < 0 ? json_null() : ib_json_real(r->measured), "planes",

@@ -423,15 +423,15 @@ static ib_status hold_samples(ib_imager *im, ib_range chans, ib_error *err)
         return rc;
 
     const ib_range rows = {im->row0, im->n_row};
-    if (!im->port->concurrent || im->n_thread == 1) {
+    const size_t   pieces = (chans.n + READ_PIECE - 1) / READ_PIECE;
+    if (!im->port->concurrent || im->n_thread == 1 || pieces == 1) {
         rc = im->port->read(im->port->self, im->spw, chans, rows, &im->samples, err);
         if (!rc)
             mark_samples(im, chans);
         return rc;
     }
 
-    const size_t pieces = (chans.n + READ_PIECE - 1) / READ_PIECE;
-    ib_error     first = {IB_OK, -1, ""};
+    ib_error first = {IB_OK, -1, ""};
 #pragma omp parallel for schedule(dynamic) num_threads(im->n_thread) default(none)                                   \
     shared(im, chans, rows, each, pieces, first, w)
     for (size_t k = 0; k < pieces; k++) {
@@ -545,13 +545,6 @@ typedef enum task {
     FINISH = 64  /* planes out */
 } task;
 
-/* Input channels of a unit: a run of plan->part. */
-static ib_range unit_parts(const ib_plan *plan, size_t unit)
-{
-    const size_t *first = plan->mode == IB_MFS ? plan->share_first : plan->part_first;
-    return (ib_range){first[unit], first[unit + 1] - first[unit]};
-}
-
 /* Of an input channel, [n_stokes][kind]. */
 static double *part_weights(const ib_imager *im, size_t part)
 {
@@ -564,7 +557,7 @@ static double add_unit(ib_imager *im, size_t unit, ib_range chans, task what, in
                        ib_scratch *const *scratch, int n_thread)
 {
     const ib_spw  *w = &im->info->spw[im->spw];
-    const ib_range parts = unit_parts(im->plan, unit);
+    const ib_range parts = ib_plan_parts(im->plan, unit);
     const size_t   each = im->n_row * w->n_corr;
     double         direct_s = 0;
 
@@ -1206,21 +1199,6 @@ static ib_status work_on_all(ib_imager *im, ib_range units, ib_range chans, int 
     return all.first.status;
 }
 
-/* Channels of a window that hold input channels of a run of units: the span, and how many samples' worth it has. */
-static ib_range span(const ib_plan *plan, ib_range units, size_t spw)
-{
-    const size_t   from = unit_parts(plan, units.first).first;
-    const ib_range last = unit_parts(plan, units.first + units.n - 1);
-    size_t         low = SIZE_MAX, high = 0;
-
-    for (size_t i = from; i < last.first + last.n; i++)
-        if (plan->part[i].spw == spw) {
-            low = plan->part[i].chan < low ? plan->part[i].chan : low;
-            high = plan->part[i].chan + 1 > high ? plan->part[i].chan + 1 : high;
-        }
-    return low < high ? (ib_range){low, high - low} : (ib_range){0, 0};
-}
-
 /* Pass over all samples of a window's units: window by spectral window, block by block of rows, as many channels at a
    time as the plan allows. `first` and `last` tasks are added on the first and the last samples held. */
 static ib_status sweep(ib_imager *im, ib_range units, int first, int every, int last, ib_outcome *outcome,
@@ -1231,12 +1209,12 @@ static ib_status sweep(ib_imager *im, ib_range units, int first, int every, int 
     size_t         n_hold = 0, hold = 0;
 
     for (size_t s = 0; s < im->info->n_spw; s++) {
-        const size_t n = span(plan, units, s).n,
+        const size_t n = ib_plan_span(plan, units, s).n,
                      blocks = (im->info->spw[s].n_row + plan->block_rows - 1) / plan->block_rows;
         n_hold += blocks * (n / at_once + (n % at_once != 0));
     }
     for (size_t s = 0; s < im->info->n_spw; s++) {
-        const ib_range all = span(plan, units, s);
+        const ib_range all = ib_plan_span(plan, units, s);
         const size_t   n_row = im->info->spw[s].n_row;
         for (size_t row = 0; all.n && row < n_row; row += plan->block_rows) {
             double    start = ib_now();
@@ -1270,19 +1248,6 @@ static ib_status sweep(ib_imager *im, ib_range units, int first, int every, int 
     return n_hold || !(last & FINISH) ? IB_OK : ib_fail(err, IB_EINTERNAL, "channels without rows were planned");
 }
 
-/* Units from k on that are read together: a read is of one spectral window. */
-static size_t next_window(const ib_plan *plan, ib_range units, size_t k)
-{
-    const size_t   step = plan->fused ? plan->window : plan->n_lane;
-    const uint32_t spw = plan->part[unit_parts(plan, units.first + k).first].spw;
-    size_t         n = 1;
-
-    while (n < step && k + n < units.n &&
-           (!plan->fused || plan->part[unit_parts(plan, units.first + k + n).first].spw == spw))
-        n++;
-    return n;
-}
-
 /* Where channels are finished after several reads, these are repeated for every pass of the w-term. */
 static ib_status sweep_passes(ib_imager *im, ib_range units, int first, ib_outcome *outcome, ib_error *err)
 {
@@ -1303,7 +1268,7 @@ ib_status ib_imager_cube(ib_imager *im, ib_range units, ib_outcome *outcome, ib_
     ib_status      rc = IB_OK;
 
     for (size_t k = 0, n; !rc && k < units.n; k += n) {
-        n = next_window(plan, units, k);
+        n = ib_plan_next(plan, units, k);
         const ib_range now = {units.first + k, n};
         if (own && plan->fused)
             rc = sweep(im, now, 0, BEGIN | WEIGH | WEIGHED | GRID | FINISH, FINISH, outcome + k, err);
@@ -1323,11 +1288,13 @@ ib_status ib_imager_mfs(ib_imager *im, ib_range units, int pass, ib_outcome *out
 
     im->pass = pass;
     for (size_t k = 0, n; !rc && k < units.n; k += n) {
-        n = next_window(im->plan, units, k);
+        n = ib_plan_next(im->plan, units, k);
         rc = sweep(im, (ib_range){units.first + k, n}, BEGIN, GRID, SUM, outcome + k, err);
     }
-    for (size_t i = 1; i < im->plan->n_lane && pass == 0; i++)
+    for (size_t i = 1; i < im->plan->n_lane && pass == 0; i++) { /* once: more units may follow */
         ib_direct_merge(&im->lane[0]->direct, &im->lane[i]->direct);
+        begin_check(im->plan, 0, &im->lane[i]->direct);
+    }
     return rc;
 }
 
@@ -1336,7 +1303,7 @@ ib_status ib_imager_weigh(ib_imager *im, ib_range units, ib_error *err)
     ib_status rc = IB_OK;
 
     for (size_t k = 0, n; !rc && k < units.n; k += n) {
-        n = im->plan->mode == IB_MFS ? 1 : next_window(im->plan, units, k);
+        n = im->plan->mode == IB_MFS ? 1 : ib_plan_next(im->plan, units, k);
         rc = sweep(im, (ib_range){units.first + k, n}, BEGIN, WEIGH, SHARE, NULL, err);
     }
     return rc;

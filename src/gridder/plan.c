@@ -526,6 +526,38 @@ ib_range ib_plan_share(const ib_plan *plan, int rank, int n_rank)
     return (ib_range){unit0, unit1 - unit0};
 }
 
+ib_range ib_plan_parts(const ib_plan *plan, size_t unit)
+{
+    const size_t *first = plan->mode == IB_MFS ? plan->share_first : plan->part_first;
+    return (ib_range){first[unit], first[unit + 1] - first[unit]};
+}
+
+ib_range ib_plan_span(const ib_plan *plan, ib_range units, size_t spw)
+{
+    const size_t   from = ib_plan_parts(plan, units.first).first;
+    const ib_range last = ib_plan_parts(plan, units.first + units.n - 1);
+    size_t         low = SIZE_MAX, high = 0;
+
+    for (size_t i = from; i < last.first + last.n; i++)
+        if (plan->part[i].spw == spw) {
+            low = plan->part[i].chan < low ? plan->part[i].chan : low;
+            high = plan->part[i].chan + 1 > high ? plan->part[i].chan + 1 : high;
+        }
+    return low < high ? (ib_range){low, high - low} : (ib_range){0, 0};
+}
+
+size_t ib_plan_next(const ib_plan *plan, ib_range units, size_t k)
+{
+    const size_t   step = plan->fused ? plan->window : plan->n_lane;
+    const uint32_t spw = plan->part[ib_plan_parts(plan, units.first + k).first].spw;
+    size_t         n = 1;
+
+    while (n < step && k + n < units.n &&
+           (!plan->fused || plan->part[ib_plan_parts(plan, units.first + k + n).first].spw == spw))
+        n++;
+    return n;
+}
+
 /* ---- memory ------------------------------------------------------------------------------------------------ */
 
 /* What the input asks for, at its largest. */
@@ -666,6 +698,19 @@ static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis
     plan->window = plan->fused ? n_read / unit : n_read;
     plan->total_bytes = bytes_of(plan, info, n_lane, n_read);
     return IB_OK;
+}
+
+void ib_plan_narrow(ib_plan *plan, const ib_vis_info *info, size_t window)
+{
+    size_t unit = 1; /* input channels of a unit of the window */
+
+    for (size_t c = 0; c < plan->n_chan && plan->fused; c++)
+        unit = plan->part_first[c + 1] - plan->part_first[c] > unit ? plan->part_first[c + 1] - plan->part_first[c]
+                                                                    : unit;
+    if (window >= plan->window || !window)
+        return;
+    plan->window = window;
+    plan->total_bytes = bytes_of(plan, info, plan->n_lane, window * unit);
 }
 
 /* Planes that are compared with the direct sum, and pixels of each: so few that the check stays a small part of the work. A

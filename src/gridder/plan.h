@@ -97,6 +97,18 @@ void      ib_plan_clear(ib_plan *plan, const ib_vis_info *info);
 /** Units of a rank: contiguous runs of whole chunks, as even as possible. */
 ib_range ib_plan_share(const ib_plan *plan, int rank, int n_rank);
 
+/** Input channels of a unit: a run of plan->part. */
+ib_range ib_plan_parts(const ib_plan *plan, size_t unit);
+
+/** Selected channels of a spectral window from the first to the last that a run of units has; n 0: it has none. */
+ib_range ib_plan_span(const ib_plan *plan, ib_range units, size_t spw);
+
+/** Units from the k-th of a run on that are read together: a read is of one spectral window. */
+size_t ib_plan_next(const ib_plan *plan, ib_range units, size_t k);
+
+/** Read fewer channels at once, and have memory for something else. */
+void ib_plan_narrow(ib_plan *plan, const ib_vis_info *info, size_t window);
+
 /** What a choice of parameters depends on, of a plan whose image, planes and channels are decided. Borrows cfg. */
 ib_imaging ib_plan_imaging(const ib_plan *plan, const ib_config *cfg, const ib_vis_info *info,
                            const ib_extent *extent);

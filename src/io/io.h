@@ -25,6 +25,9 @@ const char *ib_source_format(const ib_source *source);
 bool        ib_source_concurrent(const ib_source *source);
 int64_t     ib_source_bytes(const ib_source *source);
 
+/** Bytes that the system has read for the source, its opening included; 0 where the system does not tell. */
+int64_t ib_source_fetched(const ib_source *source);
+
 void ib_source_close(ib_source *source);
 
 /** The formats, NULL beyond the last; for help texts. */

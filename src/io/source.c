@@ -7,6 +7,7 @@
 #include "model/regrid.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -25,8 +26,36 @@ struct ib_source {
     const ib_source_ops *format, *ops; /* ops: the format's, or those of a layer over it */
     void                *self;
     const ib_vis_info   *info;
-    atomic_int_fast64_t  bytes;
+    atomic_int_fast64_t  bytes, fetched;
 };
+
+/* What this thread has had read so far; 0 where the system does not tell. */
+typedef struct fetching {
+    long long bytes, asking; /* asking: what finding it out added */
+} fetching;
+
+static fetching begin_fetch(void)
+{
+    char      text[512] = "";
+    fetching  f = {0, 0};
+    const int fd = open("/proc/thread-self/io", O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return f;
+    const ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n > 0 && sscanf(text, "rchar: %lld", &f.bytes) == 1)
+        f.asking = n;
+    return f;
+}
+
+static void end_fetch(ib_source *source, const fetching *begun)
+{
+    const fetching now = begin_fetch();
+
+    if (begun->asking && now.asking)
+        source->fetched += now.bytes - begun->bytes - begun->asking;
+}
 
 const ib_source_ops *ib_source_format_at(size_t i)
 {
@@ -139,6 +168,7 @@ ib_status ib_source_open(ib_source **out, const ib_config *cfg, ib_vis_info *inf
     if (rc)
         return rc;
     source->info = info;
+    const fetching begun = begin_fetch();
     rc = choose(cfg->input, &source->format, err);
     source->ops = ib_regrid_wanted(cfg) ? &ib_regrid_ops : source->format;
     if (!rc)
@@ -152,6 +182,7 @@ ib_status ib_source_open(ib_source **out, const ib_config *cfg, ib_vis_info *inf
         ib_vis_info_clear(info);
         return rc;
     }
+    end_fetch(source, &begun);
     *out = source;
     return IB_OK;
 }
@@ -179,7 +210,9 @@ ib_status ib_source_rows(ib_source *source, size_t spw, ib_range rows, const ib_
                            (into->field ? sizeof *into->field : 0) +
                            (into->weight && !w->weight_per_channel ? w->n_corr * sizeof *into->weight : 0);
     const ib_stay   stay = enter(source);
+    const fetching  begun = begin_fetch();
     const ib_status rc = source->ops->rows(source->self, spw, rows, into, err);
+    end_fetch(source, &begun);
     ib_leave(stay, "read rows", (double)(rows.n * per_row));
     if (!rc)
         source->bytes += (int64_t)(rows.n * per_row);
@@ -201,7 +234,9 @@ ib_status ib_source_read(ib_source *source, size_t spw, ib_range chans, ib_range
                               (into->weight && w->weight_per_channel ? sizeof *into->weight : 0);
     const size_t    bytes = rows.n * chans.n * w->n_corr * per_sample;
     const ib_stay   stay = enter(source);
+    const fetching  begun = begin_fetch();
     const ib_status rc = source->ops->read(source->self, spw, chans, rows, into, err);
+    end_fetch(source, &begun);
     ib_leave(stay, "read samples", (double)bytes);
     if (!rc)
         source->bytes += (int64_t)bytes;
@@ -221,6 +256,11 @@ bool ib_source_concurrent(const ib_source *source)
 int64_t ib_source_bytes(const ib_source *source)
 {
     return source->bytes;
+}
+
+int64_t ib_source_fetched(const ib_source *source)
+{
+    return source->fetched;
 }
 
 void ib_source_close(ib_source *source)

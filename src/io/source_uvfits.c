@@ -26,6 +26,7 @@
 enum {
     SCRATCH = 1 << 20,   /* bytes read at once */
     GAP = 1 << 14,       /* bytes of a group that are read although not wanted, to save a read */
+    PAGE = 1 << 12,      /* bytes */
     MAX_PARTS = 4,       /* parameters of one name */
     MAX_PARAMETERS = 99, /* more than any writer has */
     MAX_AXES = 20,
@@ -1213,6 +1214,18 @@ static ib_status describe_channels(const opening *o, const window *w, ib_spw *sp
     return IB_OK;
 }
 
+/* Small groups are read whole; of large ones a system reads pages at least. */
+static void describe_tiles(const source_uvfits *s, ib_spw *spw)
+{
+    const bool   whole_groups = s->group_bytes <= GAP + s->chan_step;
+    const size_t some = 1 + PAGE / s->chan_step, n = whole_groups || some > s->n_chan ? s->n_chan : some;
+
+    spw->tiling = (ib_tiling){.n_chan = n,
+                              .n_row = 1,
+                              .row_bytes = (double)(whole_groups ? s->group_bytes : n * s->chan_step),
+                              .sample_bytes = (double)(s->n_complex * s->size)};
+}
+
 static ib_status describe_windows(opening *o, ib_error *err)
 {
     source_uvfits *s = o->s;
@@ -1238,6 +1251,7 @@ static ib_status describe_windows(opening *o, ib_error *err)
         name_window(s, i, spw->name);
         if (describe_correlations(o, spw, err) || describe_channels(o, &w, spw, err))
             return err->status;
+        describe_tiles(s, spw);
     }
     return IB_OK;
 }
