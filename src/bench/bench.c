@@ -284,7 +284,8 @@ static ib_status bench_mosaic(request *r, ib_error *err)
 
     ib_report_section(
         r->report, "Gridding of mosaics",
-        "The leaf loop alone, one thread: two planes, groups of 16 samples, of which so many share a pointing. % FMA counts "
+        "The leaf loop alone, one thread: four planes (two correlations and their PSFs), groups of 16 samples, of which so many share a "
+        "pointing and a square of the kernel's table, as a track leaves them. % FMA counts "
         "10 S^2 FLOP per\nvisibility. Textbook: one visibility after the other, plane by plane, nearest of a table over both "
         "axes, times the factor\nof its cell and pointing.");
     ib_report_table(r->report, "mosaic", heading, sizeof heading / sizeof *heading);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#define _XOPEN_SOURCE 700 /* jn */
 #include "gridder/aproj.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -8,16 +9,15 @@
 #include <math.h>
 #include <string.h>
 
-#define LOOKUP   5e-5 /* error that oversampling is chosen for */
-#define ENOUGH   6e-4 /* error, of the peak, that the fewer terms may leave */
+#define LOOKUP   1e-4 /* error that oversampling is chosen for */
 #define IN_BEAM  0.2  /* what is promised holds where the beam is above this */
 #define WIDENING 0.74 /* change of E, of the peak, per relative change of frequency, at most */
 
 enum {
     RADII = 24, /* at which errors are looked for */
-    LEAST_TERMS = 6,
-    MOST_TERMS = 8, /* as leaf loops have them */
-    ITERATIONS = 12
+    ORDERS = 3, /* of the expansion along one axis: 0, 1, 2 */
+    PLACES = 6, /* along one axis of a square, at which its error is looked for */
+    TERMS = IB_MOSAIC_TERMS
 };
 
 static size_t real_size(int precision)
@@ -86,8 +86,31 @@ int ib_aproj_support(const ib_primary *primary, const ib_aproj_field *field)
     return 2 * ((int)ceil(fmin(cells, 1e8)) + 1) + 1;
 }
 
-/* Rings of an Airy pattern fall as fast as the lookup's error grows: a few times its width beyond the first one it is at
-   its largest. Radii are taken densely enough to see every ring. */
+/* What is expanded, exp(i z x), as far as order n: the factor of T_n(x). */
+static double complex wave(double z, int n)
+{
+    static const double complex unit[ORDERS] = {1, 2 * I, -2};
+    return unit[n] * jn(n, z);
+}
+
+/* What the expansion leaves of exp(i (zx x + zy y)), rms over a square. */
+static double missing(double zx, double zy)
+{
+    double sum = 0;
+
+    for (int i = 0; i < PLACES * PLACES; i++) {
+        const double x = (2 * (i % PLACES) + 1) / (double)PLACES - 1, y = (2 * (i / PLACES) + 1) / (double)PLACES - 1;
+        const double tx[ORDERS] = {1, x, 2 * x * x - 1}, ty[ORDERS] = {1, y, 2 * y * y - 1};
+        double complex left = cexp(I * (zx * x + zy * y));
+        for (int a = 0; a < ORDERS; a++)
+            for (int b = 0; a + b < ORDERS; b++)
+                left -= wave(zx, a) * tx[a] * wave(zy, b) * ty[b];
+        sum += creal(left * conj(left));
+    }
+    return sqrt(sum / (PLACES * PLACES));
+}
+
+/* Along the axis on which the field is the smallest, and the diagonal. Radii are taken densely enough to see every ring. */
 double ib_aproj_lookup(const ib_primary *primary, const ib_aproj_field *field, int oversampling)
 {
     const double freq = lowest(field);
@@ -97,8 +120,9 @@ double ib_aproj_lookup(const ib_primary *primary, const ib_aproj_field *field, i
     for (int pair = 0; pair < primary->n_pair; pair++) {
         const double step = 0.1 * IB_LIGHT / (freq * ib_primary_reach(primary, pair));
         for (double theta = step; theta < size / 2 && theta < 200 * step; theta += step) {
-            const double x = theta / size / oversampling;
-            worst = fmax(worst, 1.47 * x * x * fabs(ib_primary_beam(primary, pair, theta, freq)));
+            const double z = IB_PI * theta / size / oversampling;
+            worst = fmax(worst, fmax(missing(z, 0), missing(z / sqrt(2), z / sqrt(2))) *
+                                    fabs(ib_primary_beam(primary, pair, theta, freq)));
         }
     }
     return worst;
@@ -106,9 +130,11 @@ double ib_aproj_lookup(const ib_primary *primary, const ib_aproj_field *field, i
 
 int ib_aproj_oversampling(const ib_primary *primary, const ib_aproj_field *field)
 {
-    const int n = (int)ceil(sqrt(ib_aproj_lookup(primary, field, 1) / LOOKUP)); /* it falls with the square */
+    int n = 1;
 
-    return n < 8 ? 8 : n + n % 2;
+    while (n < IB_APROJ_MOST && ib_aproj_lookup(primary, field, n) > LOOKUP)
+        n++;
+    return n;
 }
 
 /* The field with what was left open put in. */
@@ -123,7 +149,7 @@ static ib_aproj_field complete(const ib_primary *primary, const ib_aproj_field *
     return f;
 }
 
-/* ---- beams as sums of products ------------------------------------------------------------------------------------ */
+/* ---- beams and their transforms ----------------------------------------------------------------------------------- */
 
 /* Along one axis: pixels of the padded field that are summed, from the centre to the edge. Every `step`-th will do: the
    transform of a beam ends at its reach, and that of its samples repeats only beyond four times that, and beyond a larger
@@ -146,30 +172,80 @@ static samples choose_samples(const ib_primary *primary, int pair, const ib_apro
     return (samples){half / step + 1, (double)step};
 }
 
-/* E(l, m) = sum over terms of u(l) v(m), over a quarter of the padded field. */
-typedef struct product {
-    samples u, v;    /* along l, along m */
-    int     terms;   /* as many as are executed, LEAST or MOST */
-    double  largest; /* error, of the peak */
-    double *at_u;    /* [terms][u.n] */
-    double *at_v;    /* [terms][v.n] */
-    double *beam;    /* [v.n][u.n] E */
-    size_t  room;    /* doubles */
-} product;
+/* A beam, and room for what its transforms need. */
+typedef struct sky {
+    samples u, v;         /* along l, along m */
+    size_t  places;       /* at which it is wanted, along either axis */
+    double *beam;         /* [v.n][u.n] E over a quarter of the padded field */
+    double *along_u;      /* [places][u.n] waves */
+    double *along_v;      /* [places][v.n] */
+    double *half[ORDERS]; /* [v.n][places] transformed along u */
+    double *all[TERMS];   /* [places][places] along v, along u */
+} sky;
 
-/* The samples that any pair needs at any frequency. */
-static product lay_out_product(const ib_primary *primary, const ib_aproj_field *f)
+/* Doubles of it. With work, its parts are put there. */
+static size_t lay_out_sky(sky *s, double *work)
 {
-    product p = {.terms = MOST_TERMS};
+    const size_t square = s->places * s->places;
+    size_t       n = 0;
+
+    s->beam = work;
+    n += s->u.n * s->v.n;
+    s->along_u = work ? work + n : NULL;
+    n += s->places * s->u.n;
+    s->along_v = work ? work + n : NULL;
+    n += s->places * s->v.n;
+    for (int a = 0; a < ORDERS; a++, n += s->v.n * s->places)
+        s->half[a] = work ? work + n : NULL;
+    for (int i = 0; i < TERMS; i++, n += square)
+        s->all[i] = work ? work + n : NULL;
+    return n;
+}
+
+/* What any pair needs at any frequency, of so many places. */
+static size_t sky_room(const ib_primary *primary, const ib_aproj_field *f, size_t places)
+{
+    sky s = {.places = places};
 
     for (int pair = 0; pair < primary->n_pair; pair++) {
         const samples u = choose_samples(primary, pair, f, 0, highest(f)),
                       v = choose_samples(primary, pair, f, 1, highest(f));
-        p.u.n = u.n > p.u.n ? u.n : p.u.n;
-        p.v.n = v.n > p.v.n ? v.n : p.v.n;
+        s.u.n = u.n > s.u.n ? u.n : s.u.n;
+        s.v.n = v.n > s.v.n ? v.n : s.v.n;
     }
-    p.room = MOST_TERMS * (p.u.n + p.v.n) + p.u.n * p.v.n;
-    return p;
+    return lay_out_sky(&s, NULL);
+}
+
+/* Places of a table: the middles of all squares of all taps, along one axis. */
+static size_t places_of(const ib_aproj_field *f)
+{
+    return (size_t)f->support * (size_t)f->oversampling;
+}
+
+/* @param work  [sky_room] */
+static void look(sky *s, const ib_primary *primary, int pair, const ib_aproj_field *f, double freq, double *work)
+{
+    s->u = choose_samples(primary, pair, f, 0, freq);
+    s->v = choose_samples(primary, pair, f, 1, freq);
+    lay_out_sky(s, work);
+    for (size_t j = 0; j < s->v.n; j++)
+        for (size_t i = 0; i < s->u.n; i++)
+            s->beam[j * s->u.n + i] = ib_primary_beam(
+                primary, pair, hypot((double)i * s->u.step * f->cell[0], (double)j * s->v.step * f->cell[1]), freq);
+}
+
+/* The waves of one order about places first, first + step, ... cells; oversampling 0: not expanded. The field is even, so that waves
+   and their mirror images are real together, and its edge counts half. */
+static void make_waves(double *out, const samples *a, double size, size_t places, double first, double step,
+                       int order, int oversampling)
+{
+    for (size_t k = 0; k < places; k++)
+        for (size_t i = 0; i < a->n; i++) {
+            const double x = (double)i * a->step / size, s = first + (double)k * step;
+            const double z = oversampling ? IB_PI * x / oversampling : 0;
+            out[k * a->n + i] = (i && i + 1 < a->n ? 2 : 1) * a->step / size *
+                                creal(wave(z, order) * cexp(2 * IB_PI * I * fmod(s * x, 1)));
+        }
 }
 
 static double dot(const double *a, const double *b, size_t n)
@@ -181,130 +257,51 @@ static double dot(const double *a, const double *b, size_t n)
     return sum;
 }
 
-/* v = E u for all terms; and u = E^T v. */
-static void along_m(const product *p)
+/* Products of matrices: one term after the other, order a along u and b along v. @param n_order  of the expansion: ORDERS,
+   or 1 for the beam at the places themselves */
+static void transform(sky *s, const ib_aproj_field *f, double first, double step, int n_order, int oversampling)
 {
-    for (int r = 0; r < p->terms; r++)
-        for (size_t j = 0; j < p->v.n; j++)
-            p->at_v[(size_t)r * p->v.n + j] = dot(p->beam + j * p->u.n, p->at_u + (size_t)r * p->u.n, p->u.n);
-}
+    const double size[2] = {(double)f->grid[0], (double)f->grid[1]};
+    int          term = 0;
 
-static void along_l(const product *p)
-{
-    memset(p->at_u, 0, (size_t)p->terms * p->u.n * sizeof *p->at_u);
-    for (int r = 0; r < p->terms; r++)
-        for (size_t j = 0; j < p->v.n; j++)
-            for (size_t i = 0; i < p->u.n; i++)
-                p->at_u[(size_t)r * p->u.n + i] += p->at_v[(size_t)r * p->v.n + j] * p->beam[j * p->u.n + i];
-}
-
-/* Gram and Schmidt, twice: once leaves rounding behind where terms are nearly parallel. What vanishes stays zero. */
-static void orthonormalise(double *x, int terms, size_t n)
-{
-    for (int r = 0; r < terms; r++) {
-        double *const a = x + (size_t)r * n;
-        const double  before = sqrt(dot(a, a, n));
-        for (int pass = 0; pass < 2; pass++)
-            for (int k = 0; k < r; k++) {
-                const double part = dot(a, x + (size_t)k * n, n);
-                for (size_t i = 0; i < n; i++)
-                    a[i] -= part * x[(size_t)k * n + i];
-            }
-        const double after = sqrt(dot(a, a, n));
-        for (size_t i = 0; i < n; i++)
-            a[i] = after > 1e-13 * before ? a[i] / after : 0;
+    for (int a = 0; a < n_order; a++) {
+        make_waves(s->along_u, &s->u, size[0], s->places, first, step, a, oversampling);
+        for (size_t j = 0; j < s->v.n; j++)
+            for (size_t k = 0; k < s->places; k++)
+                s->half[a][j * s->places + k] = dot(s->beam + j * s->u.n, s->along_u + k * s->u.n, s->u.n);
     }
-}
-
-static double largest_error(const product *p)
-{
-    double worst = 0;
-
-    for (size_t j = 0; j < p->v.n; j++)
-        for (size_t i = 0; i < p->u.n; i++) {
-            double e = p->beam[j * p->u.n + i];
-            for (int r = 0; r < p->terms; r++)
-                e -= p->at_v[(size_t)r * p->v.n + j] * p->at_u[(size_t)r * p->u.n + i];
-            worst = fmax(worst, fabs(e));
+    for (int b = 0; b < n_order; b++) {
+        make_waves(s->along_v, &s->v, size[1], s->places, first, step, b, oversampling);
+        for (int a = 0; a + b < n_order; a++, term++) {
+            double *const all = s->all[term];
+            memset(all, 0, s->places * s->places * sizeof *all);
+            for (size_t q = 0; q < s->places; q++)
+                for (size_t j = 0; j < s->v.n; j++)
+                    for (size_t k = 0; k < s->places; k++)
+                        all[q * s->places + k] += s->along_v[q * s->v.n + j] * s->half[a][j * s->places + k];
         }
-    return worst;
-}
-
-/* The best sum of so many products: the leading singular vectors, by subspace iteration from cosines. */
-static void factorise(product *p, int terms)
-{
-    p->terms = terms;
-    for (int r = 0; r < terms; r++)
-        for (size_t i = 0; i < p->u.n; i++)
-            p->at_u[(size_t)r * p->u.n + i] = cos(IB_PI * r * (double)i / (double)p->u.n);
-    for (int k = 0; k < ITERATIONS; k++) {
-        orthonormalise(p->at_u, terms, p->u.n);
-        along_m(p);
-        orthonormalise(p->at_v, terms, p->v.n);
-        along_l(p);
     }
-    p->largest = largest_error(p); /* v is orthonormal, u = E^T v */
-}
-
-/* @param work  [room] */
-static void factorise_beam(product *p, const ib_primary *primary, int pair, const ib_aproj_field *f, double freq,
-                           double *work)
-{
-    p->u = choose_samples(primary, pair, f, 0, freq);
-    p->v = choose_samples(primary, pair, f, 1, freq);
-    p->at_u = work;
-    p->at_v = p->at_u + MOST_TERMS * p->u.n;
-    p->beam = p->at_v + MOST_TERMS * p->v.n;
-    for (size_t j = 0; j < p->v.n; j++)
-        for (size_t i = 0; i < p->u.n; i++)
-            p->beam[j * p->u.n + i] = ib_primary_beam(
-                primary, pair, hypot((double)i * p->u.step * f->cell[0], (double)j * p->v.step * f->cell[1]), freq);
-    factorise(p, LEAST_TERMS);
-    if (p->largest > ENOUGH)
-        factorise(p, MOST_TERMS);
-}
-
-/* What linear interpolation between `oversampling` samples per cell makes of a wave, x pixels from the centre over the padded
-   size; 0: there is none. */
-static double interpolated(double x, int oversampling)
-{
-    const double z = oversampling ? IB_PI * x / oversampling : 0, sinc = fabs(z) < 1e-8 ? 1 : sin(z) / z;
-
-    return sinc * sinc;
-}
-
-/* Divide terms by what the lookup of a table will multiply them with. */
-static void correct(double *x, int terms, const samples *a, double size, int oversampling)
-{
-    for (int r = 0; r < terms; r++)
-        for (size_t i = 0; i < a->n; i++)
-            x[(size_t)r * a->n + i] /= interpolated((double)i * a->step / size, oversampling);
-}
-
-/* Transform of a term: the sum over the padded field at s cells. The field is even, its edge counts half. */
-static double transform(const double *x, const samples *a, double size, double s)
-{
-    double sum = 0;
-
-    for (size_t i = 0; i < a->n; i++)
-        sum += (i && i + 1 < a->n ? 2 : 1) * x[i] * cos(2 * IB_PI * fmod(s * (double)i * a->step / size, 1));
-    return sum * a->step / size;
 }
 
 /* ---- tables ---------------------------------------------------------------------------------------------------- */
 
 static ib_mosaic_table lay_out(const ib_aproj_field *f)
 {
-    return (ib_mosaic_table){.row = IB_MOSAIC_LEAD + round_up((size_t)f->support + 1, IB_MOSAIC_LEAD),
-                             .terms = MOST_TERMS,
+    return (ib_mosaic_table){.columns = round_up((size_t)f->support + 1, 16),
+                             .rows = (size_t)f->support + IB_MOSAIC_SLACK,
                              .support = f->support,
                              .oversampling = f->oversampling};
 }
 
-/* Reals along one axis of one group. */
-static size_t axis_reals(const ib_primary *primary, const ib_mosaic_table *t)
+/* Reals of one group: zeros in front, whose first row blocks may reach over, and all squares. */
+static size_t before(const ib_mosaic_table *t)
 {
-    return (size_t)primary->n_pair * (size_t)(t->oversampling + 1) * (size_t)t->terms * t->row;
+    return (IB_MOSAIC_SLACK + 1) * TERMS * t->columns;
+}
+
+static size_t group_reals(const ib_primary *primary, const ib_mosaic_table *t)
+{
+    return before(t) + (size_t)(primary->n_pair * t->oversampling * t->oversampling) * t->rows * TERMS * t->columns;
 }
 
 int64_t ib_aproj_bytes(const ib_primary *primary, const ib_aproj_field *field)
@@ -313,32 +310,27 @@ int64_t ib_aproj_bytes(const ib_primary *primary, const ib_aproj_field *field)
     const ib_mosaic_table t = lay_out(&f);
 
     return (int64_t)(sizeof(ib_aproj) +
-                     ib_aproj_groups(&f) * (sizeof(double) + 2 * axis_reals(primary, &t) * real_size(f.precision)) +
-                     lay_out_product(primary, &f).room * sizeof(double));
+                     ib_aproj_groups(&f) * (sizeof(double) + group_reals(primary, &t) * real_size(f.precision)) +
+                     sky_room(primary, &f, places_of(&f)) * sizeof(double));
 }
 
-/* Taps of one axis, of all terms: those of position 0 stand at -support/2 .. cells, one offset on 1/oversampling further.
-   Terms follow each other, or taps do. */
-static void fill(const ib_mosaic_table *t, int terms, const double *x, const samples *a, double size, int precision,
-                 bool by_term, void *out)
+/* The squares of one pair from its transforms; place i O + k of the axis is square k of tap i. Powers instead of Chebyshev
+   polynomials: T2(x) = 2 x^2 - 1. */
+static void fill(const ib_mosaic_table *t, const sky *s, int precision, void *out)
 {
-    const size_t tap_step = by_term ? 1 : (size_t)t->terms, term_step = by_term ? t->row : 1;
+    const size_t o = (size_t)t->oversampling;
 
-    for (int r = 0; r < terms; r++)
-        for (int k = 0; k <= t->support * t->oversampling; k++) {
-            const double s = (double)k / t->oversampling - 0.5 * t->support;
-            const double value = transform(x + (size_t)r * a->n, a, size, s);
-            for (int offset = k % t->oversampling; offset <= t->oversampling; offset += t->oversampling) {
-                const int    i = (k - offset) / t->oversampling;
-                const size_t at = (size_t)offset * (size_t)t->terms * t->row + (size_t)r * term_step +
-                                  (size_t)(IB_MOSAIC_LEAD + i) * tap_step;
-                if (i < 0 || i >= t->support)
-                    continue;
+    for (size_t q = 0; q < s->places; q++)
+        for (size_t k = 0; k < s->places; k++) {
+            const size_t at = q * s->places + k;
+            const double x = s->all[1][at], xx = s->all[2][at], y = s->all[3][at], yy = s->all[5][at];
+            const double term[TERMS] = {s->all[0][at] - xx - yy, x, y, 2 * xx, s->all[4][at], 2 * yy};
+            const size_t to = ((q % o * o + k % o) * t->rows + q / o) * TERMS * t->columns + k / o;
+            for (int i = 0; i < TERMS; i++)
                 if (precision == IB_DOUBLE)
-                    ((double *)out)[at] = value;
+                    ((double *)out)[to + (size_t)i * t->columns] = term[i];
                 else
-                    ((float *)out)[at] = (float)value;
-            }
+                    ((float *)out)[to + (size_t)i * t->columns] = (float)term[i];
         }
 }
 
@@ -346,9 +338,9 @@ ib_status ib_aproj_create(ib_aproj **out, const ib_primary *primary, const ib_ap
 {
     const ib_aproj_field f = complete(primary, field);
     const size_t         real = real_size(f.precision);
-    product              p = lay_out_product(primary, &f);
     ib_aproj            *a = ib_alloc_zero(1, sizeof *a, "mosaic kernels", err);
     double              *work = NULL;
+    sky                  s = {.places = places_of(&f)};
 
     if (!a)
         return err->status;
@@ -364,31 +356,24 @@ ib_status ib_aproj_create(ib_aproj **out, const ib_primary *primary, const ib_ap
     a->first = f.support % 2 ? -0.5 * f.oversampling : 0;
     a->n_group = ib_aproj_groups(&f);
     a->table = lay_out(&f);
-    a->axis_bytes = axis_reals(primary, &a->table) * real;
+    a->bytes = group_reals(primary, &a->table) * real;
     if (!(a->freq = ib_alloc(a->n_group, sizeof *a->freq, "mosaic kernels", err)) ||
-        !(a->taps = ib_alloc_zero(2 * a->n_group, a->axis_bytes, "mosaic kernels", err)) ||
-        !(work = ib_alloc(p.room, sizeof *work, "mosaic kernels", err))) {
+        !(a->taps = ib_alloc_zero(a->n_group, a->bytes, "mosaic kernels", err)) ||
+        !(work = ib_alloc(sky_room(primary, &f, s.places), sizeof *work, "mosaic kernels", err))) {
         ib_aproj_destroy(a);
         return err->status;
     }
-    double    low, high = 0;
-    const int terms = a->table.terms;
-    int       used = LEAST_TERMS;
+    const size_t of_pair = (size_t)(f.oversampling * f.oversampling) * a->table.rows * TERMS * a->table.columns;
+    double       low, high = 0;
     for (size_t g = 0; next_group(&f, high, &low, &high); g++) {
         a->freq[g] = (low + high) / 2;
         for (int pair = 0; pair < primary->n_pair; pair++) {
-            const size_t at = (size_t)pair * (size_t)(f.oversampling + 1) * (size_t)terms * a->table.row * real;
-            factorise_beam(&p, primary, pair, &f, a->freq[g], work);
-            correct(p.at_u, p.terms, &p.u, (double)f.grid[0], f.oversampling);
-            correct(p.at_v, p.terms, &p.v, (double)f.grid[1], f.oversampling);
-            fill(&a->table, p.terms, p.at_u, &p.u, (double)f.grid[0], f.precision, true,
-                 (char *)a->taps + 2 * g * a->axis_bytes + at);
-            fill(&a->table, p.terms, p.at_v, &p.v, (double)f.grid[1], f.precision, false,
-                 (char *)a->taps + (2 * g + 1) * a->axis_bytes + at);
-            used = p.terms > used ? p.terms : used;
+            look(&s, primary, pair, &f, a->freq[g], work);
+            transform(&s, &f, 0.5 / f.oversampling - 0.5 * f.support, 1.0 / f.oversampling, ORDERS, f.oversampling);
+            fill(&a->table, &s, f.precision,
+                 (char *)a->taps + g * a->bytes + (before(&a->table) + (size_t)pair * of_pair) * real);
         }
     }
-    (void)used;
     ib_free(work);
     *out = a;
     return IB_OK;
@@ -411,52 +396,41 @@ ib_mosaic_table ib_aproj_table(const ib_aproj *aproj, double freq)
     for (size_t g = 1; g < aproj->n_group; g++)
         if (fabs(aproj->freq[g] - freq) < fabs(aproj->freq[nearest] - freq))
             nearest = g;
-    table.u = (char *)aproj->taps + 2 * nearest * aproj->axis_bytes;
-    table.v = (char *)table.u + aproj->axis_bytes;
+    table.taps = (char *)aproj->taps + nearest * aproj->bytes + before(&table) * real_size(aproj->precision);
     return table;
 }
 
 /* ---- what may be promised ---------------------------------------------------------------------------------------- */
 
-/* What taps of a term at distances s, s + 1, ... make of it, at x of the padded field. */
-static double complex made_of(const double *taps, double s, int n, double x)
-{
-    double complex sum = 0;
-
-    for (int i = 0; i < n; i++)
-        sum += taps[i] * cexp(2 * IB_PI * I * ((s + i) * x));
-    return sum;
-}
-
 /* The largest difference within the beam, for a sample on a cell and one in between, along the axis and the diagonal.
-   @param work  [room] and 2 x terms x support more */
-static double cut(const ib_primary *primary, int pair, const ib_aproj_field *f, product *p, double *work)
+   @param work  [sky_room of support places] */
+static double cut(const ib_primary *primary, int pair, const ib_aproj_field *f, double *work)
 {
-    const int     n = f->support;
-    const double  freq = highest(f), step = 1.5 * IB_LIGHT / (freq * ib_primary_reach(primary, pair)) / RADII;
-    double *const u = work + p->room, *const v = u + MOST_TERMS * n;
-    double largest = 0;
+    const int    n = f->support;
+    const double freq = highest(f), step = 1.5 * IB_LIGHT / (freq * ib_primary_reach(primary, pair)) / RADII;
+    sky          s = {.places = (size_t)n};
+    double       largest = 0;
 
-    factorise_beam(p, primary, pair, f, freq, work);
+    look(&s, primary, pair, f, freq, work);
     for (int between = 0; between < 2; between++) {
         const double first = 0.5 * between - n / 2;
-        for (int r = 0; r < p->terms; r++)
-            for (int i = 0; i < n; i++) {
-                u[r * n + i] = transform(p->at_u + (size_t)r * p->u.n, &p->u, (double)f->grid[0], first + i);
-                v[r * n + i] = transform(p->at_v + (size_t)r * p->v.n, &p->v, (double)f->grid[1], first + i);
-            }
+        transform(&s, f, first, 1, 1, 0);
         for (int k = 0; k < 2 * RADII; k++) {
             const double   theta = k / 2 * step, l = k % 2 ? theta / sqrt(2) : theta, m = k % 2 ? l : 0;
+            const double   x = l / (f->cell[0] * (double)f->grid[0]), y = m / (f->cell[1] * (double)f->grid[1]);
             const double   e = ib_primary_beam(primary, pair, theta, freq);
             double complex made = 0;
-            for (int r = 0; r < p->terms; r++)
-                made += made_of(u + r * n, first, n, l / (f->cell[0] * (double)f->grid[0])) *
-                        made_of(v + r * n, first, n, m / (f->cell[1] * (double)f->grid[1]));
+            for (int j = 0; j < n; j++) {
+                double complex row = 0;
+                for (int i = 0; i < n; i++)
+                    row += s.all[0][j * n + i] * cexp(2 * IB_PI * I * ((first + i) * x));
+                made += row * cexp(2 * IB_PI * I * ((first + j) * y));
+            }
             if (e > IN_BEAM)
                 largest = fmax(largest, cabs(made - e));
         }
     }
-    return fmax(largest, p->largest);
+    return largest;
 }
 
 /* The beam on the far side of the padded field, which stands for what lies beyond this one. */
@@ -488,14 +462,13 @@ static double widest(const ib_aproj_field *f)
 ib_status ib_aproj_promise(double *out, const ib_primary *primary, const ib_aproj_field *field, ib_error *err)
 {
     const ib_aproj_field f = complete(primary, field);
-    product              p = lay_out_product(primary, &f);
-    double *const work = ib_alloc(p.room + 2 * MOST_TERMS * (size_t)f.support, sizeof *work, "mosaic kernels", err);
+    double *const work = ib_alloc(sky_room(primary, &f, (size_t)f.support), sizeof *work, "mosaic kernels", err);
     double        worst = 0;
 
     if (!work)
         return err->status;
     for (int pair = 0; pair < primary->n_pair; pair++)
-        worst = fmax(worst, cut(primary, pair, &f, &p, work) + folded(primary, pair, &f));
+        worst = fmax(worst, cut(primary, pair, &f, work) + folded(primary, pair, &f));
     ib_free(work);
     *out = worst + 3 * ib_aproj_lookup(primary, &f, f.oversampling) + WIDENING / 2 * widest(&f);
     return IB_OK;

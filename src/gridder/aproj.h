@@ -4,9 +4,9 @@
  *
  *     A(s) = sum over the padded field of E(l, m) exp(2 pi i s.l) / (grid_nx grid_ny)        s in cells, A real and even
  *
- *  where E is divided beforehand by what linear interpolation of the table will multiply it with, sinc^2(l / (O grid cell)) along
- *  either axis: phases are exact, so that this depends on the distance from the pointing, and no pixel of an image of several
- *  pointings could be corrected for it.
+ *  Around the middle s of a square of edge 1/O cells A is expanded: with z = pi l / (O grid cell) along either axis, the waves are
+ *  exp(i z x) = J0(z) + 2i J1(z) T1(x) - 2 J2(z) T2(x) - ...,  T Chebyshev polynomials, -1 <= x <= 1 (DLMF 10.12), and products of total
+ *  order two are kept. What is left out falls with the cube of z, and z is small where E is large.
  *
  * A sample at g, pointed at l_p, adds  V A(t - g) exp(2 pi i t.l_p)  to every cell t of its support, with t in wavelengths in
  * the exponent and V as it was measured, its phase centre at its pointing: what the move to the common tangent point and the
@@ -14,8 +14,7 @@
  * The factor depends on the cell and on the pointing only, not on the frequency.  The transform of such a grid is the
  * numerator sum of W E Re(V exp(-2 pi i u.l)): nothing has to be divided out.
  *
- * The first tap of a sample is t0 = floor(g - support/2) + 1 as for the standard kernel; tables hold A at `oversampling`
- * offsets per cell and axis and are interpolated linearly along both.
+ * The first tap of a sample is t0 = floor(g - support/2) + 1 as for the standard kernel; `oversampling` is O.
  *
  * Channels share a table within a frequency group. Read only once created; every function is thread-safe.
  */
@@ -34,7 +33,7 @@ typedef struct ib_aproj_field {
     const double *freq;         /* [n_chan] Hz, in any order */
     double        tolerance;    /* largest difference of frequencies that share a table, relative */
     int           support;      /* taps per axis; 0: as many as are needed */
-    int           oversampling; /* 0: enough that the lookup is below 5e-5 */
+    int           oversampling; /* squares per cell and axis; 0: enough that the lookup is below 1e-4 */
     int           precision;
 } ib_aproj_field;
 
@@ -42,17 +41,20 @@ typedef struct ib_aproj {
     int             support, oversampling, precision;
     double          half, centre, first; /* as ib_locate_job wants them */
     size_t          n_group;
-    double         *freq;       /* [n_group] Hz, what the tables of a group were made for */
-    ib_mosaic_table table;      /* of group 0: what leaf loops need */
-    size_t          axis_bytes; /* of a group */
-    void           *taps;       /* owned */
+    double         *freq;  /* [n_group] Hz, what the tables of a group were made for */
+    ib_mosaic_table table; /* of group 0: what leaf loops need */
+    size_t          bytes; /* of a group */
+    void           *taps;  /* owned */
 } ib_aproj;
 
 /** Taps per axis that the beams need on this grid (imaging-spec 4.8): 2 H + 1, with H cells to the largest reach at the
  *  highest frequency, rounded up, and one more. Fewer cut the beams: one cell less of H costs little, three cost 6 %. */
 int ib_aproj_support(const ib_primary *primary, const ib_aproj_field *field);
 
-/** Table samples per cell: the fewest, even, whose lookup is below 5e-5 of the peak everywhere (ib_aproj_lookup). */
+/** Squares per cell and axis that a table may have: beyond, rounding is what is left. */
+enum { IB_APROJ_MOST = 32 };
+
+/** The fewest squares per cell and axis whose lookup is below 1e-4 of the peak (ib_aproj_lookup), or IB_APROJ_MOST. */
 int ib_aproj_oversampling(const ib_primary *primary, const ib_aproj_field *field);
 
 /** Frequency groups: the fewest runs of channels, by frequency, each no wider than tolerance x its lowest one. A channel that
@@ -71,7 +73,8 @@ void ib_aproj_destroy(ib_aproj *aproj);
 /** The tables for a frequency: those of the nearest group. */
 ib_mosaic_table ib_aproj_table(const ib_aproj *aproj, double freq);
 
-/** Largest error of the lookup over the field, rms over samples, relative to E(0): 1.47 (x/O)^2 E(x) per axis. */
+/** Largest error of the lookup over the field, rms over places in a square, relative to E(0): what the expansion leaves of a wave,
+ *  times E. */
 double ib_aproj_lookup(const ib_primary *primary, const ib_aproj_field *field, int oversampling);
 
 /** Largest error of the numerator that may be expected where the mosaic's primary beam is above 0.2, relative to the largest

@@ -52,7 +52,7 @@ typedef struct ib_kernel_rates {
 ib_status ib_measure_kernel(const ib_observation *observation, const ib_kernel_case *cases, size_t n, size_t n_repeat,
                             ib_kernel_rates *rates, ib_error *err);
 
-/** The leaf loop of mosaics, alone: two planes, groups of 16 samples, of which `run` after the other share a pointing. */
+/** The leaf loop of mosaics, alone: four planes, groups of 16 samples, of which `run` after the other share a pointing and a square of the table. */
 typedef struct ib_mosaic_case {
     const char *isa; /* or IB_TEXTBOOK: one sample and plane after the other, nearest of a table over both axes */
     int         precision, support, run;

@@ -9,17 +9,17 @@
 #include <math.h>
 #include <string.h>
 
-/* Samples as a sorted mosaic has them: groups of IN_GROUP, one beside the other in a tile, whose pointings last for a run. Rows
-   of the grid are no power of two apart, which would let them share few sets of the cache. */
+/* Samples as a sorted mosaic has them: groups of IN_GROUP, one beside the other in a tile. A run is what a track leaves behind while it crosses
+   a square of the table: samples of one pointing, side by side. Rows of the grid are no power of two apart, which would let
+   them share few sets of the cache. */
 enum {
     N = 2048,
     IN_GROUP = 16,
     POINTINGS = 32,
-    PLANES = 2,
+    PLANES = 4, /* two correlations and their PSFs: what a run has unless told otherwise */
     SIDE = 520,
     TILE = 96,
-    OVERSAMPLING = 8,
-    TERMS = 6,
+    OVERSAMPLING = 8, /* of the textbook's table */
     PASSES = 4
 };
 
@@ -30,8 +30,8 @@ typedef struct subject {
     ib_patch           patch;
     int32_t            iu[N], iv[N], pair[N], pointing[N];
     double             at[N][2]; /* cells */
-    void              *pu, *pv, *value, *grid, *phase[2], *taps[2], *plane[PLANES], *scratch;
-    size_t             row; /* of the table */
+    void              *pu, *pv, *value, *grid, *phase[2], *taps, *plane[PLANES], *scratch;
+    ib_mosaic_table    table;
 } subject;
 
 static double uniform(uint64_t *state)
@@ -55,18 +55,24 @@ static void *reals(size_t n, int precision, uint64_t *state, ib_error *err)
 
 static void place(subject *s, uint64_t *state)
 {
-    const int support = s->how.support, across = TILE / s->patch.group_u;
+    const int support = s->how.support, across = TILE / s->patch.group_u, o = s->table.oversampling;
+    int       cell[2] = {0, 0}, square[2] = {0, 0};
 
     for (int k = 0; k < N; k++) {
         const int group = k / IN_GROUP, column = group % across * s->patch.group_u;
         const int row = group / across * s->patch.group_v % TILE;
-        s->iu[k] = column + (int32_t)(uniform(state) * (s->patch.group_u < 2 ? 1 : 2));
-        s->iv[k] = row + (int32_t)(uniform(state) * (s->patch.group_v < 2 ? 1 : 2));
+        if (k % s->how.run == 0)
+            for (int axis = 0; axis < 2; axis++) {
+                cell[axis] = (int)(uniform(state) * ((axis ? s->patch.group_v : s->patch.group_u) < 2 ? 1 : 2));
+                square[axis] = (int)(uniform(state) * o);
+            }
+        s->iu[k] = column + cell[0];
+        s->iv[k] = row + cell[1];
         s->pointing[k] = k / s->how.run % POINTINGS;
         for (int axis = 0; axis < 2; axis++) {
-            const double part = uniform(state) - 0.5, position = (0.5 - part) * OVERSAMPLING;
+            const double position = square[axis] + uniform(state);
             void *const  to = axis ? s->pv : s->pu;
-            s->at[k][axis] = (axis ? s->iv[k] : s->iu[k]) + support / 2 + part;
+            s->at[k][axis] = (axis ? s->iv[k] : s->iu[k]) + support / 2 + 0.5 - position / o;
             if (s->how.precision == IB_DOUBLE)
                 ((double *)to)[k] = position;
             else
@@ -79,6 +85,7 @@ static ib_status prepare(subject *s, const ib_mosaic_case *how, ib_error *err)
 {
     const int    precision = how->precision;
     const size_t support = (size_t)how->support, offsets = OVERSAMPLING + 1;
+    const int    squares = how->support < 25 ? 24 / (how->support - 3 > 0 ? how->support - 3 : 1) : 1;
     uint64_t     state = 20240521;
     bool         ok;
 
@@ -92,15 +99,23 @@ static ib_status prepare(subject *s, const ib_mosaic_case *how, ib_error *err)
     if (!s->isa)
         return ib_fail(err, IB_EUNSUPPORTED, "this machine has no instruction set %s", how->isa);
     s->isa->mosaic_patch[precision](how->support, PLANES, &s->patch);
-    s->row = IB_MOSAIC_LEAD + (support / IB_MOSAIC_LEAD + 1) * IB_MOSAIC_LEAD;
+    s->table = (ib_mosaic_table){.columns = (support / 16 + 1) * 16,
+                                 .rows = support + IB_MOSAIC_SLACK,
+                                 .support = how->support,
+                                 .oversampling = squares < 1 ? 1 : squares};
+    const size_t before = (IB_MOSAIC_SLACK + 1) * IB_MOSAIC_TERMS * s->table.columns,
+                 o = (size_t)s->table.oversampling;
+    const size_t of_tables = before + o * o * s->table.rows * IB_MOSAIC_TERMS * s->table.columns;
     ok = (s->pu = reals(N, precision, &state, err)) && (s->pv = reals(N, precision, &state, err)) &&
          (s->value = reals(2 * PLANES * N, precision, &state, err)) &&
          (s->grid = reals((size_t)2 * PLANES * SIDE * SIDE, precision, &state, err)) &&
          (s->scratch = ib_alloc(1, IB_SCRATCH_BYTES, "scratch", err));
     for (int axis = 0; ok && axis < 2; axis++)
-        ok = (s->phase[axis] = reals((size_t)POINTINGS * 2 * SIDE, precision, &state, err)) &&
-             (s->taps[axis] = reals(s->textbook ? offsets * offsets * support * support : offsets * TERMS * s->row,
-                                    precision, &state, err));
+        ok = (s->phase[axis] = reals((size_t)POINTINGS * 2 * SIDE, precision, &state, err)) != NULL;
+    ok = ok &&
+         (s->taps = reals(s->textbook ? offsets * offsets * support * support : of_tables, precision, &state, err));
+    if (ok)
+        s->table.taps = (char *)s->taps + before * (precision == IB_DOUBLE ? sizeof(double) : sizeof(float));
     for (int p = 0; ok && p < PLANES; p++)
         ok = (s->plane[p] = reals(2 * N, precision, &state, err));
     if (ok)
@@ -110,8 +125,8 @@ static ib_status prepare(subject *s, const ib_mosaic_case *how, ib_error *err)
 
 static void finish(subject *s)
 {
-    void *const own[] = {s->pu,      s->pv,      s->value,    s->grid,     s->phase[0], s->phase[1],
-                         s->taps[0], s->taps[1], s->plane[0], s->plane[1], s->scratch};
+    void *const own[] = {s->pu,       s->pv,   s->value,    s->grid,     s->phase[0],
+                         s->phase[1], s->taps, s->plane[0], s->plane[1], s->scratch};
 
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         ib_free(own[i]);
@@ -131,7 +146,7 @@ static void add(const subject *s)
                                .grid = s->grid,
                                .stride = SIDE,
                                .patch = &s->patch,
-                               .table = {s->taps[0], s->taps[1], s->row, TERMS, s->how.support, OVERSAMPLING},
+                               .table = s->table,
                                .phase_u = s->phase[0],
                                .phase_v = s->phase[1],
                                .phase_columns = SIDE,
@@ -149,7 +164,7 @@ static void add_textbook(const subject *s)
                                                                         .value = s->plane[p],
                                                                         .grid = s->grid,
                                                                         .side = SIDE,
-                                                                        .taps = s->taps[0],
+                                                                        .taps = s->taps,
                                                                         .support = s->how.support,
                                                                         .oversampling = OVERSAMPLING,
                                                                         .phase = {s->phase[0], s->phase[1]}});

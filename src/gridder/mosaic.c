@@ -16,6 +16,8 @@
 #define SEEN   0.5  /* PB at the centre of the image, below which the PSF is taken where the pointings see most */
 #define UNSEEN 0.05 /* E below which nothing is imaged: kernels are not good enough for what is left of the sky */
 
+enum { BEYOND = 16 }; /* rows of phases beyond the grid that leaf loops may read */
+
 /* ---- deciding ---------------------------------------------------------------------------------------------- */
 
 ib_status ib_mosaic_begin(ib_mosaic *m, const ib_config *cfg, const ib_vis_info *info, const ib_centre *centre,
@@ -195,6 +197,12 @@ ib_status ib_mosaic_settle(ib_mosaic *m, const ib_config *cfg, const size_t imag
         mean += freq[c] / (double)n_chan;
     for (size_t c = 0; c < n_chan; c++)
         highest = fmax(highest, freq[c]);
+    if (m->field.oversampling > IB_APROJ_MOST)
+        return ib_fail(
+            err, IB_EUSAGE,
+            "--oversampling %d: mosaic kernels are expanded to second order about each sample of their table, of which "
+            "%d per cell are the most that matter; leave it out to have as many as accuracy needs",
+            m->field.oversampling, IB_APROJ_MOST);
     if (choose_points(m, highest, err) || choose_peak(m, mean, err))
         return err->status;
     const int needed = ib_aproj_support(m->primary, &m->field);
@@ -334,6 +342,7 @@ ib_status ib_mosaic_kernels_create(ib_mosaic_kernels *k, const ib_mosaic *m, siz
 {
     const size_t n = m->centre->n_pointing, real = m->field.precision == IB_DOUBLE ? sizeof(double) : sizeof(float);
 
+    rows += BEYOND;
     *k = (ib_mosaic_kernels){.columns = columns, .rows = rows};
     ib_status rc = ib_aproj_create(&k->aproj, m->primary, &m->field, err);
     if (rc)
@@ -364,5 +373,6 @@ int64_t ib_mosaic_bytes(const ib_mosaic *m, size_t columns, size_t rows)
 {
     const size_t real = m->field.precision == IB_DOUBLE ? sizeof(double) : sizeof(float);
 
-    return ib_aproj_bytes(m->primary, &m->field) + (int64_t)(m->centre->n_pointing * 2 * (columns + rows) * real);
+    return ib_aproj_bytes(m->primary, &m->field) +
+           (int64_t)(m->centre->n_pointing * 2 * (columns + rows + BEYOND) * real);
 }

@@ -92,18 +92,19 @@ typedef struct ib_tile_job {
 
 enum { IB_SCRATCH_BYTES = 48 << 10 }; /* the taps of a group and the rows of a patch share the first-level cache */
 
-/** Taps of the mosaic gridder: a kernel is a sum of products,  A(s_u, s_v) = sum over terms of a(s_u) b(s_v).  For every
- *  baseline type ("pair") and every offset within a cell the taps of all terms. Position p (0 .. oversampling) along an axis lies
- *  between offsets floor(p) and floor(p) + 1; those beyond either end by rounding are taken from the end. */
+/** Taps of the mosaic gridder. A cell is divided into `oversampling` squares along either axis; within each, the kernel at every tap
+ *  is a polynomial of the sample's place,  A = A0 + x A1 + y A2 + x^2 A3 + x y A4 + y^2 A5,  x and y from -1 to 1 across the square along u and v.
+ *  Position p (0 .. oversampling) along an axis lies in square floor(p); those beyond either end by rounding are taken from the end. */
 typedef struct ib_mosaic_table {
-    const void *u; /* real [pair][offset][term][row]: IB_MOSAIC_LEAD zeros, the taps, zeros */
-    const void *v; /* real [pair][offset][row][term]: likewise */
-    size_t      row;
-    int         terms; /* 6 or 8 */
-    int         support, oversampling;
+    const void *
+        taps; /* real [pair][square along v][square along u][row][IB_MOSAIC_TERMS][column]; 64-byte aligned. Taps, then zeros
+                            to the end of a row and of a square; IB_MOSAIC_SLACK rows of zeros stand in front, too */
+    size_t columns; /* a multiple of 16, above support */
+    size_t rows;    /* support + IB_MOSAIC_SLACK */
+    int    support, oversampling;
 } ib_mosaic_table;
 
-enum { IB_MOSAIC_LEAD = 16 };
+enum { IB_MOSAIC_TERMS = 6, IB_MOSAIC_SLACK = 8 };
 
 /** Samples to grid with the mosaic kernel: neighbours in the list are neighbours in the grid, and those of one group of cells
  *  that share a pointing follow each other. cell += value A exp(2 pi i t.l_p). */
@@ -122,7 +123,7 @@ typedef struct ib_mosaic_job {
     const void
         *phase_u; /* real [pointing][2: re, im][phase_columns]: of the columns of the grid, by ib_aproj_phase */
     const void *phase_v;                   /* real [pointing][2: re, im][phase_rows]: likewise of the rows */
-    size_t      phase_columns, phase_rows; /* at least the columns and rows that patches reach */
+    size_t      phase_columns, phase_rows; /* at least the columns and rows that patches reach, and 16 rows more */
     void       *scratch;                   /* IB_SCRATCH_BYTES, 64-byte aligned */
 } ib_mosaic_job;
 

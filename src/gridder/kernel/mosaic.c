@@ -2,12 +2,16 @@
 /* The mosaic gridder's inner loop. Compiled as tile.c is: IB_ISA, IB_PRECISION.
 
    As there, samples whose supports begin in the same group of cells share a patch of the grid, and its sums stay in
-   registers over the samples. Here a tap is a sum of products and serves all planes: sums are kept by plane and part, a vector
-   of neighbouring cells each, so that taps meet values that are the same for the whole vector. They are woven into the
-   cells of the grid once per group.
+   registers over the samples. They are kept by plane and part, a vector of neighbouring cells each, so that a vector of taps
+   serves all planes, and woven into the cells of the grid once per group.
 
-   The factor exp(2 pi i t.l_p) of a cell depends on the pointing. Where enough samples of a group share it, their sum is
-   multiplied by it; where they do not, the taps are. */
+   Within one square of the table a kernel is a polynomial of the sample's place, whose coefficients are the same for all
+   samples. Those of one square and one pointing, which tracks leave one after the other, are therefore added up before there are any
+   taps: their moments, six values per plane, times the six tables are what all of them add to the patch. A sample that is
+   alone has its taps made from the tables, six multiply-adds each.
+
+   The factor exp(2 pi i t.l_p) of a cell depends on the pointing. What moments made is multiplied by it; a single
+   sample's taps get the factor along u, its values the one along v. */
 #include "gridder/kernel/kernel.h"
 #include "gridder/kernel/simd.h"
 
@@ -15,42 +19,34 @@
 
 enum {
     SUMS = IB_VECTOR_BYTES == 64 ? 16 : 8, /* registers of a block */
-    FEW = 2,                               /* samples of a run for which its own sum does not pay */
     MOST_ROWS = SUMS / 2,
-    MOST_REALS = 16,     /* of a cell */
-    MOST_PLANES = 4,     /* of which sums are kept at a time */
-    MOST = 16,           /* samples of a batch: more would not stay in the first-level cache */
+    MOST_REALS = 16, /* of a cell */
+    MOST_PLANES = 4, /* of which sums are kept at a time */
+    MOST = 16,       /* items of a group at a time */
+    TERMS = IB_MOSAIC_TERMS,
     BLOCK = SUMS * LANES /* reals of a block's sums */
 };
 
-#define UNROLL _Pragma("GCC unroll 8") /* sums stay in registers to the end */
+_Static_assert(MOST_ROWS <= (int)IB_MOSAIC_SLACK, "blocks reach beyond the zero rows of the table");
 
-/* A sample as the loops want it, from its group's first cell on. */
-typedef struct sample {
-    const real *a;      /* real [vector of columns][terms][LANES]: taps */
-    const real *b;      /* real [row][terms] */
-    const real *u, *v;  /* factors of the pointing */
-    const real *value;  /* real [planes][2] */
-    const real *column; /* real [row][planes][2]: value times the factors along v; of a single one */
-} sample;
+#define UNROLL _Pragma("GCC unroll 16") /* sums stay in registers to the end */
 
-/* Consecutive samples of a group: of one pointing, or each for itself. */
-typedef struct run {
-    int first, n;
-    int together;
-} run;
-
-typedef struct batch {
-    sample  sample[MOST];
-    run     run[MOST];
-    int     n_run, n_group, group[MOST + 1]; /* first run of each group, and the end */
-    int32_t column[MOST], row[MOST];         /* where the group begins */
-} batch;
+/* A sample, or several of one square, pair and pointing, as the loops want it, from its group's first cell on. */
+typedef struct item {
+    const real *a;     /* real [row][terms][columns of the table]: tables of the square, with the zeros around them */
+    const real *u, *v; /* factors of the pointing */
+    const real *sample; /* real [planes][2] of the first one */
+    real *
+        value; /* a single one: real [row][planes][2], times the factors along v; else moments, real [terms][planes][2] */
+    real power[TERMS - 1]; /* of the first one: x, y, x^2, x y, y^2 */
+    int  n;
+} item;
 
 /* What a block needs of a job: rows x one vector of columns of a patch, some planes. */
 typedef struct shape {
     size_t columns, rows; /* of the factors: from the real to the imaginary part */
-    size_t wide, high;    /* of a patch, rounded up to whole vectors */
+    size_t next;          /* reals from a term of the table to the next one */
+    size_t high;          /* of a patch, rounded up to whole vectors */
     size_t all, stride;   /* reals of a cell, of a row of the grid */
 } shape;
 
@@ -59,21 +55,6 @@ typedef struct place {
 } place;
 
 /* ---- one block ----------------------------------------------------------------------------------------------------- */
-
-/* A vector of taps of every row. Term by term: sums of one row would wait for each other. */
-INLINE void make_taps(vec *x, const sample *s, place at, const int rows, const int terms)
-{
-    const real *a = s->a + at.column * terms, *b = s->b + at.row * terms;
-
-    for (int i = 0; i < terms; i++) {
-        const vec c = load(a + i * LANES);
-        for (int r = 0; r < rows; r++)
-            if (i)
-                x[r] += c * splat(b[r * terms + i]);
-            else
-                x[r] = c * splat(b[r * terms]);
-    }
-}
 
 /* a0 b0 a1 b1 ..: the first half, the second. */
 INLINE vec weave(vec a, vec b, const int second)
@@ -106,110 +87,103 @@ INLINE void interleave(vec *x, const int n)
     }
 }
 
-/* One row of a block's sums: kept, or added to the cells of the grid. */
-INLINE void put(vec *x, real *sums, real *grid, const shape *t, const int planes)
+/* Add one row of a block's sums to the cells of the grid. */
+INLINE void put(vec *x, real *grid, const int planes, const int all)
 {
-    if (!grid)
+    interleave(x, 2 * planes);
+    if (2 * planes == all)
         for (int i = 0; i < 2 * planes; i++)
-            store(sums + i * LANES, x[i]);
+            store(grid + i * LANES, load(grid + i * LANES) + x[i]);
     else {
-        interleave(x, 2 * planes);
-        if ((size_t)(2 * planes) == t->all)
-            for (int i = 0; i < 2 * planes; i++)
-                store(grid + i * LANES, load(grid + i * LANES) + x[i]);
-        else
-            for (int i = 0; i < LANES; i++)
-                for (int k = 0; k < 2 * planes; k++)
-                    grid[t->all * (size_t)i + (size_t)k] +=
-                        x[(2 * planes * i + k) / LANES][(2 * planes * i + k) % LANES];
+        _Alignas(64) real cells[MOST_REALS * LANES];
+        for (int i = 0; i < 2 * planes; i++)
+            store(cells + i * LANES, x[i]);
+        for (int i = 0; i < LANES; i++)
+            for (int k = 0; k < 2 * planes; k++)
+                grid[all * i + k] += cells[2 * planes * i + k];
     }
 }
 
-/* Samples that are multiplied by the factor one by one: tap x factor along u, times value x factor along v. */
-INLINE void add_singles(const sample *s, int n, const shape *t, place at, real *sums, real *grid, const int planes,
-                        const int rows, const int terms)
+/* Taps of a block's rows, before the factors of the pointing. Term by term: sums of one row would wait for each other. */
+INLINE void make_taps(vec *x, const item *s, const shape *t, place at, const int rows)
 {
-    vec sum[SUMS];
+    const size_t row = TERMS * t->next;
+    const real  *a = s->a + (size_t)at.row * row + at.column;
 
-    for (int i = 0; i < rows * 2 * planes; i++)
-        sum[i] = load(sums + i * LANES);
-    for (; n > 0; n--, s++) {
-        const real *value = s->column + (size_t)at.row * t->all + 2 * at.plane;
-        const vec   re = load(s->u + at.column), im = load(s->u + t->columns + at.column);
-        vec         x[MOST_ROWS];
-        make_taps(x, s, at, rows, terms);
-        for (int r = 0; r < rows; r++, value += t->all) {
-            const vec p = x[r] * re, q = x[r] * im;
-            for (int k = 0; k < 2 * planes; k += 2) {
-                const vec  f = splat(value[k]), g = splat(value[k + 1]);
-                vec *const to = sum + r * 2 * planes + k;
-                to[0] += p * f;
-                to[1] += p * g;
-                to[0] -= q * g;
-                to[1] += q * f;
-            }
-        }
-    }
-    UNROLL
     for (int r = 0; r < rows; r++)
-        put(sum + r * 2 * planes, sums + r * 2 * planes * LANES, grid ? grid + (size_t)r * t->stride : grid, t,
-            planes);
-}
-
-/* Sums of one sample more, or of the first one. */
-INLINE void add_sample(vec *sum, const sample *s, place at, const int planes, const int rows, const int terms,
-                       const int first)
-{
-    const real *value = s->value + 2 * at.plane;
-    vec         x[MOST_ROWS];
-
-    make_taps(x, s, at, rows, terms);
-    for (int k = 0; k < 2 * planes; k++) {
-        const vec v = splat(value[k]);
+        x[r] = load(a + (size_t)r * row);
+    for (int i = 1; i < TERMS; i++) {
+        a += t->next;
         for (int r = 0; r < rows; r++)
-            if (first)
-                sum[r * 2 * planes + k] = x[r] * v;
-            else
-                sum[r * 2 * planes + k] += x[r] * v;
+            x[r] += splat(s->power[i - 1]) * load(a + (size_t)r * row);
     }
 }
 
-/* Samples of one pointing. */
-INLINE void add_together(const sample *s, int n, const shape *t, place at, real *sums, real *grid, const int planes,
-                         const int rows, const int terms)
+/* Samples that are alone: tap x factor along u, times value x factor along v. The next one's taps are made before one is
+   added: their terms wait for each other. */
+INLINE void add_singles(vec *sum, const item *const *list, int n, const shape *t, place at, const int planes,
+                        const int rows, const int all)
 {
+    vec next[MOST_ROWS];
+
+    UNROLL
+    for (int i = 0; i < rows * 2 * planes; i++)
+        sum[i] = (vec){0};
+    if (n > 0)
+        make_taps(next, *list, t, at, rows);
+    for (; n > 0; n--, list++) {
+        const item *const s = *list;
+        const real *const value = s->value + at.row * all + 2 * at.plane;
+        const vec         re = load(s->u + at.column), im = load(s->u + t->columns + at.column);
+        vec               p[MOST_ROWS], q[MOST_ROWS];
+        for (int r = 0; r < rows; r++) {
+            p[r] = next[r] * re;
+            q[r] = next[r] * im;
+        }
+        make_taps(next, list[n > 1], t, at, rows);
+        for (int r = 0; r < rows; r++)
+            for (int k = 0; k < 2 * planes; k += 2) {
+                const vec  f = splat(value[r * all + k]), g = splat(value[r * all + k + 1]);
+                vec *const to = sum + r * 2 * planes + k;
+                to[0] += p[r] * f;
+                to[1] += p[r] * g;
+                to[0] -= q[r] * g;
+                to[1] += q[r] * f;
+            }
+    }
+}
+
+/* What moments make of the tables, times the factor of the cells, added to the sums. */
+INLINE void add_together(real *sums, const item *s, const shape *t, place at, const int planes, const int rows,
+                         const int all)
+{
+    const real *a = s->a + (size_t)(at.row * TERMS) * t->next + at.column;
+    const real *m = s->value + 2 * at.plane, *v = s->v + at.row;
     const vec   re = load(s->u + at.column), im = load(s->u + t->columns + at.column);
-    const real *v = s->v + at.row;
     vec         sum[SUMS];
 
-    add_sample(sum, s++, at, planes, rows, terms, 1);
-    for (; n > 1; n--, s++)
-        add_sample(sum, s, at, planes, rows, terms, 0);
     UNROLL
-    for (int r = 0; r < rows; r++) {
+    for (int i = 0; i < rows * 2 * planes; i++)
+        sum[i] = (vec){0};
+    for (int i = 0; i < TERMS; i++, m += all)
+        for (int r = 0; r < rows; r++) {
+            const real *const from = a + (size_t)(r * TERMS + i) * t->next;
+            const vec         x = load(from);
+            __builtin_prefetch(from + (size_t)(rows * TERMS) * t->next); /* of the block below */
+            for (int k = 0; k < 2 * planes; k++)
+                sum[r * 2 * planes + k] += x * splat(m[k]);
+        }
+    UNROLL
+    for (int r = 0; r < rows; r++, sums += 2 * planes * LANES) {
         const vec y = splat(v[r]), z = splat(v[t->rows + (size_t)r]);
         const vec p = re * y - im * z, q = re * z + im * y;
-        vec       x[MOST_REALS];
         for (int k = 0; k < 2 * planes; k += 2) {
             const vec *const from = sum + r * 2 * planes + k;
-            x[k] = load(sums + (r * 2 * planes + k) * LANES);
-            x[k + 1] = load(sums + (r * 2 * planes + k + 1) * LANES);
-            x[k] += p * from[0];
-            x[k + 1] += p * from[1];
-            x[k] -= q * from[1];
-            x[k + 1] += q * from[0];
+            store(sums + k * LANES, load(sums + k * LANES) + p * from[0] - q * from[1]);
+            store(sums + (k + 1) * LANES, load(sums + (k + 1) * LANES) + p * from[1] + q * from[0]);
         }
-        put(x, sums + r * 2 * planes * LANES, grid ? grid + (size_t)r * t->stride : grid, t, planes);
     }
 }
-
-/* The loops for one number of planes, whose sums are kept at a time, and of terms. They stand apart: GCC would spill the
-   sums. `sums` are what runs before have left; with a grid, these are the last ones. */
-typedef void loop(const sample *s, int n, const shape *t, place at, real *sums, real *grid);
-
-typedef struct loops {
-    loop *singles, *together;
-} loops;
 
 /* Rows of a block of so many planes. */
 INLINE int rows_of(const int planes)
@@ -217,136 +191,119 @@ INLINE int rows_of(const int planes)
     return SUMS / (2 * planes) < 1 ? 1 : SUMS / (2 * planes);
 }
 
-#define LOOPS(planes, terms)                                                                                         \
-    APART void singles_##planes##_##terms(const sample *s, int n, const shape *t, place at, real *sums, real *grid)  \
-    {                                                                                                                \
-        add_singles(s, n, t, at, sums, grid, planes, rows_of(planes), terms);                                        \
-    }                                                                                                                \
-    APART void together_##planes##_##terms(const sample *s, int n, const shape *t, place at, real *sums, real *grid) \
-    {                                                                                                                \
-        add_together(s, n, t, at, sums, grid, planes, rows_of(planes), terms);                                       \
-    }
+typedef struct group {
+    item        item[MOST + 1];
+    const item *single[MOST], *together[MOST];
+    int         n_single, n_together;
+    int32_t     column, row; /* where it begins */
+} group;
 
-LOOPS(1, 6)
-LOOPS(1, 8)
-LOOPS(2, 6)
-LOOPS(2, 8)
-LOOPS(4, 6)
-LOOPS(4, 8)
-
-/* ---- a batch ----------------------------------------------------------------------------------------------------- */
-
-APART void update(const ib_mosaic_job *job, const batch *b, const shape *t, const loops *l)
+/* A block of a group. */
+INLINE void add_block(const group *g, const shape *t, place at, real *grid, const int planes, const int rows,
+                      const int all)
 {
-    const int         all = job->planes, planes = all < MOST_PLANES ? all : MOST_PLANES, rows = rows_of(planes);
-    _Alignas(64) real zero[BLOCK] = {0}, sums[BLOCK];
-    place             at;
+    _Alignas(64) real sums[BLOCK];
+    vec               sum[SUMS];
 
-    for (int g = 0; g < b->n_group; g++) {
-        real *const      corner = (real *)job->grid + (size_t)b->row[g] * t->stride + (size_t)b->column[g] * t->all;
-        const run *const first = b->run + b->group[g], *const last = b->run + b->group[g + 1] - 1;
-        for (at.plane = 0; at.plane < all; at.plane += planes)
-            for (at.row = 0; at.row < job->patch->patch_v; at.row += rows)
-                for (at.column = 0; at.column < job->patch->patch_u; at.column += LANES) {
-                    real *const grid =
-                        corner + (size_t)at.row * t->stride + (size_t)(at.column * 2 * all + 2 * at.plane);
-                    if (first < last)
-                        memcpy(sums, zero, sizeof sums);
-                    for (const run *r = first; r <= last; r++)
-                        (r->together ? l->together : l->singles)(b->sample + r->first, r->n, t, at,
-                                                                 first < last ? sums : zero, r < last ? NULL : grid);
-                }
+    add_singles(sum, g->single, g->n_single, t, at, planes, rows, all);
+    if (g->n_together) {
+        UNROLL
+        for (int i = 0; i < rows * 2 * planes; i++)
+            store(sums + i * LANES, sum[i]);
+        for (int i = 0; i < g->n_together; i++)
+            add_together(sums, g->together[i], t, at, planes, rows, all);
+        UNROLL
+        for (int i = 0; i < rows * 2 * planes; i++)
+            sum[i] = load(sums + i * LANES);
     }
+    UNROLL
+    for (int r = 0; r < rows; r++)
+        put(sum + r * 2 * planes, grid + (size_t)r * t->stride, planes, all);
 }
 
-/* Below a position in the table, and the part of the way to the next offset. */
-INLINE int below(real position, int oversampling, real *part)
+/* For one number of planes, as many as sums are kept of at a time. */
+#define BLOCK_OF(all, planes)                                                                                        \
+    APART void block_of_##all(const group *g, const shape *t, place at, real *grid)                                  \
+    {                                                                                                                \
+        add_block(g, t, at, grid, planes, rows_of(planes), 2 * all);                                                 \
+    }
+
+BLOCK_OF(1, 1)
+BLOCK_OF(2, 2)
+BLOCK_OF(4, 4)
+BLOCK_OF(8, 4)
+
+/* ---- a group ----------------------------------------------------------------------------------------------------- */
+
+/* Square of the table that a position lies in, and where: -1 .. 1. */
+INLINE size_t square(real position, int oversampling, real *part)
 {
     int k = (int)position;
 
     k = k < 0 ? 0 : k;
     k = k < oversampling ? k : oversampling - 1;
-    *part = position - (real)k;
-    return k;
+    *part = 2 * (position - (real)k) - 1;
+    return (size_t)k;
 }
 
-/* Between two offsets of the table. */
-INLINE vec blend(const real *from, size_t next, real part)
-{
-    const vec x = load(from);
-
-    return x + splat(part) * (load(from + next) - x);
-}
-
-/* Reals of the scratch that a sample needs: whole cache lines, an odd number, so that samples do not share few sets of the
-   cache. */
-INLINE size_t sample_reals(const shape *t, int terms)
-{
-    const size_t line = 64 / sizeof(real), n = (size_t)terms * (t->wide + t->high) + t->all * t->high;
-
-    return ((n + line - 1) / line | 1) * line;
-}
-
-/* Everything of sample k, whose group begins at a column and a row: taps shifted by its place in the group, with the zeros
-   before and after them. */
-INLINE void prepare(const ib_mosaic_job *job, const shape *t, size_t k, int32_t column, int32_t row, sample *s,
-                    real *restrict to, const int terms)
+/* Sample k of a group as an item of its own. Nothing is copied: what was just written by parts cannot be read as a whole
+   without waiting. */
+INLINE void find(const ib_mosaic_job *job, const shape *t, size_t k, const group *g, item *out)
 {
     const ib_mosaic_table *m = &job->table;
-    const size_t           at = 2 * (size_t)job->pointing[k], next = (size_t)terms * m->row;
-    const size_t           first = (size_t)job->pair[k] * (size_t)(m->oversampling + 1);
+    const size_t           at = 2 * (size_t)job->pointing[k], o = (size_t)m->oversampling;
     real                   x, y;
-    const size_t           ku = first + (size_t)below(((const real *)job->pu)[k], m->oversampling, &x);
-    const size_t           kv = first + (size_t)below(((const real *)job->pv)[k], m->oversampling, &y);
-    const real            *u = (const real *)m->u + ku * next + IB_MOSAIC_LEAD - (job->iu[k] - column);
-    const real            *v = (const real *)m->v + kv * next + (IB_MOSAIC_LEAD - (job->iv[k] - row)) * terms;
+    const size_t           u = square(((const real *)job->pu)[k], m->oversampling, &x);
+    const size_t           v = square(((const real *)job->pv)[k], m->oversampling, &y);
+    const size_t           tables = ((size_t)job->pair[k] * o + v) * o + u;
+    const ptrdiff_t        shift = (job->iv[k] - g->row) * TERMS * (ptrdiff_t)t->next + (job->iu[k] - g->column);
 
-    s->a = to;
-    for (size_t i = 0; i < t->wide; i += LANES, u += LANES)
-        for (int r = 0; r < terms; r++, to += LANES)
-            store(to, blend(u + (size_t)r * m->row, next, x));
-    s->b = to;
-    for (size_t i = 0; i < t->high * (size_t)terms; i += LANES, to += LANES)
-        store(to, blend(v + i, next, y));
-    s->column = to;
-    s->u = (const real *)job->phase_u + at * job->phase_columns + column;
-    s->v = (const real *)job->phase_v + at * job->phase_rows + row;
-    s->value = (const real *)job->value + k * t->all;
+    out->a = (const real *)m->taps + (ptrdiff_t)(tables * m->rows * TERMS * t->next) - shift;
+    out->u = (const real *)job->phase_u + at * job->phase_columns + g->column;
+    out->v = (const real *)job->phase_v + at * job->phase_rows + g->row;
+    out->sample = (const real *)job->value + k * t->all;
+    out->power[0] = x;
+    out->power[1] = y;
+    out->power[2] = x * x;
+    out->power[3] = x * y;
+    out->power[4] = y * y;
+    out->n = 1;
 }
 
-APART void prepare_6(const ib_mosaic_job *job, const shape *t, size_t k, int32_t column, int32_t row, sample *s,
-                     real *to)
+/* Moments of one sample more. */
+INLINE void add_moments(const item *s, const real *power, const real *sample, const int reals)
 {
-    prepare(job, t, k, column, row, s, to, 6);
+    real *m = s->value;
+
+    for (int k = 0; k < reals; k++)
+        m[k] += sample[k];
+    for (int i = 1; i < TERMS; i++)
+        for (int k = 0; k < reals; k++)
+            m[i * reals + k] += power[i - 1] * sample[k];
 }
 
-APART void prepare_8(const ib_mosaic_job *job, const shape *t, size_t k, int32_t column, int32_t row, sample *s,
-                     real *to)
+APART void add_moments_any(const item *s, const real *power, const real *sample, int planes)
 {
-    prepare(job, t, k, column, row, s, to, 8);
-}
-
-/* Some reals of a row, or of what is left of it. */
-INLINE vec load_some(const real *from, int n)
-{
-    vec x = {0};
-
-    if (n >= LANES)
-        return load(from);
-    for (int i = 0; i < n; i++)
-        x[i] = from[i];
-    return x;
+    if (planes == 1)
+        add_moments(s, power, sample, 2);
+    else if (planes == 2)
+        add_moments(s, power, sample, 4);
+    else if (planes == 4)
+        add_moments(s, power, sample, 8);
+    else
+        add_moments(s, power, sample, 16);
 }
 
 /* Values times the factors along v. */
-INLINE void spread(const ib_mosaic_job *job, const shape *t, const sample *s, real *restrict out, const int all)
+INLINE void spread(const ib_mosaic_job *job, const shape *t, const item *s, const int all)
 {
+    real *restrict out = s->value;
+
     for (int j = 0; j < job->patch->patch_v; j += LANES, out += 2 * all * LANES) {
-        const vec v = load_some(s->v + j, job->patch->patch_v - j),
-                  w = load_some(s->v + t->rows + j, job->patch->patch_v - j);
-        vec x[MOST_REALS];
+        const vec v = load(s->v + j), w = load(s->v + t->rows + j);
+        vec       x[MOST_REALS];
         for (int k = 0; k < 2 * all; k += 2) {
-            const vec re = splat(s->value[k]), im = splat(s->value[k + 1]);
+            const vec re = splat(s->sample[k]), im = splat(s->sample[k + 1]);
             x[k] = re * v - im * w;
             x[k + 1] = re * w + im * v;
         }
@@ -356,96 +313,100 @@ INLINE void spread(const ib_mosaic_job *job, const shape *t, const sample *s, re
     }
 }
 
-APART void spread_any(const ib_mosaic_job *job, const shape *t, const sample *s, real *out)
+APART void spread_any(const ib_mosaic_job *job, const shape *t, const item *s)
 {
     if (job->planes == 1)
-        spread(job, t, s, out, 1);
+        spread(job, t, s, 1);
     else if (job->planes == 2)
-        spread(job, t, s, out, 2);
+        spread(job, t, s, 2);
     else if (job->planes == 4)
-        spread(job, t, s, out, 4);
+        spread(job, t, s, 4);
     else
-        spread(job, t, s, out, 8);
+        spread(job, t, s, 8);
 }
 
-/* The groups of at most n samples from `first` on, as whole as possible. @return samples in them. */
-INLINE int find_groups(const ib_mosaic_job *job, size_t first, int n, batch *b)
+/* The samples from `first` on that are of one group and make at most `most` items, each with room in the scratch. @return
+   how many. */
+APART size_t begin(const ib_mosaic_job *job, const shape *t, size_t first, int most, size_t room, group *g)
 {
-    const int   group_u = job->patch->group_u, group_v = job->patch->group_v;
-    const float inverse_u = 1 / (float)group_u, inverse_v = 1 / (float)group_v;
-    int32_t     column = -1, row = -1;
+    const int    group_u = job->patch->group_u, group_v = job->patch->group_v;
+    const float  inverse_u = 1 / (float)group_u, inverse_v = 1 / (float)group_v;
+    const size_t record = TERMS * t->all;
+    item *const  all = g->item;
+    int          n = 0, run = 0; /* items; the first one of this pointing */
+    size_t       k = first;
 
-    b->n_group = 0;
-    for (int i = 0; i < n; i++) {
-        const int32_t c = floor_to(job->iu[first + (size_t)i], group_u, inverse_u);
-        const int32_t r = floor_to(job->iv[first + (size_t)i], group_v, inverse_v);
-        if (c != column || r != row) {
-            b->column[b->n_group] = column = c;
-            b->row[b->n_group] = row = r;
-            b->group[b->n_group++] = i;
+    g->column = floor_to(job->iu[first], group_u, inverse_u);
+    g->row = floor_to(job->iv[first], group_v, inverse_v);
+    for (; k < job->n && job->iu[k] - g->column < group_u && job->iu[k] >= g->column &&
+           job->iv[k] - g->row < group_v && job->iv[k] >= g->row;
+         k++) {
+        item *const one = all + n;
+        int         i = run = k > first && job->pointing[k] == job->pointing[k - 1] ? run : n;
+        find(job, t, k, g, one);
+        while (i < n && all[i].a != one->a)
+            i++;
+        if (i == n) {
+            if (n == most)
+                break;
+            one->value = (real *)job->scratch + room * (size_t)n++;
+            continue;
         }
+        if (all[i].n++ == 1) {
+            memset(all[i].value, 0, record * sizeof(real));
+            add_moments_any(&all[i], all[i].power, all[i].sample, job->planes);
+        }
+        add_moments_any(&all[i], one->power, one->sample, job->planes);
     }
-    if (first + (size_t)n < job->n && b->n_group > 1) /* the last one may go on: it is left to the next batch */
-        n = b->group[--b->n_group];
-    b->group[b->n_group] = n;
-    return n;
+    g->n_single = g->n_together = 0;
+    for (int i = 0; i < n; i++)
+        if (all[i].n > 1)
+            g->together[g->n_together++] = &all[i];
+        else {
+            spread_any(job, t, &all[i]);
+            g->single[g->n_single++] = &all[i];
+        }
+    return k - first;
 }
 
-/* A batch of at most `most` samples, each with room in the scratch. @return how many. */
-APART int begin(const ib_mosaic_job *job, const shape *t, size_t first, size_t most, size_t room, batch *b)
+APART void update(const ib_mosaic_job *job, const group *g, const shape *t)
 {
-    const size_t         left = job->n - first;
-    const int            n = find_groups(job, first, (int)(left < most ? left : most), b);
-    const int32_t *const pointing = job->pointing + first;
-    real                *to = job->scratch;
+    const int   all = job->planes, planes = all < MOST_PLANES ? all : MOST_PLANES, rows = rows_of(planes);
+    real *const corner = (real *)job->grid + (size_t)g->row * t->stride + (size_t)g->column * t->all;
+    place       at;
 
-    b->n_run = 0;
-    for (int g = 0; g < b->n_group; g++) {
-        const int end = b->group[g + 1];
-        int       i = b->group[g], same;
-        b->group[g] = b->n_run;
-        for (; i < end; i += same) {
-            for (same = 1; i + same < end && pointing[i + same] == pointing[i]; same++)
-                ;
-            const int  together = same > FEW;
-            run *const before = b->run + b->n_run - 1;
-            if (!together && b->n_run > b->group[g] && !before->together)
-                before->n += same;
-            else
-                b->run[b->n_run++] = (run){i, same, together};
-            for (int k = i; k < i + same; k++, to += room) {
-                (job->table.terms == 6 ? prepare_6 : prepare_8)(job, t, first + (size_t)k, b->column[g], b->row[g],
-                                                                &b->sample[k], to);
-                if (!together)
-                    spread_any(job, t, &b->sample[k], to + (size_t)job->table.terms * (t->wide + t->high));
+    for (at.plane = 0; at.plane < all; at.plane += planes)
+        for (at.row = 0; at.row < job->patch->patch_v; at.row += rows)
+            for (at.column = 0; at.column < job->patch->patch_u; at.column += LANES) {
+                real *const grid = corner + (size_t)at.row * t->stride + (size_t)(at.column * 2 * all + 2 * at.plane);
+                if (all == 1)
+                    block_of_1(g, t, at, grid);
+                else if (all == 2)
+                    block_of_2(g, t, at, grid);
+                else if (all == 4)
+                    block_of_4(g, t, at, grid);
+                else
+                    block_of_8(g, t, at, grid);
             }
-        }
-    }
-    b->group[b->n_group] = b->n_run;
-    return n;
 }
 
 void NAME(ib_mosaic_)(const ib_mosaic_job *job);
 void NAME(ib_mosaic_)(const ib_mosaic_job *job)
 {
-    static const loops all[3][2] = {{{singles_1_6, together_1_6}, {singles_1_8, together_1_8}},
-                                    {{singles_2_6, together_2_6}, {singles_2_8, together_2_8}},
-                                    {{singles_4_6, together_4_6}, {singles_4_8, together_4_8}}};
-    const loops *const l = &all[job->planes < 4 ? job->planes - 1 : 2][job->table.terms > 6];
-    const shape        t = {.columns = job->phase_columns,
-                            .rows = job->phase_rows,
-                            .wide = (size_t)job->patch->patch_u,
-                            .high = (size_t)round_up(job->patch->patch_v, LANES),
-                            .all = 2 * (size_t)job->planes,
-                            .stride = job->stride * 2 * (size_t)job->planes};
-    const size_t       room = sample_reals(&t, job->table.terms);
-    const size_t       fit = IB_SCRATCH_BYTES / sizeof(real) / room, most = fit < 1 ? 1 : fit < MOST ? fit : MOST;
-    batch              b;
+    const shape  t = {.columns = job->phase_columns,
+                      .rows = job->phase_rows,
+                      .next = job->table.columns,
+                      .high = (size_t)round_up(job->patch->patch_v, LANES),
+                      .all = 2 * (size_t)job->planes,
+                      .stride = job->stride * 2 * (size_t)job->planes};
+    const size_t line = 64 / sizeof(real), reals = t.all * (t.high > TERMS ? t.high : TERMS);
+    const size_t room = ((reals + line - 1) / line | 1) * line; /* items do not share few sets of the cache */
+    const size_t fit = IB_SCRATCH_BYTES / sizeof(real) / room;
+    group        g;
 
     for (size_t first = 0; first < job->n;) {
-        const int n = begin(job, &t, first, most, room, &b);
-        update(job, &b, &t, l);
-        first += (size_t)n;
+        first += begin(job, &t, first, fit < 1 ? 1 : fit < MOST ? (int)fit : MOST, room, &g);
+        update(job, &g, &t);
     }
 }
 
