@@ -34,6 +34,7 @@ typedef enum ib_status {
     IB_EUNSUPPORTED, /* a valid request this build or machine cannot serve */
     IB_ECHECK,       /* the image disagrees with the direct Fourier sum */
     IB_EINTERRUPTED, /* stopped by a signal; start again */
+    IB_ESTUCK,       /* a rank stopped, or the system does not answer */
     IB_ELAUNCH,      /* another process of ours, a launch or a job, failed */
     IB_ESLOWER,      /* verdicts of the harness: a regression, confirmed; */
     IB_EUNDECIDED,   /* inconclusive, where a decision was insisted on; */
@@ -124,8 +125,9 @@ typedef struct ib_config {
     int         pb;     /* of a mosaic write primary beam and weight image */
     int         fits;   /* write a FITS cube beside each HDF5 cube */
     int         overwrite;
-    double      time_limit; /* s; 0: what the batch system tells, if it does */
-    int         resume;     /* go on with what an earlier start of the same run finished */
+    double      time_limit;   /* s; 0: what the batch system tells, if it does */
+    double      hang_timeout; /* s of silence, or of waiting for the system, that end a run; 0: none does */
+    int         resume;       /* go on with what an earlier start of the same run finished */
     /* run */
     int64_t     chunks;  /* runs of channels dealt to ranks; 0: one per channel */
     int64_t     memory;  /* bytes per rank the plan may use */
@@ -217,7 +219,8 @@ typedef struct ib_result {
 void ib_config_default(ib_config *cfg);
 
 /** Do a whole job: open, plan, weigh, grid, transform, correct, write, check. Collective on comm. MPI must be
- *  initialised (MPI_THREAD_FUNNELED); OpenMP threads are started inside.
+ *  initialised (MPI_THREAD_FUNNELED); OpenMP threads are started inside. With a hang_timeout the process may end
+ *  (base/watch.h).
  *  @return the same status, and the same err, on every rank. On failure nothing is left under a final name. */
 ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_error *err);
 

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/watch.h"
 
 #include <math.h>
 #include <omp.h>
@@ -178,7 +179,11 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
     snprintf(result->input, sizeof result->input, "%s", *cfg->input ? cfg->input : IB_DEFAULT_INPUT);
     j->port = (ib_port){j, port_rows, port_read, false, ib_run_write, ib_run_between, ib_run_urgent, ib_run_finished};
 
-    rc = ib_run_open(j, err);
+    rc = ib_watch_begin(comm, cfg->hang_timeout, err);
+    ib_watch_stage("opening the input");
+    if (!rc)
+        rc = ib_run_open(j, err);
+    ib_watch_stage("planning");
     if (!rc)
         rc = ib_run_plan(j, fft_plan, &wisdom, err);
     if (!rc && cfg->plan) {
@@ -191,6 +196,7 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
 
     j->port.concurrent = j->reading.corner || ib_source_concurrent(j->source);
     double start = ib_now();
+    ib_watch_stage("laying out outputs");
     rc = ib_run_create_outputs(j, wisdom, fft_plan, err);
     ib_book(&j->timers, IB_PHASE_OPEN, &start);
     if (!rc) {
@@ -208,8 +214,10 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
     }
     ib_book(&j->timers, IB_PHASE_PLAN, &start);
     result->n_resumed = j->resume.n_done;
+    ib_watch_stage("imaging");
     if (!rc)
         rc = ib_run_work(j, err);
+    ib_watch_stage("closing outputs");
     if (!rc) {
         reduce_verdict(j);
         if (!j->rank)
@@ -226,6 +234,7 @@ done:
     result->wall_s = ib_now() - begin;
     ib_account_end(j->n_thread);
     MPI_Bcast(result, (int)sizeof *result, MPI_BYTE, 0, comm);
+    ib_watch_end();
     ib_imager_destroy(j->imager);
     if (j->described)
         ib_plan_clear(&j->plan, &j->info);

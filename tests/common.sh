@@ -57,6 +57,16 @@ on_each() {
         echo $? >code.$r' "$IMGBENCH" "$@" || fail "imgbench $* on $ranks ranks: no end within $limit s ($?)"
 }
 
+# let_go OUTPUT: the process that wrote it is gone; mpirun may be gone before its last rank.
+let_go() {
+    [ -e "$1.run/lock" ] || return 0
+    read -r _ pid _ <"$1.run/lock" || :
+    for _ in $(seq 100); do
+        kill -0 "${pid:-0}" 2>/dev/null || return 0
+        sleep 0.1
+    done
+}
+
 # refused CODE PATTERN ARGUMENTS...: on one and on two ranks the program ends with CODE on every rank, in good time,
 # says one sentence that matches PATTERN (beside the column it reads), and leaves no file that was not there.
 refused() {

@@ -27,6 +27,8 @@ static const struct {
     {IB_ESUSPECT, "suspect", 11, "trend, gate: a regression is suspected, and not confirmed by imgbench ab"},
     {IB_EDATA, "bad data", 65, "the input is missing, malformed, contradictory or has no usable sample"},
     {IB_EUNSUPPORTED, "unsupported", 69, "a valid request that this build cannot serve"},
+    {IB_ESTUCK, "rank lost", 70,
+     "a rank gave no sign of life, or waited for the system, for --hang-timeout; what is finished is kept for --resume"},
     {IB_ENOMEM, "out of memory", 71, "the memory limit is too small, or the allocator refused"},
     {IB_EIO, "input/output", 74, "the system or a file library refused to read or write"},
     {IB_EINTERRUPTED, "interrupted", 75, "stopped by a signal; nothing was left half-written, start it again"},

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE /* pwritev, and fallocate: unlike posix_fallocate it never falls back to writing zeros */
 #include "io/file.h"
 #include "base/trace.h"
+#include "base/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -154,7 +155,10 @@ static int flush(int fd)
 static ib_status write_pieces(int fd, const char *name, struct iovec *piece, int n, uint64_t offset, ib_error *err)
 {
     while (n > 0) {
+        ib_wait wait;
+        ib_wait_begin(&wait, "writing", name);
         ssize_t done = pwritev(fd, piece, n, (off_t)offset);
+        ib_wait_end(&wait);
 
         if (done < 0 && errno == EINTR)
             continue;
@@ -214,7 +218,10 @@ ib_status ib_file_read(int fd, const char *name, void *bytes, size_t n, uint64_t
     ib_status     rc = IB_OK;
 
     while (n > 0) {
+        ib_wait wait;
+        ib_wait_begin(&wait, "reading", name);
         const ssize_t done = pread(fd, to, n, (off_t)offset);
+        ib_wait_end(&wait);
 
         if (done < 0 && errno == EINTR)
             continue;
@@ -233,19 +240,21 @@ ib_status ib_file_read(int fd, const char *name, void *bytes, size_t n, uint64_t
 
 ib_status ib_file_sync(int fd, const char *name, ib_error *err)
 {
-    if (!flush(fd))
-        return IB_OK;
-    return ib_fail(err, IB_EIO, "flush %s to the device: %s", name, strerror(errno));
+    ib_wait wait;
+
+    ib_wait_begin(&wait, "flushing", name);
+    const bool failed = flush(fd) != 0;
+    ib_wait_end(&wait);
+    return failed ? ib_fail(err, IB_EIO, "flush %s to the device: %s", name, strerror(errno)) : IB_OK;
 }
 
 ib_status ib_file_detach(int fd, const char *name, ib_error *err)
 {
-    const bool failed = flush(fd) != 0;
-    const int  why = errno;
+    const ib_status rc = ib_file_sync(fd, name, err);
 
-    if (!close(fd) && !failed)
-        return IB_OK;
-    return ib_fail(err, IB_EIO, "flush %s to the device: %s", name, strerror(failed ? why : errno));
+    if (!close(fd) || rc)
+        return rc;
+    return ib_fail(err, IB_EIO, "flush %s to the device: %s", name, strerror(errno));
 }
 
 static ib_status sync_folder(const char *path, ib_error *err)

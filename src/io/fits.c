@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,10 @@ ib_status ib_fits_read(const ib_fits *fits, uint64_t at, size_t n, void *into, i
     char *to = into;
 
     while (n > 0) {
+        ib_wait wait;
+        ib_wait_begin(&wait, "reading", "the UVFITS file");
         const ssize_t got = pread(fits->fd, to, n, (off_t)at);
+        ib_wait_end(&wait);
 
         if (got < 0 && errno == EINTR)
             continue;

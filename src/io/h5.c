@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "io/h5.h"
+#include "base/watch.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -43,7 +44,10 @@ ib_status ib_h5_open(hid_t *file, const char *path, ib_error *err)
         H5Eclear2(H5E_DEFAULT);
         return ib_fail(err, IB_EDATA, "%s is not an HDF5 file", path);
     }
+    ib_wait wait;
+    ib_wait_begin(&wait, "opening", path);
     *file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    ib_wait_end(&wait);
     if (*file < 0)
         return ib_h5_fail(err, IB_EDATA, "open %s", path);
     return IB_OK;
@@ -114,7 +118,11 @@ ib_status ib_h5_read(hid_t where, const char *path, hid_t type, int n_axis, cons
                          (unsigned long long)found[i], i, (unsigned long long)shape[i]);
             goto done;
         }
-    if (H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, into) < 0)
+    ib_wait wait;
+    ib_wait_begin(&wait, "reading", path);
+    const bool failed = H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, into) < 0;
+    ib_wait_end(&wait);
+    if (failed)
         rc = ib_h5_fail(err, IB_EDATA, "read data set %s", path);
 done:
     H5Dclose(set);

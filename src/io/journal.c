@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/trace.h"
+#include "base/watch.h"
 #include "io/file.h"
 
 #include <dirent.h>
@@ -69,6 +70,7 @@ static unsigned long long began(int pid)
 {
     char               path[40], text[1024];
     unsigned long long ticks = 0;
+    char               state = 'X';
 
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
     FILE *file = fopen(path, "r");
@@ -78,11 +80,10 @@ static unsigned long long began(int pid)
     fclose(file);
     text[n] = 0;
     const char *after = strrchr(text, ')'); /* the name before may hold anything */
-    if (after &&
-        sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-               &ticks) != 1)
+    if (after && sscanf(after + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+                        &state, &ticks) != 2)
         ticks = 0;
-    return ticks;
+    return state == 'Z' || state == 'X' ? 0 : ticks; /* ended, and nobody has asked how */
 }
 
 /* Who holds a lock, if he lives. */
@@ -551,16 +552,17 @@ static ib_status flush(ib_journal *j, const buffer *records, ib_error *err)
     ib_status rc = j->sync(j->self, err);
 
     for (size_t at = 0; !rc && at < records->n;) {
+        ib_wait wait;
+        ib_wait_begin(&wait, "writing", j->path);
         const ssize_t n = write(j->fd, records->bytes + at, records->n - at);
+        ib_wait_end(&wait);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return ib_fail(err, IB_EIO, "write %s: %s", j->path, n ? strerror(errno) : "nothing was taken");
         at += (size_t)n;
     }
-    if (!rc && fdatasync(j->fd))
-        rc = ib_fail(err, IB_EIO, "flush %s to the device: %s", j->path, strerror(errno));
-    return rc;
+    return rc ? rc : ib_file_sync(j->fd, j->path, err);
 }
 
 static void *keep(void *self)

@@ -2,6 +2,7 @@
 #include "io/ms_casacore.h"
 extern "C" {
 #include "base/error.h"
+#include "base/watch.h"
 }
 
 #include <casacore/casa/Arrays/Array.h>
@@ -72,9 +73,23 @@ ib_status status_of(const char *text)
     return IB_EDATA;
 }
 
+struct waiting {
+    ib_wait wait;
+    waiting()
+    {
+        ib_wait_begin(&wait, "reading", "the MeasurementSet");
+    }
+    ~waiting()
+    {
+        ib_wait_end(&wait);
+    }
+};
+
 /* Runs the body; turns whatever it throws into a status. */
 template <typename Body> ib_status guarded(ib_error *err, Body body)
 {
+    const waiting meanwhile;
+
     try {
         body();
         return IB_OK;

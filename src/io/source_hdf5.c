@@ -3,6 +3,7 @@
    read in place, so that any number of threads may read. */
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/watch.h"
 #include "io/h5.h"
 #include "io/vis_hdf5.h"
 #include "model/source.h"
@@ -67,7 +68,10 @@ static ib_status read_bytes(const source_hdf5 *source, int set, uint64_t at, siz
     char *to = into;
 
     while (n > 0) {
+        ib_wait wait;
+        ib_wait_begin(&wait, "reading", source->path);
         const ssize_t got = pread(source->fd, to, n, (off_t)at);
+        ib_wait_end(&wait);
 
         if (got < 0 && errno == EINTR)
             continue;

@@ -37,7 +37,7 @@ only() {
     [ -z "$found" ] || { echo "'$pattern' is not for:" $found; broken=1; }
 }
 only '^ *# *include *<omp\.h>|^ *# *pragma +omp' 'watch_teams\.c|gridder/[a-z_]*\.[ch]|run\.c|main\.c|base/(machine|trace)\.c'
-only '\<MPI_[A-Z][a-z]' 'base/comm\.[ch]|io/corner\.[ch]|watch_mpi\.c|(outputs|prepare|work)\.c|(reading|resume|run)\.[ch]|main\.c'
+only '\<MPI_[A-Z][a-z]' 'base/(comm|watch)\.[ch]|io/corner\.[ch]|watch_mpi\.c|(outputs|prepare|work)\.c|(reading|resume|run)\.[ch]|main\.c'
 only '^ *# *include *<fftw3\.h>' 'gridder/[a-z_]*\.[ch]'
 only '^ *# *include *<(hdf5|fitsio)\.h>' 'io/[a-z0-9_]*\.[ch]'
 only '^ *# *include *<casacore/' 'io/[a-z_]*\.cc'

@@ -19,13 +19,7 @@ struck() {
         -x STRIKE_RANK="$rank" -x STRIKE_COUNT="$PWD/count" "$IMGBENCH" "$sim" --fits --output cube.hdf5 --record "" --quiet "$@" \
         >struck.log 2>&1 && return
     rc=$?
-    if [ -e cube.hdf5.run/lock ]; then # mpirun may be gone before its last rank
-        read -r _ pid _ <cube.hdf5.run/lock || :
-        for _ in $(seq 100); do
-            kill -0 "${pid:-0}" 2>/dev/null || break
-            sleep 0.1
-        done
-    fi
+    let_go cube.hdf5
     return $rc
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Preloaded into a run: strikes at its n-th operation on files whose name contains $STRIKE_AT.
    STRIKE_RANK  the rank it strikes (default 0)        STRIKE_NTH   which operation, from 1; 0: only count
-   STRIKE_HOW   kill: just before; half: after half of it; full, broken: it fails with ENOSPC, EIO; short: half is written
+   STRIKE_HOW   kill: just before; half: after half of it; full, broken: it fails with ENOSPC, EIO; short: half is written;
+                stop: the process stops (SIGSTOP); hang: it never comes back
    STRIKE_COUNT a file that receives the number of operations at the end */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -53,6 +54,10 @@ static const char *strike(void)
     const char *how = get("STRIKE_HOW", "kill");
     if (!strcmp(how, "kill"))
         raise(SIGKILL);
+    if (!strcmp(how, "stop"))
+        kill(getpid(), SIGSTOP);
+    while (!strcmp(how, "hang"))
+        pause();
     return how;
 }
 
