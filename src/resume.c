@@ -15,30 +15,51 @@
 
 /* ---- claim ------------------------------------------------------------------------------------------------------- */
 
-static void partial_name(char partial[540], const char *path)
+/* What an earlier start called its outputs, wherever they have moved to together; without a header that can be read, what
+   this one does. @return how many */
+static size_t name_earlier(const char *folder, const char *const *path, size_t n, char name[IB_MAX_OUTPUTS][530])
 {
-    snprintf(partial, 540, "%.510s.partial", path);
+    const char *const slash = strrchr(path[0], '/');
+    ib_ledger         ledger;
+    ib_error          ignored;
+
+    if (ib_journal_recall(folder, &ledger, &ignored)) {
+        for (size_t i = 0; i < n; i++)
+            snprintf(name[i], sizeof name[i], "%.510s", path[i]);
+        return n;
+    }
+    for (size_t i = 0; i < ledger.n_layout; i++) {
+        const char *const was = ledger.layout[i].path, *const last = strrchr(was, '/');
+        snprintf(name[i], sizeof name[i], "%.*s%.255s", slash ? (int)(slash - path[0]) + 1 : 0, path[0],
+                 last ? last + 1 : was);
+    }
+    n = ledger.n_layout;
+    ib_ledger_clear(&ledger);
+    return n;
 }
 
-/* The run was complete but for renames. */
-static ib_status finish_renames(const char *const *path, size_t n, ib_error *err)
+/* An earlier start was complete but for renames. */
+static ib_status finish_renames(const char *folder, const char *const *path, size_t n, ib_error *err)
 {
-    char partial[540];
+    char name[IB_MAX_OUTPUTS][530], partial[540];
 
+    n = name_earlier(folder, path, n, name);
     for (size_t i = 0; i < n; i++) {
-        partial_name(partial, path[i]);
-        if (!access(partial, F_OK) && rename(partial, path[i]))
-            return ib_fail(err, IB_EIO, "rename %s to %s failed; rename it by hand", partial, path[i]);
+        snprintf(partial, sizeof partial, "%.529s.partial", name[i]);
+        if (!access(partial, F_OK) && rename(partial, name[i]))
+            return ib_fail(err, IB_EIO, "rename %s to %s failed; rename it by hand", partial, name[i]);
     }
+    ib_journal_discard(folder);
     return IB_OK;
 }
 
 static void remove_parts(const char *folder, const char *const *path, size_t n)
 {
-    char partial[540];
+    char name[IB_MAX_OUTPUTS][530], partial[540];
 
+    n = name_earlier(folder, path, n, name);
     for (size_t i = 0; i < n; i++) {
-        partial_name(partial, path[i]);
+        snprintf(partial, sizeof partial, "%.529s.partial", name[i]);
         unlink(partial);
     }
     ib_journal_discard(folder);
@@ -50,9 +71,7 @@ static ib_status look_around(ib_resume *r, const ib_config *cfg, const char *con
     ib_status rc = IB_OK;
 
     if (ib_journal_is_complete(r->folder)) {
-        rc = finish_renames(path, n, err);
-        if (!rc)
-            ib_journal_discard(r->folder);
+        rc = finish_renames(r->folder, path, n, err);
     } else if (ib_journal_exists(r->folder)) {
         if (cfg->resume) {
             r->resumed = true;
@@ -84,10 +103,16 @@ ib_status ib_resume_claim(ib_resume *r, const ib_config *cfg, int mode, const ch
         return ib_fail(
             err, IB_EUSAGE,
             "--resume: an image of all channels (--mode mfs) has no finished part to go on with; leave it out");
-    ib_status rc = ib_journal_lock(r->folder, err);
+    if (cfg->resume && cfg->overwrite)
+        return ib_fail(
+            err, IB_EUSAGE,
+            "--resume goes on with what an earlier start finished, --overwrite throws it away; leave out one of them");
+    ib_status rc = ib_journal_lock(r->folder, cfg->resume, err);
     if (rc)
         return rc;
     r->claimed = true;
+    for (size_t i = 0; i < n; i++)
+        ib_file_sweep(path[i]);
     rc = look_around(r, cfg, path, n, anew, err);
     if (rc)
         ib_resume_end(r, true);

@@ -171,7 +171,6 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
     j->comm = comm;
     j->result = result;
     j->n_thread = threads(cfg);
-    j->deadline = ib_run_deadline(cfg, begin);
     MPI_Comm_rank(comm, &j->rank);
     MPI_Comm_size(comm, &j->n_rank);
     result->ranks = j->n_rank;
@@ -179,7 +178,9 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
     snprintf(result->input, sizeof result->input, "%s", *cfg->input ? cfg->input : IB_DEFAULT_INPUT);
     j->port = (ib_port){j, port_rows, port_read, false, ib_run_write, ib_run_between, ib_run_urgent, ib_run_finished};
 
-    rc = ib_watch_begin(comm, cfg->hang_timeout, err);
+    rc = ib_agree(comm, ib_run_deadline(cfg, begin, &j->deadline, err), err);
+    if (!rc)
+        rc = ib_watch_begin(comm, cfg->hang_timeout, err);
     ib_watch_stage("opening the input");
     if (!rc)
         rc = ib_run_open(j, err);

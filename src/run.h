@@ -92,8 +92,9 @@ ib_status ib_run_close_outputs(ib_run_job *job, ib_status rc, ib_error *err);
 
 /* ---- work.c ---------------------------------------------------------------------------------------------------- */
 
-/** When this run must have ended, by the clock of ib_now: as told, or as the batch system tells; 0: never. */
-double ib_run_deadline(const ib_config *cfg, double began);
+/** When this run must have ended, by the clock of ib_now: as told, or as the batch system tells; 0: never.
+ *  @return IB_EUSAGE: what the batch system tells has passed. */
+ib_status ib_run_deadline(const ib_config *cfg, double began, double *deadline, ib_error *err);
 
 /** All channels or shares, and what became of them on rank 0. Collective. */
 ib_status ib_run_work(ib_run_job *job, ib_error *err);

@@ -65,13 +65,19 @@ bool ib_run_urgent(void *self)
     return interrupted || (j->deadline > 0 && ib_now() + END_TAKES / 2. > j->deadline);
 }
 
-double ib_run_deadline(const ib_config *cfg, double began)
+ib_status ib_run_deadline(const ib_config *cfg, double began, double *deadline, ib_error *err)
 {
-    const char *end = getenv("SLURM_JOB_END_TIME"); /* s since 1970 */
+    const char  *end = getenv("SLURM_JOB_END_TIME"); /* s since 1970 */
+    const double left = end && atof(end) > 0 ? atof(end) - (double)time(NULL) : 0;
 
-    if (cfg->time_limit > 0)
-        return began + cfg->time_limit;
-    return end && atof(end) > 0 ? began + (atof(end) - (double)time(NULL)) : 0;
+    *deadline = cfg->time_limit > 0 ? began + cfg->time_limit : left > 0 ? began + left : 0;
+    if (cfg->time_limit > 0 || left >= 0)
+        return IB_OK;
+    return ib_fail(
+        err, IB_EUSAGE,
+        "SLURM_JOB_END_TIME is %.60s, %.0f s ago, so this job has no time left; unset it if it is of another "
+        "job, or give --time-limit",
+        end, -left);
 }
 
 /* The first rank that failed by itself, not the ones it stopped. Collective. */

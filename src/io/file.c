@@ -4,6 +4,7 @@
 #include "base/trace.h"
 #include "base/watch.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -304,4 +305,21 @@ void ib_file_abandon(const ib_layout *layout)
 {
     if (layout->partial[0])
         unlink(layout->partial);
+}
+
+void ib_file_sweep(const char *path)
+{
+    char        folder[sizeof((ib_layout *)0)->path], start[300], full[900];
+    const char *name = split(path, folder, sizeof folder);
+    const int   n = snprintf(start, sizeof start, ".%.255s.partial.", name);
+    DIR        *dir = opendir(folder);
+
+    if (!dir)
+        return;
+    for (const struct dirent *entry; (entry = readdir(dir));)
+        if (!strncmp(entry->d_name, start, (size_t)n) && strlen(entry->d_name + n) == 6) { /* mkstemp's letters */
+            snprintf(full, sizeof full, "%.600s/%.290s", folder, entry->d_name);
+            unlink(full);
+        }
+    closedir(dir);
 }

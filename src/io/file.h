@@ -46,4 +46,7 @@ ib_status ib_file_publish(const ib_layout *layout, ib_error *err);
 /** Remove the temporary file if it is there. */
 void ib_file_abandon(const ib_layout *layout);
 
+/** Remove temporary files that processes which were killed left for a path. Only while no other job can write it. */
+void ib_file_sweep(const char *path);
+
 #endif

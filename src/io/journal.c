@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "io/journal.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/trace.h"
 #include "base/watch.h"
@@ -86,8 +87,10 @@ static unsigned long long began(int pid)
     return state == 'Z' || state == 'X' ? 0 : ticks; /* ended, and nobody has asked how */
 }
 
-/* Who holds a lock, if he lives. */
-static bool is_held(const char *path, char *who, size_t size)
+typedef enum holder { NOBODY, HERE, ELSEWHERE } holder;
+
+/* Who holds a lock, if he lives; elsewhere as far as the time of his last sign of life tells. */
+static holder find_holder(const char *path, char *who, size_t size)
 {
     char               host[65] = "", here[65] = "";
     int                pid = 0;
@@ -96,17 +99,101 @@ static bool is_held(const char *path, char *who, size_t size)
     FILE              *file = fopen(path, "r");
 
     if (!file)
-        return false;
+        return NOBODY;
     const int n = fscanf(file, "%64s %d %llu", host, &pid, &ticks);
     fclose(file);
     gethostname(here, sizeof here - 1);
     snprintf(who, size, "process %d on %s", pid, host);
     if (n == 3 && !strcmp(host, here))
-        return pid != getpid() && ticks && began(pid) == ticks;
-    return !stat(path, &info) && time(NULL) - info.st_mtime < STALE;
+        return pid != getpid() && ticks && began(pid) == ticks ? HERE : NOBODY;
+    return !stat(path, &info) && time(NULL) - info.st_mtime < STALE ? ELSEWHERE : NOBODY;
 }
 
-ib_status ib_journal_lock(const char *folder, ib_error *err)
+/* Wait until somebody elsewhere has been silent for so long that he is dead. @return false: he has given a sign of life */
+static bool falls_silent(const char *path, const char *who)
+{
+    struct stat first, now;
+
+    if (stat(path, &first))
+        return true;
+    ib_say("%s has begun this run and gave its last sign of life %lld s ago; waits whether there is another one", who,
+           (long long)(time(NULL) - first.st_mtime));
+    while (!stat(path, &now) && time(NULL) - now.st_mtime < STALE) {
+        if (now.st_mtim.tv_sec != first.st_mtim.tv_sec || now.st_mtim.tv_nsec != first.st_mtim.tv_nsec)
+            return false;
+        sleep(1);
+    }
+    return true;
+}
+
+/* The thread that gives signs of life, one lock per process. */
+static struct {
+    char            path[PATH];
+    pthread_t       thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t  change;
+    bool            on, end;
+} beat = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static void *keep_lock(void *unused)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    pthread_mutex_lock(&beat.mutex);
+    while (!beat.end) {
+        until.tv_sec += HEARTBEAT;
+        while (!beat.end && !pthread_cond_timedwait(&beat.change, &beat.mutex, &until)) {
+        }
+        if (!beat.end)
+            utimensat(AT_FDCWD, beat.path, NULL, 0);
+    }
+    pthread_mutex_unlock(&beat.mutex);
+    return unused;
+}
+
+/* A thread that leaves signals to the main thread, and a condition by the clock that nobody sets. */
+static int start_thread(pthread_t *thread, pthread_cond_t *change, void *(*body)(void *), void *self)
+{
+    pthread_condattr_t clock;
+    sigset_t           all, before;
+
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(change, &clock);
+    pthread_condattr_destroy(&clock);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    const int failed = pthread_create(thread, NULL, body, self);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failed)
+        pthread_cond_destroy(change);
+    return failed;
+}
+
+static void stop_beating(void)
+{
+    if (!beat.on)
+        return;
+    pthread_mutex_lock(&beat.mutex);
+    beat.end = true;
+    pthread_cond_signal(&beat.change);
+    pthread_mutex_unlock(&beat.mutex);
+    pthread_join(beat.thread, NULL);
+    pthread_cond_destroy(&beat.change);
+    beat.on = false;
+}
+
+/* Without that thread the lock is believed for STALE seconds only: better than no run. */
+static void start_beating(const char *path)
+{
+    stop_beating();
+    snprintf(beat.path, sizeof beat.path, "%s", path);
+    beat.end = false;
+    beat.on = !start_thread(&beat.thread, &beat.change, keep_lock, NULL);
+}
+
+ib_status ib_journal_lock(const char *folder, bool patient, ib_error *err)
 {
     char path[PATH], who[120], host[65] = "";
 
@@ -119,11 +206,13 @@ ib_status ib_journal_lock(const char *folder, ib_error *err)
             gethostname(host, sizeof host - 1);
             dprintf(fd, "%s %d %llu\n", *host ? host : "?", (int)getpid(), began((int)getpid()));
             close(fd);
+            start_beating(path);
             return IB_OK;
         }
         if (errno != EEXIST)
             return ib_fail(err, IB_EIO, "create %s: %s; choose another --output", path, strerror(errno));
-        if (is_held(path, who, sizeof who))
+        const holder by = find_holder(path, who, sizeof who);
+        if (by == HERE || (by == ELSEWHERE && !(patient && falls_silent(path, who))))
             return ib_fail(err, IB_EUSAGE,
                            "another job (%s) is writing this output; wait for its end, or choose another --output",
                            who);
@@ -137,6 +226,7 @@ void ib_journal_unlock(const char *folder)
 {
     char path[PATH];
 
+    stop_beating();
     name_file(path, folder, "lock");
     unlink(path);
     rmdir(folder);
@@ -520,7 +610,7 @@ ib_status ib_journal_scan(const char *folder, const ib_ledger *ledger, void *rec
 /* ---- taking down ------------------------------------------------------------------------------------------------- */
 
 struct ib_journal {
-    char      path[PATH], lock[PATH];
+    char      path[PATH];
     int       fd;
     ib_ledger ledger; /* of which numbers are used */
     uint32_t  epoch, sequence;
@@ -568,17 +658,13 @@ static ib_status flush(ib_journal *j, const buffer *records, ib_error *err)
 static void *keep(void *self)
 {
     ib_journal *j = self;
-    double      flushed = seconds(), beat = flushed;
+    double      flushed = seconds();
     buffer      records = {0};
 
     ib_track_name("journal", -1);
     pthread_mutex_lock(&j->mutex);
     for (;;) {
         const double now = seconds();
-        if (now - beat >= HEARTBEAT) {
-            utimensat(AT_FDCWD, j->lock, NULL, 0);
-            beat = now;
-        }
         if (j->n_waiting && !j->error.status && (j->end || now - flushed >= j->every)) {
             const buffer taken = j->waiting;
             const size_t n = j->n_waiting;
@@ -608,23 +694,6 @@ static void *keep(void *self)
     return NULL;
 }
 
-static int start(ib_journal *j)
-{
-    pthread_condattr_t clock;
-    sigset_t           all, before;
-
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&j->change, &clock);
-    pthread_condattr_destroy(&clock);
-    pthread_mutex_init(&j->mutex, NULL);
-    sigfillset(&all); /* signals are the main thread's */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int failed = pthread_create(&j->thread, NULL, keep, j);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed;
-}
-
 ib_status ib_journal_open(ib_journal **out, const char *folder, const ib_ledger *ledger, uint32_t epoch, int rank,
                           ib_status (*sync)(void *self, ib_error *err), void *self, ib_error *err)
 {
@@ -641,7 +710,6 @@ ib_status ib_journal_open(ib_journal **out, const char *folder, const ib_ledger 
     j->every = getenv("IMGBENCH_FLUSH_S") ? strtod(getenv("IMGBENCH_FLUSH_S"), NULL) : FLUSH_EVERY;
     snprintf(name, sizeof name, "journal.%u.%d", epoch, rank);
     name_file(j->path, folder, name);
-    name_file(j->lock, folder, rank ? "-" : "lock");
     j->fd = open(j->path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
     ib_status rc = IB_OK;
     if (j->fd < 0)
@@ -650,7 +718,8 @@ ib_status ib_journal_open(ib_journal **out, const char *folder, const ib_ledger 
         rc = ib_fail(err, IB_EIO, "flush %s to the device: %s", j->path, strerror(errno));
     if (!rc)
         rc = sync_directory(folder, err);
-    const int failed = rc ? 0 : start(j);
+    pthread_mutex_init(&j->mutex, NULL);
+    const int failed = rc ? 0 : start_thread(&j->thread, &j->change, keep, j);
     if (failed)
         rc = ib_fail(err, IB_EIO, "start the thread of the journal: %s", strerror(failed));
     if (!rc) {

@@ -33,8 +33,9 @@ uint64_t ib_digest(uint64_t before, const void *bytes, size_t n);
 void ib_digest_plane(const void *bytes, size_t n, uint64_t hash[2]);
 
 /** Keep others from writing the same output: IB_EUSAGE when a living process does, on this host or, as far as a heartbeat tells,
- *  another. Makes the folder. What a dead one left is taken over. */
-ib_status ib_journal_lock(const char *folder, ib_error *err);
+ *  another. Makes the folder. What a dead one left is taken over. A thread gives signs of life until ib_journal_unlock.
+ *  @param patient  wait, up to two minutes, for a process on another host that may have died, instead of refusing at once */
+ib_status ib_journal_lock(const char *folder, bool patient, ib_error *err);
 
 /** Is there a run to go on with? */
 bool ib_journal_exists(const char *folder);

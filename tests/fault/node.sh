@@ -80,6 +80,14 @@ for pid in $(ip netns pids $id-2); do
     kill -KILL "$pid" || :
 done
 ip link set $id-2 up
+for _ in $(seq 100); do # until both nodes have found each other again
+    for k in 1 2; do
+        ip -n $id-$k neigh flush all
+    done
+    sleep 0.1
+    ! ip link show $id-2 | grep -q 'state UP' || break
+done
+sleep 1
 
 # mpirun not told: the ranks that are left end by themselves and say why. Mpirun waits for its daemon on the lost node.
 cut 2

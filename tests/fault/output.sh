@@ -29,6 +29,19 @@ image 2 cube $sim --overwrite
 [ "$(head -c 4 cube.psf.hdf5 | tail -c 3)" = HDF ] || fail "cube.psf.hdf5 was not replaced"
 rm cube.hdf5 cube.psf.hdf5
 
+# What a killed process left under a name that nobody else has goes with the next start.
+: >.cube.hdf5.partial.aB3xYz
+: >.cube.hdf5.partial.notes
+image 1 cube $sim
+[ ! -e .cube.hdf5.partial.aB3xYz ] && [ -e .cube.hdf5.partial.notes ] || fail "temporary files: $(ls -A)"
+rm cube.hdf5 cube.psf.hdf5
+
+# Contradictions, and a time that is over before the start.
+refused 2 'resume.*overwrite' --resume --overwrite --output cube.hdf5 $sim
+export SLURM_JOB_END_TIME=1000000000
+refused 2 'SLURM_JOB_END_TIME is 1000000000' --output cube.hdf5 $sim
+unset SLURM_JOB_END_TIME
+
 # A file system that takes no more (here: a limit on the size of files, whose signal is ignored).
 export FILE_LIMIT=32768 # blocks of 512 bytes: 16 MiB, of which Open MPI's own files need some
 refused 74 'full\.hdf5' --output full.hdf5 sim:point,times=1,baselines=6,channels=40,imsize=512

@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         journals();
     } else if (*text == 'l') {
         fuzz_file("lock", bytes, n);
-        if (fuzz_accepted(ib_journal_lock(fuzz_folder(), &err), &err))
+        if (fuzz_accepted(ib_journal_lock(fuzz_folder(), false, &err), &err))
             fuzz_expect(remove(fuzz_path("lock")) == 0, "a lock that was taken is there");
     }
     free(text);

@@ -385,7 +385,7 @@ static void the_living_keep_their_lock(ib_test *t)
     gethostname(host, sizeof host - 1);
     strcpy(folder, "/tmp/ib_test_journal.XXXXXX");
     IB_CHECK(t, mkdtemp(folder) != NULL);
-    IB_CHECK(t, !ib_journal_lock(folder, &err));
+    IB_CHECK(t, !ib_journal_lock(folder, false, &err));
     FILE *file = fopen(in_folder("lock"), "r");
     IB_CHECK(t, file && fgets(line, sizeof line, file));
     fclose(file);
@@ -394,23 +394,23 @@ static void the_living_keep_their_lock(ib_test *t)
 
     snprintf(text, sizeof text, "%s 1 12345678901\n", host); /* its number belongs to another process now */
     write_lock(text, 0);
-    IB_CHECK(t, !ib_journal_lock(folder, &err));
+    IB_CHECK(t, !ib_journal_lock(folder, false, &err));
     write_lock("elsewhere 77 5\n", 30);
-    IB_CHECK(t, ib_journal_lock(folder, &err) == IB_EUSAGE);
+    IB_CHECK(t, ib_journal_lock(folder, false, &err) == IB_EUSAGE);
     IB_CHECK(t, strstr(err.text, "process 77 on elsewhere") != NULL);
     write_lock("elsewhere 77 5\n", 3600);
-    IB_CHECK(t, !ib_journal_lock(folder, &err));
+    IB_CHECK(t, !ib_journal_lock(folder, false, &err));
     write_lock("", 5); /* being written, or cut off: only time tells */
-    IB_CHECK(t, ib_journal_lock(folder, &err) == IB_EUSAGE);
+    IB_CHECK(t, ib_journal_lock(folder, false, &err) == IB_EUSAGE);
     write_lock("", 3600);
-    IB_CHECK(t, !ib_journal_lock(folder, &err));
+    IB_CHECK(t, !ib_journal_lock(folder, false, &err));
     ib_journal_unlock(folder);
     IB_CHECK(t, access(folder, F_OK) != 0);
 
     IB_CHECK(t,
              !mkdir(folder, 0777) && !mkdir(in_folder("lock"), 0777)); /* what cannot be removed is no other job's */
     IB_CHECK(t, !utimensat(AT_FDCWD, path, (const struct timespec[2]){{0, 0}, {0, 0}}, 0));
-    IB_CHECK(t, ib_journal_lock(folder, &err) == IB_EIO);
+    IB_CHECK(t, ib_journal_lock(folder, false, &err) == IB_EIO);
     IB_CHECK(t, strstr(err.text, "remove ") != NULL);
     IB_CHECK(t, !rmdir(in_folder("lock")) && !rmdir(folder));
 }
