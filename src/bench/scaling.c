@@ -20,7 +20,7 @@
 /* clang-format off */
 const ib_help_option ib_scaling_options[] = {
     {"record", "FOLDER", "results", "where the records are"},
-    {"over",   "NAME",   "auto",    "what grows: ranks or threads; auto: ranks, where more than one number of them was measured"},
+    {"over",   "NAME",   "auto",    "what grows: ranks, threads, or another setting of the sweep that is a number (chunks, support); auto: the first of them that was varied"},
     {"fit",    "LAW",    "auto",    "ideal, amdahl, usl, log or linear; auto: the one that predicts left-out times best"},
     {"plot",   "FILE",   "",        "draw times and efficiencies into an .svg or .png file"},
     {"seed",   "N",      "1",       "of the resampling that gives intervals"},
@@ -73,7 +73,8 @@ typedef struct scaling {
     const char  *value[IB_MAX_ARGUMENTS];
     ib_launched *launch;
     size_t       n_launch;
-    bool         over_threads;
+    char         over[24]; /* what grows: ranks, threads or another setting */
+    bool         workers;  /* ranks or threads: what grows shares the work */
     ib_law       law;
     int64_t      seed;
     size_t       n_series;
@@ -88,9 +89,25 @@ static const char *option(const scaling *s, const char *name)
 
 /* ---- which launches -------------------------------------------------------------------------------------- */
 
-static int workers(const scaling *s, const ib_launched *l)
+/* The number that a setting has in a point; NaN: none. */
+static double setting_of(const char *point, const char *key)
 {
-    return s->over_threads ? l->threads : l->ranks;
+    const size_t n = strlen(key);
+    char        *end;
+
+    for (const char *word = point; *word; word += strcspn(word, " "), word += *word == ' ')
+        if (!strncmp(word, key, n) && word[n] == '=') {
+            const double value = strtod(word + n + 1, &end);
+            return end > word + n + 1 && (*end == 0 || *end == ' ') ? value : (double)NAN;
+        }
+    return (double)NAN;
+}
+
+static double value_of(const scaling *s, const ib_launched *l)
+{
+    return !strcmp(s->over, "ranks")     ? l->ranks
+           : !strcmp(s->over, "threads") ? l->threads
+                                         : setting_of(l->point, s->over);
 }
 
 /* What two launches must share to be of one series. */
@@ -101,14 +118,15 @@ static void name_series(const scaling *s, const ib_launched *l, char *name, size
 
     if (!*l->campaign) {
         snprintf(name + used, used < room ? room - used : 0, " %s=%d (problem %.8s, build %.8s)",
-                 s->over_threads ? "ranks" : "threads", s->over_threads ? l->ranks : l->threads, l->workload,
-                 l->build);
+                 strcmp(s->over, "ranks") ? "ranks" : "threads", strcmp(s->over, "ranks") ? l->ranks : l->threads,
+                 l->workload, l->build);
         return;
     }
     snprintf(copy, sizeof copy, "%s", l->point);
     for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
-        const bool grows = s->over_threads ? !strncmp(word, "threads=", 8)
-                                           : !strncmp(word, "ranks=", 6) || !strncmp(word, "nodes=", 6);
+        const size_t n = strcspn(word, "=");
+        const bool   grows = (n == strlen(s->over) && !strncmp(word, s->over, n)) ||
+                           (!strcmp(s->over, "ranks") && !strncmp(word, "nodes=", 6));
         if (!grows && used < room)
             used += (size_t)snprintf(name + used, room - used, "%s%s", used ? " " : "", word);
     }
@@ -119,11 +137,35 @@ static bool counts(const ib_launched *l)
     return l->ok && !l->warm;
 }
 
+/* What was varied in the launches chosen: ranks, else threads, else the first setting that is a number. */
+static void choose_axis(scaling *s)
+{
+    bool several_ranks = false, several_threads = false;
+
+    for (size_t i = 1; i < s->n_launch; i++) {
+        several_ranks |= s->launch[i].ranks != s->launch->ranks;
+        several_threads |= s->launch[i].threads != s->launch->threads;
+    }
+    snprintf(s->over, sizeof s->over, "%s", several_threads && !several_ranks ? "threads" : "ranks");
+    if (several_ranks || several_threads)
+        return;
+    for (const char *word = s->launch->point; *word; word += strcspn(word, " "), word += *word == ' ') {
+        char key[sizeof s->over];
+        snprintf(key, sizeof key, "%.*s", (int)strcspn(word, "= "), word);
+        for (size_t i = 1; i < s->n_launch; i++) {
+            const double a = setting_of(s->launch->point, key), b = setting_of(s->launch[i].point, key);
+            if (a < b || a > b) {
+                snprintf(s->over, sizeof s->over, "%s", key);
+                return;
+            }
+        }
+    }
+}
+
 /* Keep the launches of a campaign; without a name of the newest, or those that were in none. */
 static ib_status choose_launches(scaling *s, const char *campaign, ib_error *err)
 {
     size_t n = 0;
-    bool   several_ranks = false, several_threads = false;
 
     if (!campaign)
         for (size_t i = 0; i < s->n_launch; i++)
@@ -139,12 +181,19 @@ static ib_status choose_launches(scaling *s, const char *campaign, ib_error *err
                    ? ib_fail(err, IB_EDATA, "no launch of campaign %s counts in %s", campaign, option(s, "record"))
                    : ib_fail(err, IB_EDATA, "no launch that counts is recorded in %s", option(s, "record"));
     s->n_launch = n;
-    for (size_t i = 1; i < n; i++) {
-        several_ranks |= s->launch[i].ranks != s->launch[0].ranks;
-        several_threads |= s->launch[i].threads != s->launch[0].threads;
-    }
-    s->over_threads = !strcmp(option(s, "over"), "threads") ||
-                      (!strcmp(option(s, "over"), "auto") && !several_ranks && several_threads);
+    if (strcmp(option(s, "over"), "auto") != 0)
+        snprintf(s->over, sizeof s->over, "%s", option(s, "over"));
+    else
+        choose_axis(s);
+    s->workers = !strcmp(s->over, "ranks") || !strcmp(s->over, "threads");
+    for (size_t i = n = 0; i < s->n_launch; i++)
+        if (!isnan(value_of(s, &s->launch[i])))
+            s->launch[n++] = s->launch[i];
+    s->n_launch = n;
+    if (n == 0)
+        return ib_fail(err, IB_EUSAGE,
+                       "scaling --over: \"%s\" is neither ranks nor threads nor a number that this sweep varied",
+                       s->over);
     return IB_OK;
 }
 
@@ -203,7 +252,7 @@ static void take_times(const scaling *s, series *one, size *at, double equal_wor
     for (size_t k = 0; k < s->n_launch; k++) {
         const ib_launched *l = &s->launch[k];
         name_series(s, l, name, sizeof name);
-        if (workers(s, l) != (int)at->n || strcmp(name, one->name) != 0)
+        if (value_of(s, l) != at->n || strcmp(name, one->name) != 0)
             continue;
         at->seconds[at->n_launch++] = l->seconds;
         at->cores = l->ranks * l->threads;
@@ -216,7 +265,7 @@ static void take_times(const scaling *s, series *one, size *at, double equal_wor
         const ib_launched *found = NULL;
         for (size_t k = 0; k < s->n_launch; k++) {
             name_series(s, &s->launch[k], name, sizeof name);
-            if (workers(s, &s->launch[k]) == (int)at->n && !strcmp(name, one->name) &&
+            if (value_of(s, &s->launch[k]) == at->n && !strcmp(name, one->name) &&
                 s->launch[k].seconds == middle[half])
                 found = &s->launch[k];
         }
@@ -236,7 +285,7 @@ static ib_status group(scaling *s, ib_error *err)
 {
     for (size_t i = 0; i < s->n_launch; i++) {
         series *one = find_series(s, &s->launch[i]);
-        if (!one || !find_size(one, workers(s, &s->launch[i])))
+        if (!one || !find_size(one, value_of(s, &s->launch[i])))
             return ib_fail(err, IB_EUSAGE, "more than %d series, or %d sizes of one; name a campaign", MAX_SERIES,
                            IB_MAX_SIZES);
     }
@@ -340,15 +389,10 @@ static ib_spread ratio_of(const size *first, const size *at)
 
 static void report_times(const scaling *s, ib_report *report)
 {
-    const ib_heading heading[] = {{"series", "series"},
-                                  {"n", s->over_threads ? "threads" : "ranks"},
-                                  {"cores", "cores"},
-                                  {"launches", "launches"},
-                                  {"T_s", "T s"},
-                                  {"speed_up", "speed-up"},
-                                  {"efficiency", "efficiency"},
-                                  {"karp_flatt", "Karp-Flatt"},
-                                  {"mvis_per_s", "Mvis/s"}};
+    const ib_heading heading[] = {
+        {"series", "series"},    {"n", s->over},           {"cores", "cores"},           {"launches", "launches"},
+        {"T_s", "T s"},          {"speed_up", "speed-up"}, {"efficiency", "efficiency"}, {"karp_flatt", "Karp-Flatt"},
+        {"mvis_per_s", "Mvis/s"}};
 
     ib_report_table(report, "times", heading, sizeof heading / sizeof *heading);
     for (size_t i = 0; i < s->n_series; i++)
@@ -369,6 +413,31 @@ static void report_times(const scaling *s, ib_report *report)
                                       ib_cell_spread(e),
                                       ib_cell_real(at->samples / at->shown.median * 1e-6),
                                   });
+        }
+    ib_report_table_end(report);
+}
+
+/* Settings do not share the work: times, and how often the first one. */
+static void report_settings(const scaling *s, ib_report *report)
+{
+    const ib_heading heading[] = {{"series", "series"}, {"value", s->over},           {"launches", "launches"},
+                                  {"T_s", "T s"},       {"times", "times the first"}, {"mvis_per_s", "Mvis/s"}};
+    char             value[24];
+
+    ib_report_section(
+        report, "Times",
+        "T: median (least..most); its ratio to that of the first value, with 95 % intervals where there are enough launches.");
+    ib_report_table(report, "times", heading, sizeof heading / sizeof *heading);
+    for (size_t i = 0; i < s->n_series; i++)
+        for (size_t k = 0; k < s->one[i].n_size; k++) {
+            const size *at = &s->one[i].at[k];
+            snprintf(value, sizeof value, "%g", at->n);
+            ib_report_row(report,
+                          (ib_cell[]){ib_cell_count(i + 1),
+                                      at->n == floor(at->n) ? ib_cell_count((size_t)at->n) : ib_cell_text(value),
+                                      ib_cell_count(at->n_launch), ib_cell_spread(at->shown),
+                                      ib_cell_spread(k ? ratio_of(&s->one[i].at[0], at) : (ib_spread){NAN, 1, NAN}),
+                                      ib_cell_real(at->samples / at->shown.median * 1e-6)});
         }
     ib_report_table_end(report);
 }
@@ -463,7 +532,7 @@ static const char *report_phases(const series *one, size_t number, ib_report *re
 
 static void report_factors(const scaling *s, ib_report *report)
 {
-    const ib_heading heading[] = {{"series", "series"},           {"n", s->over_threads ? "threads" : "ranks"},
+    const ib_heading heading[] = {{"series", "series"},           {"n", s->over},
                                   {"efficiency", "efficiency ="}, {"computation", "computation x"},
                                   {"storage", "storage x"},       {"preparation", "preparation x"},
                                   {"waiting", "waiting"}};
@@ -493,7 +562,7 @@ static void thread_row(ib_report *report, size_t number, double n, double effici
 /* What threads did, of each size; then as factors of the efficiency against the smallest one. */
 static void report_threads(const scaling *s, ib_report *report)
 {
-    const char      *n = s->over_threads ? "threads" : "ranks";
+    const char      *n = s->over;
     const ib_heading alone[] = {{"series", "series"},
                                 {"n", n},
                                 {"parallel", "useful share ="},
@@ -631,12 +700,17 @@ static void report_all(const scaling *s, ib_report *report)
     ib_report_fact(report, "input", "input", s->launch->input);
     for (size_t i = 0; i < s->n_series; i++) {
         const size *first = &s->one[i].at[0];
-        snprintf(text, sizeof text, "%s%s; compared with %g %s, %s",
+        snprintf(text, sizeof text, s->workers ? "%s%s; compared with %g %s, %s" : "%s%s; compared with %g (%s), %s",
                  *s->one[i].name ? s->one[i].name : s->launch->input, s->one[i].weak ? ", weak scaling" : "",
-                 first->n, s->over_threads ? "threads" : "ranks", ib_text_seconds(first->T).s);
+                 first->n, s->over, ib_text_seconds(first->T).s);
         fact(report, "series", i + 1, "series", text);
     }
     draw_charts(s, report);
+    if (!s->workers) {
+        report_settings(s, report);
+        report_published(s, report);
+        return;
+    }
     ib_report_section(
         report, "Times",
         "T: median (least..most). Speed-up and efficiency against the smallest number, with 95 % intervals where there are enough launches.");
@@ -675,7 +749,7 @@ static void draw_charts(const scaling *s, ib_report *report)
             E_low[IB_MAX_SIZES], E_high[IB_MAX_SIZES];
         double law[CURVE], law_low[CURVE], law_high[CURVE], law_E[CURVE];
     } numbers;
-    const char  *workers_are = s->over_threads ? "threads" : "ranks";
+    const char  *workers_are = s->over;
     ib_error     ignored;
     const size_t n = s->n_series < MAX_DRAWN ? s->n_series : MAX_DRAWN;
     numbers     *all = ib_alloc_zero(n, sizeof *all, "drawing", &ignored);
@@ -747,16 +821,21 @@ static void draw_charts(const scaling *s, ib_report *report)
         return;
     }
     const series *one = &s->one[0];
-    for (size_t k = 0; k < 2; k++)
+    for (size_t k = 0; k < 2 && s->workers; k++)
         ideal[k] = one->at[0].shown.median * (one->weak ? 1 : one->at[0].n / ends[k]);
-    time[n_time++] = (ib_curve){.name = "ideal", .kind = IB_CURVE_DASHED, .colour = 8, .n = 2, .x = ends, .y = ideal};
+    if (s->workers)
+        time[n_time++] =
+            (ib_curve){.name = "ideal", .kind = IB_CURVE_DASHED, .colour = 8, .n = 2, .x = ends, .y = ideal};
     for (size_t p = 0; p < N_PUBLISHED && !one->weak; p++)
         if (published_seconds(one, p) > 0) {
             snprintf(words[n_level], sizeof words[0], "%s, %d cores", published[p].what, published[p].cores);
             level[n_level] = (ib_rule){published_seconds(one, p), words[n_level]};
             n_level++;
         }
-    snprintf(text, sizeof text, "%s%s", one->weak ? "The problem grows with the workers." : "The problem stays.",
+    snprintf(text, sizeof text, "%s%s",
+             !s->workers ? "Other settings are alike."
+             : one->weak ? "The problem grows with the workers."
+                         : "The problem stays.",
              n_level ? " Published: for as many samples, on other machines." : "");
     ib_report_chart(report, &(ib_chart){.title = "Time",
                                         .text = text,
@@ -768,22 +847,23 @@ static void draw_charts(const scaling *s, ib_report *report)
                                         .n_curve = n_time,
                                         .level = level,
                                         .n_level = n_level});
-    ib_report_chart(
-        report,
-        &(ib_chart){
-            .title = "Efficiency",
-            .text =
-                "N\xe2\x82\x80 T(N\xe2\x82\x80) / (N T(N)); line: the law, band: what launches allow, dashed: too few of them",
-            .x = workers_are,
-            .y = "efficiency",
-            .log_x = true,
-            .from_zero = true,
-            .least = 0,
-            .most = 1,
-            .curve = efficiency,
-            .n_curve = n_efficiency,
-            .level = (const ib_rule[]){{0.8, "0.8"}},
-            .n_level = 1});
+    if (s->workers)
+        ib_report_chart(
+            report,
+            &(ib_chart){
+                .title = "Efficiency",
+                .text =
+                    "N\xe2\x82\x80 T(N\xe2\x82\x80) / (N T(N)); line: the law, band: what launches allow, dashed: too few of them",
+                .x = workers_are,
+                .y = "efficiency",
+                .log_x = true,
+                .from_zero = true,
+                .least = 0,
+                .most = 1,
+                .curve = efficiency,
+                .n_curve = n_efficiency,
+                .level = (const ib_rule[]){{0.8, "0.8"}},
+                .n_level = 1});
     ib_free(all);
 }
 
@@ -846,9 +926,9 @@ static void put_script(FILE *out, const scaling *s, bool svg)
             svg ? "svg" : "pngcairo", svg ? " name 'scaling'" : "");
     fprintf(
         out,
-        "set multiplot layout 2,1\nset logscale x 2\nset tics out nomirror\nset grid linetype 1 linecolor '#dddddd'\n"
+        "set multiplot layout %d,1\nset logscale x 2\nset tics out nomirror\nset grid linetype 1 linecolor '#dddddd'\n"
         "set xrange [%g:%g]\nset key left bottom Left reverse\nset lmargin 10\nset xlabel '%s'\n",
-        0.9 * first, last, s->over_threads ? "threads" : "ranks");
+        s->workers ? 2 : 1, 0.9 * first, last, s->over);
     fprintf(out, "set logscale y\nset ylabel 'T (s)'\nset title ");
     ib_gnuplot_quote(out, *s->launch->campaign ? s->launch->campaign : s->launch->input);
     for (size_t p = 0; p < N_PUBLISHED && !one->weak; p++)
@@ -861,6 +941,10 @@ static void put_script(FILE *out, const scaling *s, bool svg)
     for (size_t p = 0; p < N_PUBLISHED && !one->weak; p++)
         if (published_seconds(one, p) > 0)
             fprintf(out, "%.9g with lines dashtype 4 linecolor '#888888' notitle, ", published_seconds(one, p));
+    if (!s->workers) {
+        fprintf(out, "NaN notitle\nunset multiplot\n");
+        return;
+    }
     if (one->weak)
         fprintf(out, "%.9g with lines dashtype 3 linecolor '#000000' title 'ideal'\n", T0);
     else
@@ -908,7 +992,7 @@ static ib_status evaluate(scaling *s, ib_error *err)
     s->pool = ib_alloc(s->n_launch, sizeof *s->pool, "times", err);
     s->one = ib_alloc_zero(MAX_SERIES, sizeof *s->one, "series", err);
     const ib_status rc = s->pool && s->one ? group(s, err) : err->status;
-    for (size_t i = 0; i < s->n_series && !rc; i++)
+    for (size_t i = 0; i < s->n_series && !rc && s->workers; i++)
         fit_series(s, &s->one[i]);
     return rc;
 }
@@ -930,9 +1014,6 @@ ib_status ib_scaling(int argc, char *const *argv, FILE *out, ib_error *err)
         rc = parse_law(option(s, "fit"), &s->law, err);
     if (!rc && !ib_numbers(option(s, "seed"), 0, INT64_MAX, &s->seed, 1, err))
         rc = ib_within(err, "scaling --seed: ");
-    if (!rc && strcmp(option(s, "over"), "auto") && strcmp(option(s, "over"), "ranks") &&
-        strcmp(option(s, "over"), "threads"))
-        rc = ib_fail(err, IB_EUSAGE, "scaling --over: \"%s\" is none of auto|ranks|threads", option(s, "over"));
     if (rc)
         goto done;
     const bool  is_folder = operand && !stat(operand, &folder) && S_ISDIR(folder.st_mode);
@@ -961,9 +1042,9 @@ done:
 
 /* ---- in a report ----------------------------------------------------------------------------------------- */
 
-/* One campaign over ranks or threads; nothing where these did not vary. */
+/* One campaign over one of its settings; nothing where it did not vary. */
 static ib_status put_campaign(ib_report *report, const ib_launched *launch, size_t n, const char *campaign,
-                              bool threads, size_t *shown, ib_error *err)
+                              const char *over, size_t *shown, ib_error *err)
 {
     scaling  *s = ib_alloc_zero(1, sizeof *s, "scaling", err);
     char      title[160];
@@ -973,7 +1054,7 @@ static ib_status put_campaign(ib_report *report, const ib_launched *launch, size
     if (!s)
         return err->status;
     for (const ib_help_option *o = ib_scaling_options; o->name; o++)
-        s->value[o - ib_scaling_options] = !strcmp(o->name, "over") ? (threads ? "threads" : "ranks") : o->initial;
+        s->value[o - ib_scaling_options] = !strcmp(o->name, "over") ? over : o->initial;
     s->law = IB_N_LAWS;
     s->seed = 1;
     s->launch = ib_alloc(n, sizeof *s->launch, "launches", err);
@@ -988,8 +1069,7 @@ static ib_status put_campaign(ib_report *report, const ib_launched *launch, size
     for (size_t i = 0; !rc && i < s->n_series; i++)
         grows |= s->one[i].n_size > 1;
     if (!rc && grows) {
-        snprintf(title, sizeof title, "%s over %s", *campaign ? campaign : "Launches of no campaign",
-                 threads ? "threads" : "ranks");
+        snprintf(title, sizeof title, "%s over %s", *campaign ? campaign : "Launches of no campaign", s->over);
         ib_report_section(report, title, "");
         report_all(s, report);
         (*shown)++;
@@ -999,6 +1079,23 @@ done:
     ib_free(s->one);
     ib_free(s->launch);
     ib_free(s);
+    return rc;
+}
+
+/* A campaign over ranks, threads and every other number that its points vary. */
+static ib_status put_axes(ib_report *report, const ib_launched *launch, size_t n, const ib_launched *one,
+                          size_t *shown, ib_error *err)
+{
+    ib_status rc = put_campaign(report, launch, n, one->campaign, "ranks", shown, err);
+
+    rc = rc ? rc : put_campaign(report, launch, n, one->campaign, "threads", shown, err);
+    for (const char *word = one->point; *word && !rc; word += strcspn(word, " "), word += *word == ' ') {
+        char key[24];
+        snprintf(key, sizeof key, "%.*s", (int)strcspn(word, "= "), word);
+        if (strcmp(key, "ranks") && strcmp(key, "threads") && strcmp(key, "nodes") &&
+            !isnan(setting_of(one->point, key)))
+            rc = put_campaign(report, launch, n, one->campaign, key, shown, err);
+    }
     return rc;
 }
 
@@ -1013,8 +1110,8 @@ ib_status ib_scaling_report(ib_report *report, const char *folder, size_t most, 
         bool known = !counts(&launch[i]);
         for (size_t k = i + 1; k < n && !known; k++)
             known = counts(&launch[k]) && !strcmp(launch[k].campaign, launch[i].campaign);
-        for (int threads = 0; threads < 2 && !known && !rc; threads++)
-            rc = put_campaign(report, launch, n, launch[i].campaign, threads, shown, err);
+        if (!known)
+            rc = put_axes(report, launch, n, &launch[i], shown, err);
     }
     ib_free(launch);
     return rc;

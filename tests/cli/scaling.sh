@@ -5,14 +5,14 @@
 "$PYTHON" - <<'P'
 import json, os
 number = 0
-def record(campaign, scaling, n, launch, phases, samples=1000, validity="valid"):
+def record(campaign, scaling, n, launch, phases, samples=1000, validity="valid", more="support=7"):
     global number
     number += 1
     folder = "results/made-up/2026-11"
     os.makedirs(folder, exist_ok=True)
     seconds = sum(phases.values())
     run = {"v": 1, "t": "run", "run_id": f"{number:08d}", "started": f"2026-11-01T00:{number // 60:02d}:{number % 60:02d}Z", "intent": "sweep",
-           "campaign_id": campaign, "scaling": scaling, "point": f"ranks={n} threads=2 support=7", "launch": launch,
+           "campaign_id": campaign, "scaling": scaling, "point": f"ranks={n} threads=2 {more}", "launch": launch,
            "workload": {"workload_id": "w", "inputs": [{"name": "sim:chiles,channel=0.01"}]}, "build": {"build_id": "b"},
            "machine": {"alias": "made-up"}, "shape": {"ranks": n, "nodes": 1, "threads": 2}}
     rep = {"v": 1, "t": "rep", "T_s": seconds, "phases": {k: {"mean_s": v} for k, v in phases.items()}, "counts": {"gridded": samples}, "warm": launch < 1}
@@ -21,6 +21,9 @@ def record(campaign, scaling, n, launch, phases, samples=1000, validity="valid")
         f.writelines(json.dumps(line) + "\n" for line in (run, rep, end))
 for n in 1, 2, 4, 8, 16:
     record("weak", "weak", n, 1, {"grid": 10.0, "write": 0.2 * n})
+for chunks in 256, 3840:
+    for launch in range(1, 5):
+        record("settings", "strong", 4, launch, {"grid": 10.0, "write": 512 / chunks}, more=f"isa=v3 chunks={chunks}")
 for n in 1, 2, 4, 8:
     record("few", "strong", n, 1, {"grid": 100 / n}) if n < 4 else None
 for n in 1, 2, 4, 8, 16:
@@ -61,6 +64,20 @@ assert weak["times"][1]["efficiency"]["min"] is None and "descriptive" in weak["
 few = json.load(open("few.json"))
 assert few["fits"] == [] and "no law can be judged by 2 sizes" in few["fit_1"], few
 P
+# What does not share the work is told by its times alone.
+"$IMGBENCH" scaling settings --format json >settings.json
+"$IMGBENCH" scaling settings --over chunks --format json >chunks.json
+same settings.json chunks.json
+"$PYTHON" - <<'P'
+import json
+one = json.load(open("settings.json"))
+assert [row["value"] for row in one["times"]] == [256, 3840] and "fits" not in one and "efficiency" not in one["times"][0], one
+last = one["times"][1]["times"]
+assert abs(last["median"] - (10 + 512 / 3840) / 12) < 1e-6 and last["min"] == last["max"], last
+P
+rc=0
+"$IMGBENCH" scaling settings --over isa >/dev/null 2>err.txt || rc=$?
+[ "$rc" = 2 ] && grep -q '"isa" is neither ranks nor threads nor a number' err.txt || fail "over a word: $rc, $(cat err.txt)"
 rc=0
 "$IMGBENCH" scaling nobody >/dev/null 2>err.txt || rc=$?
 [ "$rc" = 65 ] && grep -q 'no launch of campaign nobody' err.txt || fail "a campaign that is not there: $rc, $(cat err.txt)"
