@@ -63,6 +63,11 @@ add_library(ib_static STATIC $<TARGET_OBJECTS:ib_base> $<TARGET_OBJECTS:ib_model
             $<TARGET_OBJECTS:ib_io> $<TARGET_OBJECTS:ib_run> ${ib_kernel_objects} ${ib_pixel_objects})
 set_target_properties(ib_static PROPERTIES OUTPUT_NAME imgbench LINKER_LANGUAGE CXX)
 
+# Timelines of other programs: include/imgbench_trace.h, the C library and threads alone.
+add_library(ib_trace_static STATIC src/base/recorder.c src/base/regions.c)
+target_link_libraries(ib_trace_static PRIVATE ib_flags)
+set_target_properties(ib_trace_static PROPERTIES OUTPUT_NAME imgbench_trace POSITION_INDEPENDENT_CODE ON)
+
 set(IB_PC_LIBS ${HDF5_HL} ${CASA_TABLES} ${CASA_CASA} ${MPI_C_LIBRARIES} ${OpenMP_C_FLAGS} -lstdc++ -lm)
 list(JOIN IB_PC_LIBS " " IB_PC_LIBS)
 set(IB_PC_CFLAGS ${MPI_C_INCLUDE_DIRS})
@@ -70,8 +75,8 @@ list(TRANSFORM IB_PC_CFLAGS PREPEND -I)
 list(JOIN IB_PC_CFLAGS " " IB_PC_CFLAGS)
 
 install(TARGETS imgbench)
-install(TARGETS ib_static)
-install(FILES include/imgbench.h TYPE INCLUDE)
+install(TARGETS ib_static ib_trace_static)
+install(FILES include/imgbench.h include/imgbench_trace.h TYPE INCLUDE)
 install(FILES ${CMAKE_BINARY_DIR}/imgbench.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${generated}/imgbench.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME imgbench)
 install(DIRECTORY docs/ TYPE DOC PATTERN adr EXCLUDE)
@@ -86,5 +91,7 @@ install(CODE "
   get_filename_component(CMAKE_INSTALL_PREFIX \"\${CMAKE_INSTALL_PREFIX}\" ABSOLUTE)
   set(pc \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/pkgconfig/imgbench.pc\")
   configure_file([[${CMAKE_SOURCE_DIR}/cmake/imgbench.pc.in]] \"\${pc}\" @ONLY)
+  configure_file([[${CMAKE_SOURCE_DIR}/cmake/imgbench_trace.pc.in]]
+                 \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}/pkgconfig/imgbench_trace.pc\" @ONLY)
   message(STATUS \"Installing: \${pc}\")
 ")

@@ -137,6 +137,8 @@ typedef struct ib_config {
     int         plan;    /* print the plan and stop */
     int         format;  /* IB_FORMAT_... */
     double      monitor; /* s between samples of memory and processor time; 0: none */
+    const char *trace;   /* file of a timeline; "": none */
+    int64_t     trace_memory; /* bytes per rank for it */
     const char *record;  /* folder of result records; "": none */
     const char *tag;     /* a name for the launch in the history; "": none */
     int         quiet;   /* no progress */

@@ -21,6 +21,7 @@
 #include "bench/report.h"
 #include "bench/scaling.h"
 #include "bench/sweep.h"
+#include "bench/traced.h"
 #include "bench/trend.h"
 #include "bench/verify.h"
 #include "bench/view.h"
@@ -84,6 +85,7 @@ static const subcommand subcommands[] = { /* the first is meant where none is na
     {{"ab",       "A B... [OPTIONS] [-- INPUT AND OPTIONS OF run]", "launch commits (built into a cache), programs (./imgbench) or settings (isa=v3; main,isa=v3) in turns, in random blocks, and judge them against the first as compare does, until all is decided", ib_ab_options}, NULL, NULL, NULL, ib_ab},
     {{"note",     "KIND COMMIT --text WORDS, ls, or expire ID", "say something of a commit that trend, gate and report heed: accepted or known-regression (its step is no alarm), baseline-reset or machine-change (older commits are not compared), ignore (its launches do not count), note (shown)", ib_note_options}, NULL, NULL, NULL, ib_annotate},
     {{"report",   "[TERM...] [OPTIONS]", "one self-contained page of HTML about the launches of the history: verdicts, trend, scaling, phases, imbalance, memory, storage, limits, comparisons, accuracy, provenance, how to do it again", ib_make_report_options}, NULL, NULL, NULL, ib_make_report},
+    {{"trace",    "summary FILE | merge OUT FILE...", "what a timeline of --trace or of imgbench_trace.h tells: the critical path, who waited for whom, times of phases, files, MPI and threads; or timelines of single processes put into one", ib_trace_options}, NULL, NULL, NULL, ib_trace},
     {{"db",       "rebuild|check|path", "the database that the history is kept in: make it anew from the records, say what it holds and what could not be read, where it is", ib_db_options}, NULL, NULL, NULL, ib_db},
     {{"help",     "[TOPIC]",                         "explain a command, a group of options, an option or a topic", NULL}, NULL, NULL, help, NULL},
 };

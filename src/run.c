@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/watch.h"
+#include "timeline.h"
 
 #include <math.h>
 #include <omp.h>
@@ -181,6 +182,8 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
     rc = ib_agree(comm, ib_run_deadline(cfg, begin, &j->deadline, err), err);
     if (!rc)
         rc = ib_watch_begin(comm, cfg->hang_timeout, err);
+    if (!rc)
+        rc = ib_timeline_begin(cfg, comm, err);
     ib_watch_stage("opening the input");
     if (!rc)
         rc = ib_run_open(j, err);
@@ -234,6 +237,7 @@ done:
     result->bytes_written = j->written;
     result->wall_s = ib_now() - begin;
     ib_account_end(j->n_thread);
+    ib_timeline_end(cfg, comm);
     MPI_Bcast(result, (int)sizeof *result, MPI_BYTE, 0, comm);
     ib_watch_end();
     ib_imager_destroy(j->imager);

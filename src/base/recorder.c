@@ -34,6 +34,14 @@ int64_t ib_clock_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+double ib_epoch_us(int64_t at_ns)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_REALTIME, &t);
+    return 1e6 * (double)t.tv_sec + 1e-3 * (double)t.tv_nsec - 1e-3 * (double)(ib_clock_ns() - at_ns);
+}
+
 /* ---- threads ----------------------------------------------------------------------------------------------- */
 
 /* Without memory a thread shares a track that nobody looks at. */
@@ -230,7 +238,7 @@ static int64_t file_time(const ib_clock_map *c, int64_t ns)
 
 static void write_span(writer *w, const ib_track *t, const ib_event *e, int64_t end)
 {
-    static const char *const category[] = {"phase", "io", "mpi", "team", "user"};
+    static const char *const category[] = {"phase", "chunk", "io", "mpi", "team", "user"};
     const int64_t            at = file_time(w->clock, e->at_ns);
     const bool               receives = e->kind == IB_EVENT_RECEIVE, message = receives || e->kind == IB_EVENT_SEND;
 

@@ -19,7 +19,7 @@ typedef enum ib_activity {
 } ib_activity;
 
 typedef enum ib_event_kind { IB_EVENT_SPAN, IB_EVENT_COUNTER, IB_EVENT_SEND, IB_EVENT_RECEIVE } ib_event_kind;
-typedef enum ib_category { IB_OF_PHASE, IB_OF_IO, IB_OF_MPI, IB_OF_TEAM, IB_OF_USER } ib_category;
+typedef enum ib_category { IB_OF_PHASE, IB_OF_CHUNK, IB_OF_IO, IB_OF_MPI, IB_OF_TEAM, IB_OF_USER } ib_category;
 
 /** Something that happened. Names are literals. */
 typedef struct ib_event {
@@ -51,6 +51,9 @@ typedef struct ib_track {
 extern bool ib_recording;
 
 int64_t ib_clock_ns(void);
+
+/** A time of that clock in us since 1970. */
+double ib_epoch_us(int64_t at_ns);
 
 /** That of the calling thread, made when it asks first; never NULL. All of them: from the newest on, by `next`. */
 ib_track *ib_track_mine(void);

@@ -37,6 +37,20 @@ void ib_trace_phase(ib_phase phase, double from, double to)
                                 .category = IB_OF_PHASE});
 }
 
+void ib_trace_chunk(const char *name, double from)
+{
+    const int64_t at = (int64_t)(from * 1e9), end = ib_clock_ns();
+
+    if (ib_recording)
+        ib_recorder_add(&(ib_event){.at_ns = at,
+                                    .for_ns = end - at,
+                                    .name = name,
+                                    .value = -1,
+                                    .number = ib_track_mine()->channel,
+                                    .kind = IB_EVENT_SPAN,
+                                    .category = IB_OF_CHUNK});
+}
+
 void ib_trace_about(int64_t channel, int team)
 {
     ib_track *t = ib_track_mine();
@@ -54,11 +68,11 @@ ib_stay ib_enter(ib_activity there)
     return (ib_stay){before, there, ib_track_mine()->since_ns};
 }
 
-/* Back to what was before; what was nested in a stay of the same kind is no event. */
+/* Back to what was before; what was nested in a stay of the same kind is no event, unless it is one end of a message. */
 static void leave(ib_stay stay, ib_event event)
 {
     ib_turn(stay.before);
-    if (!ib_recording || stay.before == stay.there || stay.there == IB_WORKING)
+    if (!ib_recording || (stay.before == stay.there && event.kind == IB_EVENT_SPAN) || stay.there == IB_WORKING)
         return;
     event.at_ns = stay.at_ns;
     event.for_ns = ib_track_mine()->since_ns - stay.at_ns;

@@ -51,6 +51,9 @@ static inline void ib_book_two(ib_timers *timers, ib_phase phase, ib_phase part,
  *  included, that do the same to other channels. */
 void ib_trace_about(int64_t channel, int team);
 
+/** Keep a span of the calling thread that is made of phases: all about one channel. */
+void ib_trace_chunk(const char *name, double from);
+
 /** Name of a phase, as in summaries and records. */
 const char *ib_phase_name(ib_phase phase);
 

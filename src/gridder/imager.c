@@ -1081,8 +1081,9 @@ static ib_status push_grid(ib_imager *im, size_t unit, ib_lane *lane, ib_error *
 static ib_status work_on(ib_imager *im, size_t unit, ib_range chans, int tasks, ib_lane *lane, ib_outcome *outcome,
                          ib_scratch *const *scratch, bench *b, int n_thread, ib_error *err)
 {
-    double    start = ib_now();
-    ib_status rc = IB_OK;
+    const double began = ib_now();
+    double       start = began;
+    ib_status    rc = IB_OK;
 
     ib_trace_about((int64_t)unit, n_thread == 1 ? im->n_thread : 1);
     if (tasks & BEGIN)
@@ -1105,6 +1106,7 @@ static ib_status work_on(ib_imager *im, size_t unit, ib_range chans, int tasks, 
         } else if (tasks & FINISH)
             rc = finish_channel(im, unit, lane, outcome, b, n_thread, err);
     }
+    ib_trace_chunk("channel", began);
     ib_trace_about(-1, 1);
     return rc;
 }

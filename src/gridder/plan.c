@@ -672,7 +672,7 @@ static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis
     plan->block_rows = IB_BLOCK_ROWS;
     plan->max_rows = d.rows;
     count_bytes(plan, cfg, &d, n_thread, base_bytes);
-    plan->fixed_bytes += info->held_bytes + n_thread * info->thread_bytes;
+    plan->fixed_bytes += info->held_bytes + n_thread * info->thread_bytes + (*cfg->trace ? cfg->trace_memory : 0);
 
     const int64_t least = bytes_of(plan, info, 1, unit);
     if (least > cfg->memory)

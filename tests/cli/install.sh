@@ -6,7 +6,7 @@
 . "${IMGBENCH_SOURCE:?}/tests/common.sh"
 [ -z "${IMGBENCH_SANITIZED-}" ] || skip "a sanitized library is not for installation"
 cmake --install "$IMGBENCH_BUILD" --prefix "$PWD/usr" >install.log || fail "$(cat install.log)"
-for file in bin/imgbench include/imgbench.h share/man/man1/imgbench.1; do
+for file in bin/imgbench include/imgbench.h include/imgbench_trace.h share/man/man1/imgbench.1; do
     [ -s "usr/$file" ] || fail "$file was not installed"
 done
 usr/bin/imgbench --version | grep -q imgbench || fail "the installed program does not tell its version"
@@ -14,6 +14,13 @@ usr/bin/imgbench --version | grep -q imgbench || fail "the installed program doe
 pc=$(find usr -name imgbench.pc)
 PKG_CONFIG_PATH=$PWD/$(dirname "$pc")
 export PKG_CONFIG_PATH
+nm "$(find usr -name libimgbench.a)" | grep -E ' [TW] (MPI_|GOMP_)' && fail "the library takes calls that are its users' own"
+echo '#include <imgbench_trace.h>
+int main(void) { IB_TRACE_FUNCTION; return 0; }' >region.c
+# shellcheck disable=SC2046 # flags are words
+cc -std=c11 -Wall -Werror region.c -o region $(pkg-config --cflags --libs imgbench_trace) && IMGBENCH_TRACE=region.json ./region ||
+    fail "imgbench_trace: does not link or run"
+grep -q '"name":"main","cat":"user"' region.json || fail "no region in $(cat region.json)"
 
 cat >use.c <<'C'
 #include <imgbench.h>
