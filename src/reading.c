@@ -8,8 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ROUND (32 << 20) /* bytes beyond which rounds are no faster */
-#define GAIN  0.75       /* a turn must save a quarter: meanwhile nobody grids */
+#define ROUND    (32 << 20) /* bytes beyond which rounds are no faster */
+#define GAIN     0.75       /* a turn must save a quarter: meanwhile nobody grids */
+#define EXCHANGE 0.5        /* what a byte between ranks costs; from a file, 1 */
+
+enum { MAX_PASSES = 1000 }; /* beyond it slices are as good */
 
 /* ---- cost --------------------------------------------------------------------------------------------------- */
 
@@ -39,8 +42,11 @@ static int64_t bytes_of(const ib_plan *plan, const ib_vis_info *info, ib_range u
 /* How many of a run of units can be held. */
 static size_t longest(const ib_plan *plan, const ib_vis_info *info, ib_range units, int64_t room)
 {
-    size_t fits = 0, beyond = units.n + 1;
+    size_t fits = 0, beyond = 1;
 
+    for (; beyond <= units.n && bytes_of(plan, info, (ib_range){units.first, beyond}) <= room; beyond *= 2)
+        fits = beyond;
+    beyond = beyond <= units.n ? beyond : units.n + 1;
     while (beyond - fits > 1) {
         const size_t middle = fits + (beyond - fits) / 2;
         if (bytes_of(plan, info, (ib_range){units.first, middle}) <= room)
@@ -110,7 +116,7 @@ static bool by_turns(ib_reading *g, const ib_plan *plan, const ib_vis_info *info
             n_slab += slabs_of(plan, info, now, slab + n_slab);
             *most = bytes > *most ? bytes : *most;
         }
-        if (!more || !possible)
+        if (!more || !(possible = possible && g->planned < MAX_PASSES))
             break;
         const ib_corner_cost cost = ib_corner_estimate(info, slab, n_slab, n_rank, g->round);
         possible = cost.possible;
@@ -173,7 +179,7 @@ ib_status ib_reading_choose(ib_reading *g, const ib_config *cfg, ib_plan *plan, 
             plan->mode == IB_MFS ? "share" : "channel");
 
     g->corner = possible && (cfg->read == IB_READ_CORNER ||
-                             (cfg->read == IB_READ_AUTO && g->turned + g->exchanged < GAIN * g->slices));
+                             (cfg->read == IB_READ_AUTO && g->turned + EXCHANGE * g->exchanged < GAIN * g->slices));
     if (cfg->read != IB_READ_AUTO)
         snprintf(g->why, sizeof g->why, "as --read asks for");
     else if (!widest_tile(info))

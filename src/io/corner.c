@@ -157,6 +157,8 @@ static layout lay_out(const ib_vis_info *info, const ib_slab *slab, size_t n, in
         if (!r->n_chan)
             continue;
         r->strip = all <= most ? r->share : (size_t)((double)r->share * most / all);
+        if (info->spw[s].tiling.together)
+            r->strip = r->strip < tile ? r->strip : tile; /* all windows of the last tile */
         r->strip = r->strip > tile ? r->strip / tile * tile : r->strip;
         r->strip = r->strip > 1 ? r->strip : 1;
         const size_t n_round = (r->share + r->strip - 1) / r->strip;
@@ -186,6 +188,17 @@ static ib_range rows_now(const layout *l, const ib_vis_info *info, size_t spw, i
     return (ib_range){begin + skip, end - begin - skip < r->strip ? end - begin - skip : r->strip};
 }
 
+/* Is a slab in the tiles of one before it, which are read at the same time? */
+static bool comes_along(const ib_vis_info *info, const ib_slab *slab, size_t i)
+{
+    const size_t together = info->spw[slab[i].spw].tiling.together;
+
+    for (size_t k = 0; together && k < i; k++)
+        if (info->spw[slab[k].spw].tiling.together == together)
+            return true;
+    return false;
+}
+
 ib_corner_cost ib_corner_estimate(const ib_vis_info *info, ib_slab *slab, size_t n, int n_rank, int64_t round)
 {
     ib_corner_cost  cost = {.possible = false};
@@ -199,7 +212,7 @@ ib_corner_cost ib_corner_estimate(const ib_vis_info *info, ib_slab *slab, size_t
     n = merge(info, slab, n);
     const layout l = lay_out(info, slab, n, n_rank, round, window);
     for (size_t i = 0; i < n; i++)
-        cost.fetched += ib_slab_fetched(info, &slab[i]) * l.again;
+        cost.fetched += comes_along(info, slab, i) ? 0 : ib_slab_fetched(info, &slab[i]) * l.again;
     const int64_t bytes = (int64_t)(l.samples * sample_size(info));
     cost.buffer = n_rank > 1 ? 2 * bytes : bytes;
     cost.possible = bytes <= round;

@@ -27,6 +27,7 @@ enum {
     SCRATCH = 1 << 20,   /* bytes read at once */
     GAP = 1 << 14,       /* bytes of a group that are read although not wanted, to save a read */
     PAGE = 1 << 12,      /* bytes */
+    KEEP = 32 << 20,     /* bytes of parameters that are kept in memory */
     MAX_PARTS = 4,       /* parameters of one name */
     MAX_PARAMETERS = 99, /* more than any writer has */
     MAX_AXES = 20,
@@ -105,27 +106,53 @@ typedef struct source_uvfits {
     bool      mapped; /* antennas of all selected groups are in the tables */
     double    utc;    /* s to take off dates */
     uint8_t  *scratch;
+    ib_range  held; /* groups whole in the scratch; n 0: none */
+    uint8_t  *kept; /* [n_group][parameter_bytes] parameters; NULL: they are read when they are wanted */
 } source_uvfits;
 
 /* ---- reading in place --------------------------------------------------------------------------------------- */
 
+/* Are whole groups read for pieces of so many bytes? */
+static bool takes_groups(const source_uvfits *s, size_t bytes)
+{
+    return s->group_bytes - bytes <= GAP;
+}
+
 /* How many groups' pieces of so many bytes fit into the scratch. */
 static size_t room_for(const source_uvfits *s, size_t bytes)
 {
-    return s->group_bytes - bytes <= GAP ? 1 + (SCRATCH - bytes) / s->group_bytes : SCRATCH / bytes;
+    return takes_groups(s, bytes) ? (SCRATCH + GAP) / s->group_bytes : SCRATCH / bytes;
 }
 
-/* The same piece of consecutive groups into the scratch, *step bytes apart. */
-static ib_status fetch(const source_uvfits *s, ib_range groups, size_t offset, size_t bytes, size_t *step,
-                       ib_error *err)
+/* The same piece of consecutive groups in the scratch, *step bytes apart from *piece on. Whole groups stay there: another
+   IF may want them next. */
+static ib_status fetch(source_uvfits *s, ib_range groups, size_t offset, size_t bytes, const uint8_t **piece,
+                       size_t *step, ib_error *err)
 {
-    const uint64_t at = s->fits.data_at + (uint64_t)groups.first * s->group_bytes + offset;
+    const uint64_t at = s->fits.data_at + (uint64_t)groups.first * s->group_bytes;
 
-    *step = s->group_bytes - bytes <= GAP ? s->group_bytes : bytes;
-    if (*step == s->group_bytes)
-        return ib_fits_read(&s->fits, at, (groups.n - 1) * s->group_bytes + bytes, s->scratch, err);
+    if (s->kept && offset + bytes <= s->parameter_bytes) {
+        *step = s->parameter_bytes;
+        *piece = s->kept + groups.first * s->parameter_bytes + offset;
+        return IB_OK;
+    }
+    if (takes_groups(s, bytes)) {
+        const bool   there = groups.first >= s->held.first && groups.first + groups.n <= s->held.first + s->held.n;
+        const size_t n = there ? 0 : groups.n * s->group_bytes;
+        if (!there)
+            s->held = (ib_range){groups.first, 0};
+        if (n && ib_fits_read(&s->fits, at, n, s->scratch, err))
+            return err->status;
+        s->held.n = there ? s->held.n : groups.n;
+        *step = s->group_bytes;
+        *piece = s->scratch + (groups.first - s->held.first) * s->group_bytes + offset;
+        return IB_OK;
+    }
+    s->held.n = 0;
+    *step = bytes;
+    *piece = s->scratch;
     for (size_t g = 0; g < groups.n; g++)
-        if (ib_fits_read(&s->fits, at + (uint64_t)g * s->group_bytes, bytes, s->scratch + g * bytes, err))
+        if (ib_fits_read(&s->fits, at + (uint64_t)g * s->group_bytes + offset, bytes, s->scratch + g * bytes, err))
             return err->status;
     return IB_OK;
 }
@@ -237,19 +264,20 @@ static bool take_row(const source_uvfits *s, const uint8_t *group, const ib_rows
 
 static ib_status uvfits_rows(void *self, size_t spw, ib_range rows, const ib_rows *into, ib_error *err)
 {
-    const source_uvfits *s = self;
-    const row_set       *set = &s->set[s->window[spw].setup];
-    const size_t         most = room_for(s, s->parameter_bytes);
-    size_t               step;
+    source_uvfits *s = self;
+    const row_set *set = &s->set[s->window[spw].setup];
+    const size_t   most = room_for(s, s->parameter_bytes);
+    const uint8_t *group;
+    size_t         step;
 
     for (size_t done = 0; done < rows.n;) {
         const size_t   left = rows.n - done;
         const ib_range groups = groups_of(set, rows.first + done, left < most ? left : most);
 
-        if (fetch(s, groups, 0, s->parameter_bytes, &step, err))
+        if (fetch(s, groups, 0, s->parameter_bytes, &group, &step, err))
             return ib_within(err, "read %s: ", s->path);
         for (size_t g = 0; g < groups.n; g++)
-            if (!take_row(s, s->scratch + g * step, into, done + g))
+            if (!take_row(s, group + g * step, into, done + g))
                 return ib_fail(err, IB_EDATA, "read %s: group %zu has changed since the file was opened", s->path,
                                groups.first + g);
         done += groups.n;
@@ -266,10 +294,11 @@ static double sample_at(const source_uvfits *s, const uint8_t *at)
 
 /* A piece of the samples: channels x groups x correlations in the scratch, and its place in the request. */
 typedef struct piece {
-    size_t n_chan, n_group, n_corr;
-    size_t step;             /* bytes from group to group */
-    size_t chan, row, n_row; /* where in the request, and how many rows that has */
-    size_t corr;
+    const uint8_t *first; /* the first sample */
+    size_t         n_chan, n_group, n_corr;
+    size_t         step;             /* bytes from group to group */
+    size_t         chan, row, n_row; /* where in the request, and how many rows that has */
+    size_t         corr;
 } piece;
 
 /* `plain` and `weighted` are constants where it is called. A weight that is not positive means flagged. */
@@ -279,7 +308,7 @@ static inline void take_samples(const source_uvfits *s, const piece *p, bool pla
     for (size_t c = 0; c < p->n_chan; c++)
         for (size_t g = 0; g < p->n_group; g++)
             for (size_t k = 0; k < p->n_corr; k++) {
-                const uint8_t *at = s->scratch + g * p->step + c * s->chan_step + k * s->corr_step;
+                const uint8_t *at = p->first + g * p->step + c * s->chan_step + k * s->corr_step;
                 const size_t   to = ((p->chan + c) * p->n_row + p->row + g) * s->n_corr + p->corr + k;
                 float          value[3] = {0, 0, 1};
 
@@ -315,12 +344,12 @@ static size_t span_of(const source_uvfits *s, size_t n_chan, size_t n_corr)
 static ib_status uvfits_read(void *self, size_t spw, ib_range chans, ib_range rows, const ib_samples *into,
                              ib_error *err)
 {
-    const source_uvfits *s = self;
-    const window        *w = &s->window[spw];
-    const row_set       *set = &s->set[w->setup];
-    const size_t         n_corr = span_of(s, 1, s->n_corr) <= SCRATCH ? s->n_corr : 1; /* at once */
-    const size_t         wide = 1 + (SCRATCH - span_of(s, 1, n_corr)) / s->chan_step;  /* channels at once */
-    piece                p = {.n_row = rows.n, .n_corr = n_corr};
+    source_uvfits *s = self;
+    const window  *w = &s->window[spw];
+    const row_set *set = &s->set[w->setup];
+    const size_t   n_corr = span_of(s, 1, s->n_corr) <= SCRATCH ? s->n_corr : 1; /* at once */
+    const size_t   wide = 1 + (SCRATCH - span_of(s, 1, n_corr)) / s->chan_step;  /* channels at once */
+    piece          p = {.n_row = rows.n, .n_corr = n_corr};
 
     for (p.chan = 0; p.chan < chans.n; p.chan += p.n_chan) {
         const size_t left = chans.n - p.chan, first = chans.first + p.chan;
@@ -335,7 +364,7 @@ static ib_status uvfits_read(void *self, size_t spw, ib_range chans, ib_range ro
                 const size_t   rest = rows.n - p.row;
                 const ib_range groups = groups_of(set, rows.first + p.row, rest < most ? rest : most);
 
-                if (fetch(s, groups, begin + p.corr * s->corr_step, bytes, &p.step, err))
+                if (fetch(s, groups, begin + p.corr * s->corr_step, bytes, &p.first, &p.step, err))
                     return ib_within(err, "read %s: ", s->path);
                 p.n_group = groups.n;
                 take_piece(s, &p, into);
@@ -362,6 +391,7 @@ static void uvfits_close(void *self)
     ib_free(s->window);
     ib_free(s->field_of);
     ib_free(s->scratch);
+    ib_free(s->kept);
     ib_fits_close(&s->fits);
     ib_free(s);
 }
@@ -389,6 +419,7 @@ typedef struct opening {
     char (*source_frame)[16]; /* [n_field] */
     double  *source_rest;     /* [n_field] Hz */
     uint8_t *field_on, *spw_on, *chan_on;
+    uint8_t *kept; /* as in s, while it is filled */
 } opening;
 
 /* Text of a keyword of the first header, cut to size. */
@@ -1130,21 +1161,33 @@ static ib_status scan_groups(opening *o, ib_error *err)
     source_uvfits *s = o->s;
     const size_t   most = room_for(s, s->parameter_bytes);
     double         date[2] = {NAN, NAN};
+    const uint8_t *group;
     size_t         step, n_row = 0;
 
     s->set = ib_alloc_zero(s->n_setup, sizeof *s->set, "rows", err);
     if (!s->set)
         return err->status;
     s->mapped = s->n_subarray > 0;
+    if (s->n_group <= KEEP / s->parameter_bytes) {
+        o->kept = ib_alloc(s->n_group, s->parameter_bytes, "parameters of groups", err);
+        if (!o->kept)
+            return err->status;
+        o->info->held_bytes += (int64_t)(s->n_group * s->parameter_bytes);
+    }
     for (size_t first = 0; first < s->n_group; first += most) {
         const ib_range groups = {first, s->n_group - first < most ? s->n_group - first : most};
 
-        if (fetch(s, groups, 0, s->parameter_bytes, &step, err))
+        if (fetch(s, groups, 0, s->parameter_bytes, &group, &step, err))
             return err->status;
-        for (size_t g = 0; g < groups.n; g++)
-            if (scan_group(o, s->scratch + g * step, first + g, date, err))
+        for (size_t g = 0; g < groups.n; g++) {
+            if (scan_group(o, group + g * step, first + g, date, err))
                 return err->status;
+            if (o->kept)
+                memcpy(o->kept + (first + g) * s->parameter_bytes, group + g * step, s->parameter_bytes);
+        }
     }
+    s->kept = o->kept;
+    o->kept = NULL;
     for (size_t i = 0; i < s->n_setup; i++)
         n_row += s->set[i].n_row;
     if (!n_row)
@@ -1215,13 +1258,14 @@ static ib_status describe_channels(const opening *o, const window *w, ib_spw *sp
 }
 
 /* Small groups are read whole; of large ones a system reads pages at least. */
-static void describe_tiles(const source_uvfits *s, ib_spw *spw)
+static void describe_tiles(const source_uvfits *s, const window *w, ib_spw *spw)
 {
     const bool   whole_groups = s->group_bytes <= GAP + s->chan_step;
     const size_t some = 1 + PAGE / s->chan_step, n = whole_groups || some > s->n_chan ? s->n_chan : some;
 
     spw->tiling = (ib_tiling){.n_chan = n,
-                              .n_row = 1,
+                              .n_row = whole_groups ? room_for(s, s->group_bytes) : 1,
+                              .together = whole_groups ? w->setup + 1 : 0,
                               .row_bytes = (double)(whole_groups ? s->group_bytes : n * s->chan_step),
                               .sample_bytes = (double)(s->n_complex * s->size)};
 }
@@ -1251,7 +1295,7 @@ static ib_status describe_windows(opening *o, ib_error *err)
         name_window(s, i, spw->name);
         if (describe_correlations(o, spw, err) || describe_channels(o, &w, spw, err))
             return err->status;
-        describe_tiles(s, spw);
+        describe_tiles(s, &w, spw);
     }
     return IB_OK;
 }
@@ -1312,6 +1356,7 @@ static ib_status settle_tables(opening *o, ib_error *err)
 
 static void end_opening(opening *o)
 {
+    ib_free(o->kept);
     ib_fits_end(&o->table);
     ib_free(o->offset);
     ib_free(o->width);
@@ -1327,7 +1372,7 @@ static ib_status uvfits_open(void **self, const char *path, const ib_config *cfg
 {
     opening *o = ib_alloc_zero(1, sizeof *o, "input", err);
 
-    *info = (ib_vis_info){.stokes = IB_PLANES_I, .held_bytes = SCRATCH};
+    *info = (ib_vis_info){.stokes = IB_PLANES_I, .held_bytes = SCRATCH + GAP};
     if (!o)
         return err->status;
     o->cfg = cfg;
@@ -1340,7 +1385,7 @@ static ib_status uvfits_open(void **self, const char *path, const ib_config *cfg
     o->s->info = info;
     snprintf(o->s->path, sizeof o->s->path, "%s", path);
 
-    o->s->scratch = ib_alloc(SCRATCH, 1, "groups as in the file", err);
+    o->s->scratch = ib_alloc(SCRATCH + GAP, 1, "groups as in the file", err);
 
     ib_status rc = o->s->scratch ? ib_fits_open(&o->s->fits, path, err) : err->status;
     if (!rc && *cfg->column)

@@ -29,6 +29,8 @@ typedef struct ib_tiling {
         n_row;           /* of a tile, channels as the input counts them; 0: whatever is asked for costs what it is */
     double row_bytes;    /* read for each row of the window and tile that is touched */
     double sample_bytes; /* that a sample takes in the file; 0: it is computed */
+    size_t
+        together; /* windows of one number, not 0, have the same rows in the same tiles, the last of which a source keeps */
 } ib_tiling;
 
 /** The selected rows of one spectral window, which share frequencies and correlations. Channels are the selected

@@ -55,11 +55,11 @@ done
 "$PYTHON" "$IMGBENCH_SOURCE/tests/make_tiles.py" all.ms 512 40 512 16
 "$PYTHON" "$IMGBENCH_SOURCE/tests/make_tiles.py" none.ms 64 10 0 0
 "$PYTHON" "$IMGBENCH_SOURCE/tests/make_uvfits.py" wide.fits wide
-"$PYTHON" "$IMGBENCH_SOURCE/tests/make_uvfits.py" ifs.fits ifs
+"$PYTHON" "$IMGBENCH_SOURCE/tests/make_uvfits.py" bands.fits bands
 size="--imsize 32 --cell 20arcsec --no-psf --no-check"
 # shellcheck disable=SC2086 # words
 memory=$(little $size all.ms)
-for input in few.ms all.ms none.ms wide.fits ifs.fits; do
+for input in few.ms all.ms none.ms wide.fits bands.fits; do
     # shellcheck disable=SC2086 # words
     image 1 "$input" --read slices $input $size
     for ranks in 1 2 3; do
