@@ -43,7 +43,7 @@ only '^ *# *include *<(hdf5|fitsio)\.h>' 'io/[a-z0-9_]*\.[ch]'
 only '^ *# *include *<casacore/' 'io/[a-z_]*\.cc'
 only '^ *# *include *<erfam?\.h>' 'model/frame\.c'
 only '^ *# *include *<jansson\.h>' 'bench/[a-z_]*\.[ch]'
-only '^ *# *include *<sqlite3\.h>' 'bench/history\.c'
+only '^ *# *include *<sqlite3\.h>' 'bench/history[a-z_]*\.[ch]'
 only '^ *# *include *<gsl/' 'bench/[a-z_]*\.c'
 only '\<(exit|abort) *\(' 'main\.c'
 
