@@ -307,7 +307,7 @@ static void put_points(FILE *out, const plot *p, const ib_curve *u)
     }
 }
 
-/* Lines below the curves, their words above them. */
+/* Lines below the curves, their words above them and below the points. */
 static void put_rules(FILE *out, const plot *p, bool text)
 {
     const ib_chart *c = p->chart;
@@ -416,10 +416,10 @@ void ib_chart_draw(FILE *out, const ib_chart *chart)
     for (size_t i = 0; i < chart->n_curve; i++)
         if (chart->curve[i].kind == IB_CURVE_LINE || chart->curve[i].kind == IB_CURVE_DASHED)
             put_curve(out, &p, &chart->curve[i]);
+    put_rules(out, &p, true);
     for (size_t i = 0; i < chart->n_curve; i++)
         if (chart->curve[i].kind == IB_CURVE_POINTS)
             put_points(out, &p, &chart->curve[i]);
-    put_rules(out, &p, true);
     fputs("</svg>\n", out);
     put_legend(out, chart);
     fputs("</figure>\n", out);

@@ -50,10 +50,10 @@ static const char *const style[] = {
     "white-space:pre-wrap;overflow-wrap:anywhere}\n",
     "code{font:.88em ui-monospace,'DejaVu Sans Mono',monospace}\n",
     ".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,25rem),1fr));gap:1.2rem 2rem;margin:1rem 0}\n",
-    "figure{margin:0;break-inside:avoid;min-width:0;max-width:40rem}\n",
+    "figure{margin:0;break-inside:avoid;min-width:0;max-width:33rem}\n",
     "figcaption{font-weight:600;font-size:.93rem;overflow-wrap:anywhere}\n",
     "figcaption span{font-weight:400;color:var(--soft);display:block;font-size:.87rem}\n",
-    "figure svg{display:block;width:100%;height:auto}figure img{max-width:100%;height:auto;image-rendering:pixelated;"
+    "figure svg{display:block;width:100%;height:auto}figure img{width:100%;height:auto;image-rendering:pixelated;"
     "border-radius:.3rem;display:block;margin-bottom:.4rem}\n",
     ".pictures figure{max-width:17rem}.pictures{grid-template-columns:repeat(auto-fill,minmax(min(100%,15rem),1fr))}\n",
     ".legend{list-style:none;display:flex;flex-wrap:wrap;gap:.15rem 1.1rem;margin:.35rem 0 0;padding:0;font-size:.84rem}\n",

@@ -817,7 +817,7 @@ static ib_status put_comparisons(page *p, ib_error *err)
 
     begin_part(
         p, COMPARISONS,
-        "Variants that imgbench ab launched in turns: the interval of their ratio (95 %), the grey zone is what does not matter.");
+        "Variants that imgbench ab launched in turns: the interval of their ratio; the grey zone is what does not matter.");
     const ib_status rc = ib_history_verdicts(p->history, MAX_CAMPAIGNS, &v, &n, err);
     for (size_t i = 0, k; i < n; i = k) {
         for (k = i; k < n && !strcmp(v[k].run_id, v[i].run_id) && !strcmp(v[k].b, v[i].b); k++) {
@@ -929,7 +929,7 @@ static void put_launches(page *p)
     ib_report_unfold(p->report);
 }
 
-/* When compiler, libraries, kernel or variables of a machine changed, the newest first. */
+/* When compiler, libraries, kernel or variables changed between launches of one series, the newest first. */
 static void put_changes(page *p)
 {
     static const ib_heading heading[] = {
@@ -939,11 +939,11 @@ static void put_changes(page *p)
 
     ib_report_section(
         p->report, "Changes of the environment",
-        "Between launches of the same machine that follow each other; a step in a trend that comes with one is not the commit's alone.");
+        "Between launches of the same series that follow each other; a step in a trend that comes with one is not the commit's alone.");
     ib_report_table(p->report, "changes", heading, 3);
     for (size_t i = p->n; i-- > 0 && shown_changes < 20;) {
         size_t k = i;
-        while (k-- > 0 && strcmp(p->launch[k].machine, p->launch[i].machine) != 0) {
+        while (k-- > 0 && !ib_past_same_series(&p->launch[k], &p->launch[i], "")) {
         }
         *changed = 0;
         if (k < p->n)

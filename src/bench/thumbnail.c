@@ -134,8 +134,8 @@ static void tell(ib_thumbnail *out, const ib_picture *p, const ib_raster *r, siz
                           p->n_chan);
     if (p->freq[chan] > 0)
         at += (size_t)snprintf(out->text + at, sizeof out->text - at, " (%s)", ib_text_hertz(p->freq[chan]).s);
-    at += (size_t)snprintf(out->text + at, sizeof out->text - at, ", %s; %.3g to %.3g %.20s", ib_picture_stokes(p, 0),
-                           low, high, p->unit);
+    at += (size_t)snprintf(out->text + at, sizeof out->text - at, ", %s; %.3g to %.3g%s%.20s",
+                           ib_picture_stokes(p, 0), low, high, *p->unit ? " " : "", p->unit);
     if (r->beam[0] > 0)
         snprintf(out->text + at, sizeof out->text - at, "; beam %s x %s", ib_text_angle(r->beam[0]).s,
                  ib_text_angle(r->beam[1]).s);
