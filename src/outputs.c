@@ -255,9 +255,10 @@ ib_status ib_run_create_outputs(ib_run_job *j, const char *wisdom, const char *f
         return rc;
     for (int i = 0; i < j->n_output; i++)
         MPI_Bcast(&j->output[i].layout, (int)sizeof j->output[i].layout, MPI_BYTE, 0, j->comm);
+    rc = ib_writer_create(&j->writer, j->plan.n_write, (size_t)j->plan.write_bytes, sizeof(ib_kept), err);
     for (int i = 0; i < j->n_output && !rc; i++) {
         ib_output *o = &j->output[i];
-        rc = o->ops->attach(&o->sink, &o->layout, &j->cube[o->product], err);
+        rc = o->ops->attach(&o->sink, &o->layout, &j->cube[o->product], j->writer, err);
         opened[i] = (ib_opened){o->ops, o->product, o->sink};
     }
     if ((rc = ib_agree(j->comm, rc, err)) || j->plan.mode == IB_MFS)
@@ -294,7 +295,7 @@ ib_status ib_run_finished(void *self, size_t unit, const ib_outcome *outcome, co
     kept.outcome = *outcome;
     kept.verdict = *verdict;
     memcpy(kept.hash, plane_hash, sizeof kept.hash);
-    return ib_journal_add(j->resume.journal, unit, &kept, err);
+    return ib_writer_finished(j->writer, j->resume.journal, unit, &kept, err);
 }
 
 /* After a failure: is what is finished worth more than the room it takes? What is wrong with the image or with the input
@@ -336,6 +337,14 @@ ib_status ib_run_close_outputs(ib_run_job *j, ib_status rc, ib_error *err)
     size_t             finished = 0;
     unsigned long long told;
 
+    if (j->writer) { /* what is on its way is finished, whatever has happened */
+        ib_error        mine;
+        const ib_status late = ib_writer_drain(j->writer, &mine);
+        if (late && !rc) {
+            *err = mine;
+            rc = late;
+        }
+    }
     rc = ib_resume_close(&j->resume, j->comm, rc, &finished, err);
     for (int i = 0; i < j->n_output; i++)
         if (j->output[i].sink) {

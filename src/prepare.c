@@ -184,7 +184,7 @@ void ib_run_print_plan(const ib_run_job *j, const char *fft_plan)
     const ib_range most = ib_plan_share(p, j->n_rank - 1, j->n_rank);
     printf("  balance   %.1f%% of the ideal: the last rank has %zu of %zu\n",
            100.0 * (double)p->n_unit / ((double)j->n_rank * (double)most.n), most.n, p->n_unit);
-    const int64_t lanes = (int64_t)p->n_lane * p->lane_bytes;
+    const int64_t lanes = (int64_t)p->n_lane * p->lane_bytes, writes = (int64_t)p->n_write * p->write_bytes;
     const struct {
         const char *what;
         int64_t     bytes;
@@ -193,9 +193,10 @@ void ib_run_print_plan(const ib_run_job *j, const char *fft_plan)
         {"rows, threads, tables", p->fixed_bytes},
         {"grids and densities of the lanes", lanes},
         {"samples of a window and their order",
-         p->total_bytes - p->base_bytes - p->fixed_bytes - lanes - p->tree_bytes - j->reading.bytes},
+         p->total_bytes - p->base_bytes - p->fixed_bytes - lanes - p->tree_bytes - writes - j->reading.bytes},
         {"samples held by corner turns, and exchanged", j->reading.bytes},
         {"partial sums", p->tree_bytes},
+        {"planes on their way to files", writes},
         {"in all, per rank", p->total_bytes},
         {"limit (--memory)", j->cfg->memory},
     };

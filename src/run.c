@@ -241,6 +241,7 @@ done:
     MPI_Bcast(result, (int)sizeof *result, MPI_BYTE, 0, comm);
     ib_watch_end();
     ib_imager_destroy(j->imager);
+    ib_writer_destroy(j->writer);
     if (j->described)
         ib_plan_clear(&j->plan, &j->info);
     ib_reading_end(&j->reading);

@@ -9,6 +9,7 @@
 #include "base/trace.h"
 #include "gridder/imager.h"
 #include "io/io.h"
+#include "io/writer.h"
 #include "reading.h"
 #include "resume.h"
 
@@ -39,6 +40,7 @@ typedef struct ib_run_job {
     ib_plan     plan;
     ib_imager  *imager;
     ib_port     port;
+    ib_writer  *writer;
 
     ib_cube   cube[IB_N_PRODUCTS];
     ib_output output[IB_MAX_SINKS];

@@ -20,6 +20,9 @@ enum {
 #define SEEN          0.2        /* beam at which a field of a mosaic ends, as far as w goes */
 #define DRIFT         0.5        /* cells that samples may move within a bin */
 #define READ_AHEAD    (64 << 20) /* bytes of samples beyond which a longer read is no faster */
+#define WRITE_AT_ONCE (4 << 20)  /* bytes beyond which a longer write is no faster */
+#define LEAST_WRITE   (64 << 10)
+#define MOST_WRITES   16 /* buffers of them */
 
 size_t ib_good_size(double n)
 {
@@ -649,6 +652,9 @@ static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, in
                 (int64_t)(n_stokes * pixels * sizeof(float) + IB_BATCH * 8 +
                           (2 * g->nx + (plan->mosaic.coarse[1] + 1) * plan->mosaic.coarse[0]) * sizeof(double));
     }
+    const size_t plane = pixels * sizeof(float) / 3 * 4 + LEAST_WRITE; /* with its mipmaps and statistics */
+    plan->write_bytes = (int64_t)(plane < WRITE_AT_ONCE ? plane / 4096 * 4096 : WRITE_AT_ONCE);
+    plan->n_write = 2; /* one is filled while one is written */
     plan->tree_bytes = plan->mode == IB_MFS ? tree_nodes(plan->n_unit) * (int64_t)grids : 0;
     if (plan->density_all)
         plan->tree_bytes += tree_nodes(plan->n_unit) * (int64_t)density;
@@ -656,8 +662,9 @@ static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, in
 
 static int64_t bytes_of(const ib_plan *plan, const ib_vis_info *info, size_t n_lane, size_t n_read)
 {
-    return plan->base_bytes + plan->fixed_bytes + plan->tree_bytes + (int64_t)n_lane * plan->lane_bytes +
-           (int64_t)n_read * plan->sample_bytes + (int64_t)most_bins(plan, info, n_read) * plan->order_bytes;
+    return plan->base_bytes + plan->fixed_bytes + plan->tree_bytes + (int64_t)plan->n_write * plan->write_bytes +
+           (int64_t)n_lane * plan->lane_bytes + (int64_t)n_read * plan->sample_bytes +
+           (int64_t)most_bins(plan, info, n_read) * plan->order_bytes;
 }
 
 /* As many grids as there are threads, and a read as long as is useful, within the limit. */
@@ -684,6 +691,9 @@ static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis
     size_t n_lane = (size_t)n_thread < most.n + 1 ? (size_t)n_thread : most.n + 1;
     while (n_lane > 1 && bytes_of(plan, info, n_lane, plan->fused ? n_lane * unit : 1) > cfg->memory)
         n_lane--;
+    while (plan->n_write < 2 * n_lane + 2 && plan->n_write < MOST_WRITES &&
+           bytes_of(plan, info, n_lane, plan->fused ? n_lane * unit : 1) + plan->write_bytes <= cfg->memory)
+        plan->n_write++;
 
     const size_t all = plan->mode == IB_MFS ? d.n_read : (most.n + 1) * d.unit;
     size_t       n_read = (size_t)(READ_AHEAD / (plan->sample_bytes + 1)) + 1;

@@ -83,6 +83,8 @@ typedef struct ib_plan {
     int64_t sample_bytes;   /* of each input channel read */
     int64_t order_bytes;    /* of each bin sorted */
     int64_t tree_bytes;     /* partial sums */
+    size_t  n_write;        /* buffers of planes on their way to the files, so many bytes each */
+    int64_t write_bytes;
     int64_t total_bytes;
     bool    fused; /* every image channel's samples are in one read: it is finished as soon as it is gridded */
 } ib_plan;

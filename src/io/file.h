@@ -20,13 +20,11 @@ ib_status ib_file_reserve(ib_layout *layout, uint64_t bytes, ib_error *err);
 /** A descriptor of the temporary file for ib_file_write; -1 on failure. */
 int ib_file_attach(const ib_layout *layout, ib_error *err);
 
+/** Another one, which writes past the page cache; -1 where the file system does not have that. */
+int ib_file_attach_direct(const ib_layout *layout);
+
 /** All n bytes at an offset. Any thread. `name` is for the error sentence. */
 ib_status ib_file_write(int fd, const char *name, const void *bytes, size_t n, uint64_t offset, ib_error *err);
-
-/** Rows of an array, n_row of n bytes, each `stride` bytes after the one before, written one behind the other from an
- *  offset on and filled up with zeros to `width` bytes (at most 64 KiB more). Any thread. */
-ib_status ib_file_write_rows(int fd, const char *name, const void *rows, size_t n_row, size_t n, size_t stride,
-                             size_t width, uint64_t offset, ib_error *err);
 
 /** n bytes from an offset. Any thread. @return IB_EIO: the file ends before, too. */
 ib_status ib_file_read(int fd, const char *name, void *bytes, size_t n, uint64_t offset, ib_error *err);

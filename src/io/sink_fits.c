@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "io/file.h"
 #include "io/header.h"
+#include "io/writer.h"
 
 #include <fitsio.h>
 #include <math.h>
@@ -10,8 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-enum { SWAP = 16384 }; /* pixels turned round at a time, on the stack */
 
 static uint64_t plane_bytes(const ib_cube *cube)
 {
@@ -51,12 +50,13 @@ static ib_status create(const char *path, const ib_cube *cube, ib_layout *layout
 }
 
 typedef struct sink {
-    int       fd;
-    ib_layout layout;
-    size_t    n_pixel, n_chan;
+    ib_target  to;
+    ib_layout  layout;
+    ib_writer *writer;
+    size_t     n_pixel, n_chan;
 } sink;
 
-static ib_status attach(void **self, const ib_layout *layout, const ib_cube *cube, ib_error *err)
+static ib_status attach(void **self, const ib_layout *layout, const ib_cube *cube, ib_writer *writer, ib_error *err)
 {
     sink *s = ib_alloc_zero(1, sizeof *s, "open cube", err);
 
@@ -64,10 +64,10 @@ static ib_status attach(void **self, const ib_layout *layout, const ib_cube *cub
     if (!s)
         return err->status;
     s->layout = *layout;
+    s->writer = writer;
     s->n_pixel = cube->nx * cube->ny;
     s->n_chan = cube->n_chan;
-    s->fd = ib_file_attach(layout, err);
-    if (s->fd < 0) {
+    if (ib_target_open(&s->to, &s->layout, err)) {
         ib_free(s);
         return err->status;
     }
@@ -78,21 +78,25 @@ static ib_status attach(void **self, const ib_layout *layout, const ib_cube *cub
 /* FITS is big-endian, we are not (sink_hdf5.c insists). */
 static ib_status write_plane(void *self, const ib_plane *plane, ib_error *err)
 {
-    const sink *s = self;
-    uint64_t    at = s->layout.offset[0] + (plane->stokes * s->n_chan + plane->chan) * s->n_pixel * sizeof(float);
-    uint32_t    swapped[SWAP];
+    const sink  *s = self;
+    const size_t bytes = s->n_pixel * sizeof(float);
+    uint64_t     at = s->layout.offset[0] + (plane->stokes * s->n_chan + plane->chan) * bytes;
+    ib_status    rc = IB_OK;
+    ib_pack      pack;
 
-    for (size_t first = 0; first < s->n_pixel; first += SWAP) {
-        const size_t n = s->n_pixel - first < SWAP ? s->n_pixel - first : SWAP;
-
-        memcpy(swapped, plane->pixel + first, n * sizeof *swapped);
-        for (size_t i = 0; i < n; i++)
-            swapped[i] = __builtin_bswap32(swapped[i]);
-        if (ib_file_write(s->fd, s->layout.path, swapped, n * sizeof *swapped, at, err))
-            return err->status;
-        at += n * sizeof *swapped;
+    ib_pack_begin(&pack, s->writer, &s->to);
+    for (size_t done = 0, got; done < bytes; done += got, at += got) {
+        uint32_t *into = ib_pack_room(&pack, at, bytes - done, bytes - done, &got, err);
+        if (!into) {
+            rc = err->status;
+            break;
+        }
+        memcpy(into, (const char *)plane->pixel + done, got);
+        for (size_t i = 0; i < got / sizeof *into; i++)
+            into[i] = __builtin_bswap32(into[i]);
     }
-    return IB_OK;
+    ib_pack_send(&pack);
+    return rc;
 }
 
 static ib_status read_plane(void *self, size_t chan, size_t stokes, float *pixel, ib_error *err)
@@ -101,7 +105,7 @@ static ib_status read_plane(void *self, size_t chan, size_t stokes, float *pixel
     const uint64_t bytes = s->n_pixel * sizeof(float), at = s->layout.offset[0] + (stokes * s->n_chan + chan) * bytes;
     uint32_t       x;
 
-    if (ib_file_read(s->fd, s->layout.path, pixel, bytes, at, err))
+    if (ib_file_read(s->to.fd, s->layout.path, pixel, bytes, at, err))
         return err->status;
     for (size_t i = 0; i < s->n_pixel; i++) {
         memcpy(&x, pixel + i, sizeof x);
@@ -114,7 +118,7 @@ static ib_status read_plane(void *self, size_t chan, size_t stokes, float *pixel
 static ib_status flush(void *self, ib_error *err)
 {
     const sink *s = self;
-    return ib_file_sync(s->fd, s->layout.path, err);
+    return ib_file_sync(s->to.fd, s->to.name, err);
 }
 
 static ib_status detach(void *self, ib_error *err)
@@ -123,7 +127,7 @@ static ib_status detach(void *self, ib_error *err)
 
     if (!s)
         return IB_OK;
-    const ib_status rc = ib_file_detach(s->fd, s->layout.path, err);
+    const ib_status rc = ib_target_close(&s->to, err);
     ib_free(s);
     return rc;
 }

@@ -5,6 +5,7 @@
 #include "io/file.h"
 #include "io/h5.h"
 #include "io/header.h"
+#include "io/writer.h"
 
 #include <hdf5_hl.h>
 #include <math.h>
@@ -269,13 +270,14 @@ static ib_status create(const char *path, const ib_cube *cube, ib_layout *layout
 /* ---- write ---------------------------------------------------------------------------------------------------- */
 
 typedef struct sink {
-    int       fd;
-    ib_layout layout;
-    size_t    nx, ny, n_chan, n_bin, n_mip;
-    bool      tiled;
+    ib_target  to;
+    ib_layout  layout;
+    ib_writer *writer;
+    size_t     nx, ny, n_chan, n_bin, n_mip;
+    bool       tiled;
 } sink;
 
-static ib_status attach(void **self, const ib_layout *layout, const ib_cube *cube, ib_error *err)
+static ib_status attach(void **self, const ib_layout *layout, const ib_cube *cube, ib_writer *writer, ib_error *err)
 {
     sink *s = ib_alloc_zero(1, sizeof *s, "open cube", err);
 
@@ -283,14 +285,14 @@ static ib_status attach(void **self, const ib_layout *layout, const ib_cube *cub
     if (!s)
         return err->status;
     s->layout = *layout;
+    s->writer = writer;
     s->nx = cube->nx;
     s->ny = cube->ny;
     s->n_chan = cube->n_chan;
     s->n_bin = cube->n_bin;
     s->n_mip = cube->n_mip;
     s->tiled = is_tiled(cube);
-    s->fd = ib_file_attach(layout, err);
-    if (s->fd < 0) {
+    if (ib_target_open(&s->to, &s->layout, err)) {
         ib_free(s);
         return err->status;
     }
@@ -299,13 +301,14 @@ static ib_status attach(void **self, const ib_layout *layout, const ib_cube *cub
 }
 
 /* The element of an array [stokes][chan][...] that belongs to a plane. */
-static ib_status write_element(const sink *s, size_t region, size_t plane, const void *bytes, size_t n, ib_error *err)
+static ib_status pack_element(const sink *s, ib_pack *pack, size_t region, size_t plane, const void *bytes, size_t n,
+                              ib_error *err)
 {
-    return ib_file_write(s->fd, s->layout.path, bytes, n, s->layout.offset[region] + plane * n, err);
+    return ib_pack_add(pack, bytes, n, s->layout.offset[region] + plane * n, err);
 }
 
 /* Each tile is contiguous; those at the right edge are filled up with zeros, those at the top end early. */
-static ib_status write_tiles(const sink *s, size_t plane, const float *pixel, ib_error *err)
+static ib_status pack_tiles(const sink *s, ib_pack *pack, size_t plane, const float *pixel, ib_error *err)
 {
     uint64_t at = s->layout.offset[AT_DATA] + plane * tiles(s->ny) * tiles(s->nx) * CHUNK_BYTES;
 
@@ -313,8 +316,8 @@ static ib_status write_tiles(const sink *s, size_t plane, const float *pixel, ib
         for (size_t x = 0; x < s->nx; x += TILE, at += CHUNK_BYTES) {
             const size_t height = s->ny - y < TILE ? s->ny - y : TILE, width = s->nx - x < TILE ? s->nx - x : TILE;
 
-            if (ib_file_write_rows(s->fd, s->layout.path, pixel + y * s->nx + x, height, width * sizeof *pixel,
-                                   s->nx * sizeof *pixel, TILE * sizeof *pixel, at, err))
+            if (ib_pack_rows(pack, pixel + y * s->nx + x, height, width * sizeof *pixel, s->nx * sizeof *pixel,
+                             TILE * sizeof *pixel, at, err))
                 return err->status;
         }
     return IB_OK;
@@ -349,26 +352,36 @@ static struct cells cells_of(const ib_plane *plane)
     };
 }
 
-static ib_status write_plane(void *self, const ib_plane *plane, ib_error *err)
+static ib_status pack_plane(const sink *s, ib_pack *pack, const ib_plane *plane, ib_error *err)
 {
-    const sink        *s = self;
     const size_t       at = plane->stokes * s->n_chan + plane->chan;
     const struct cells cells = cells_of(plane);
 
-    if (s->tiled ? write_tiles(s, at, plane->pixel, err)
-                 : write_element(s, AT_DATA, at, plane->pixel, s->ny * s->nx * sizeof *plane->pixel, err))
+    if (s->tiled ? pack_tiles(s, pack, at, plane->pixel, err)
+                 : pack_element(s, pack, AT_DATA, at, plane->pixel, s->ny * s->nx * sizeof *plane->pixel, err))
         return err->status;
     for (size_t k = 0; k < s->n_mip; k++) {
         const size_t n = ib_mip_size(s->nx, k + 1) * ib_mip_size(s->ny, k + 1);
 
-        if (write_element(s, AT_MIP + k, at, plane->mip[k], n * sizeof *plane->mip[k], err))
+        if (pack_element(s, pack, AT_MIP + k, at, plane->mip[k], n * sizeof *plane->mip[k], err))
             return err->status;
     }
     for (size_t i = 0; i < N_SIDES; i++)
-        if (write_element(s, AT_SIDE + i, at, (const char *)&cells + sides[i].from,
-                          sides[i].n * kind_bytes[sides[i].kind], err))
+        if (pack_element(s, pack, AT_SIDE + i, at, (const char *)&cells + sides[i].from,
+                         sides[i].n * kind_bytes[sides[i].kind], err))
             return err->status;
-    return write_element(s, AT_HISTOGRAM, at, plane->histogram, s->n_bin * sizeof *plane->histogram, err);
+    return pack_element(s, pack, AT_HISTOGRAM, at, plane->histogram, s->n_bin * sizeof *plane->histogram, err);
+}
+
+static ib_status write_plane(void *self, const ib_plane *plane, ib_error *err)
+{
+    const sink *s = self;
+    ib_pack     pack;
+
+    ib_pack_begin(&pack, s->writer, &s->to);
+    const ib_status rc = pack_plane(s, &pack, plane, err);
+    ib_pack_send(&pack);
+    return rc;
 }
 
 static ib_status read_plane(void *self, size_t chan, size_t stokes, float *pixel, ib_error *err)
@@ -378,14 +391,14 @@ static ib_status read_plane(void *self, size_t chan, size_t stokes, float *pixel
     uint64_t     at = s->layout.offset[AT_DATA] + plane * s->ny * row;
 
     if (!s->tiled)
-        return ib_file_read(s->fd, s->layout.path, pixel, s->ny * row, at, err);
+        return ib_file_read(s->to.fd, s->layout.path, pixel, s->ny * row, at, err);
     at = s->layout.offset[AT_DATA] + plane * tiles(s->ny) * tiles(s->nx) * CHUNK_BYTES;
     for (size_t y = 0; y < s->ny; y += TILE)
         for (size_t x = 0; x < s->nx; x += TILE, at += CHUNK_BYTES) {
             const size_t height = s->ny - y < TILE ? s->ny - y : TILE, width = s->nx - x < TILE ? s->nx - x : TILE;
 
             for (size_t r = 0; r < height; r++)
-                if (ib_file_read(s->fd, s->layout.path, pixel + (y + r) * s->nx + x, width * sizeof *pixel,
+                if (ib_file_read(s->to.fd, s->layout.path, pixel + (y + r) * s->nx + x, width * sizeof *pixel,
                                  at + r * TILE * sizeof *pixel, err))
                     return err->status;
         }
@@ -395,7 +408,7 @@ static ib_status read_plane(void *self, size_t chan, size_t stokes, float *pixel
 static ib_status flush(void *self, ib_error *err)
 {
     const sink *s = self;
-    return ib_file_sync(s->fd, s->layout.path, err);
+    return ib_file_sync(s->to.fd, s->to.name, err);
 }
 
 static ib_status detach(void *self, ib_error *err)
@@ -404,7 +417,7 @@ static ib_status detach(void *self, ib_error *err)
 
     if (!s)
         return IB_OK;
-    const ib_status rc = ib_file_detach(s->fd, s->layout.path, err);
+    const ib_status rc = ib_target_close(&s->to, err);
     ib_free(s);
     return rc;
 }

@@ -20,6 +20,8 @@ typedef struct ib_layout {
     uint64_t bytes;             /* size of the file so far */
 } ib_layout;
 
+struct ib_writer;
+
 typedef struct ib_sink_ops {
     const char *name, *suffix, *help; /* "hdf5", ".hdf5" */
 
@@ -27,19 +29,22 @@ typedef struct ib_sink_ops {
      *  @return IB_EIO when the disk is too small or the folder read-only. */
     ib_status (*create)(const char *path, const ib_cube *cube, ib_layout *layout, ib_error *err);
 
-    /** Open a laid-out file for writing planes. Any rank, the one that created it included. */
-    ib_status (*attach)(void **self, const ib_layout *layout, const ib_cube *cube, ib_error *err);
+    /** Open a laid-out file for writing planes. Any rank, the one that created it included.
+     *  @param writer  brings planes to the file (io/writer.h); borrowed until detach */
+    ib_status (*attach)(void **self, const ib_layout *layout, const ib_cube *cube, struct ib_writer *writer,
+                        ib_error *err);
 
-    /** Write one plane and what belongs to it at its final place. Any thread, any time, any order. */
+    /** One plane and what belongs to it on the way to its final place; it is there once the writer is drained. Any thread, any
+     *  time, any order. */
     ib_status (*write)(void *self, const ib_plane *plane, ib_error *err);
 
     /** Read the pixels [ny][nx] of a plane back. Any thread. */
     ib_status (*read)(void *self, size_t chan, size_t stokes, float *pixel, ib_error *err);
 
-    /** Flush what this rank has written to the device. Any thread. */
+    /** Flush what the writer has written to the device. Any thread. */
     ib_status (*sync)(void *self, ib_error *err);
 
-    /** The same, and let go of the file. Accepts NULL. */
+    /** The same, and let go of the file; the writer is drained. Accepts NULL. */
     ib_status (*detach)(void *self, ib_error *err);
 
     /** After every rank has detached, one rank: complete the header (beam [n_chan][n_stokes][3] rad, NaN: blank

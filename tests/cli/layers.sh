@@ -27,7 +27,7 @@ floor model 'imgbench\.h$|base/|model/' model/*.[ch]
 floor kernel 'kernel\.h$|simd\.h$|gridder/kernel/' gridder/kernel/*.[ch]
 floor gridder 'imgbench\.h$|base/|model/|gridder/' gridder/*.[ch]
 floor io 'imgbench\.h$|base/|model/|io/' io/*.[ch] io/*.cc
-floor run 'imgbench\.h$|base/|model/|gridder/|io/(corner|io|file|journal)\.h$|(reading|run|resume|timeline)\.h$' outputs.c prepare.c reading.[ch] resume.[ch] run.[ch] timeline.[ch] work.c
+floor run 'imgbench\.h$|base/|model/|gridder/|io/(corner|io|file|journal|writer)\.h$|(reading|run|resume|timeline)\.h$' outputs.c prepare.c reading.[ch] resume.[ch] run.[ch] timeline.[ch] work.c
 floor bench 'imgbench\.h$|base/|model/|bench/|io/io\.h$|gridder/(limits|measure)\.h$' bench/*.[ch]
 
 # only PATTERN WHERE: what matches may appear in files that match WHERE, nowhere else.
