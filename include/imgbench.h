@@ -68,6 +68,7 @@ enum { IB_DENSITY_AUTO, IB_DENSITY_CHANNEL, IB_DENSITY_ALL };
 enum { IB_RULE_NEAREST, IB_RULE_FLOOR };
 enum { IB_HARMONIC, IB_MIN, IB_MEAN };
 enum { IB_READ_AUTO, IB_READ_SLICES, IB_READ_CORNER };
+enum { IB_SCHEDULE_STATIC, IB_SCHEDULE_DYNAMIC };
 enum { IB_FORMAT_TABLE, IB_FORMAT_JSON };
 enum { IB_FRAME_DATA, IB_FRAME_TOPO, IB_FRAME_GEO, IB_FRAME_BARY, IB_FRAME_LSRK, IB_N_FRAMES };
 
@@ -129,19 +130,20 @@ typedef struct ib_config {
     double      hang_timeout; /* s of silence, or of waiting for the system, that end a run; 0: none does */
     int         resume;       /* go on with what an earlier start of the same run finished */
     /* run */
-    int64_t     chunks;  /* runs of channels dealt to ranks; 0: one per channel */
-    int64_t     memory;  /* bytes per rank the plan may use */
-    int         read;    /* IB_READ_... */
-    int64_t     threads; /* OpenMP threads per rank; 0: as the environment says */
-    int         check;   /* compare with the direct Fourier sum */
-    int         plan;    /* print the plan and stop */
-    int         format;  /* IB_FORMAT_... */
-    double      monitor; /* s between samples of memory and processor time; 0: none */
-    const char *trace;   /* file of a timeline; "": none */
+    int64_t     chunks;       /* runs of channels dealt to ranks; 0: one per channel */
+    int         schedule;     /* IB_SCHEDULE_... */
+    int64_t     memory;       /* bytes per rank the plan may use */
+    int         read;         /* IB_READ_... */
+    int64_t     threads;      /* OpenMP threads per rank; 0: as the environment says */
+    int         check;        /* compare with the direct Fourier sum */
+    int         plan;         /* print the plan and stop */
+    int         format;       /* IB_FORMAT_... */
+    double      monitor;      /* s between samples of memory and processor time; 0: none */
+    const char *trace;        /* file of a timeline; "": none */
     int64_t     trace_memory; /* bytes per rank for it */
-    const char *record;  /* folder of result records; "": none */
-    const char *tag;     /* a name for the launch in the history; "": none */
-    int         quiet;   /* no progress */
+    const char *record;       /* folder of result records; "": none */
+    const char *tag;          /* a name for the launch in the history; "": none */
+    int         quiet;        /* no progress */
 } ib_config;
 
 /* The phases of a launch, in the order of the summary. Used by timers, records and reports. */
@@ -185,6 +187,13 @@ typedef struct ib_result {
     double cell[2];
     size_t n_chunk, n_window;
     size_t n_resumed; /* image channels that an earlier start had finished */
+    struct {
+        size_t n_take, n_moved; /* dynamic: times that a rank took channels; channels of other ranks' shares */
+        double take_s;          /* all of that, all ranks together */
+        size_t most, least;     /* image channels or shares that ranks worked on, */
+        int    most_rank, least_rank;
+        double max_s, mean_s; /* over ranks, from the first read until nothing was left to do */
+    } schedule;
     int    support, oversampling, kernel, lookup, precision;
     double padding;
     double epsilon, chosen, predicted_s[2]; /* accuracy wanted, promised by what was chosen for it; predicted time of
@@ -198,23 +207,27 @@ typedef struct ib_result {
         int    max_rank;
     } phase[IB_N_PHASES];
     ib_counts counts;
-    double    sum_of_weights;
-    double    outside_weight;     /* share of the weight whose support leaves the grid */
-    double    w_phase;            /* rad; bound of the phase of the w-term */
-    int       w_terms, w_slabs;   /* terms of each slab of w, slabs; 0: the w-term is neglected */
-    int       w_passes;           /* of gridding and transform */
-    double    promised, measured; /* relative to the rms of random-phase visibilities; measured < 0: not checked */
-    size_t    n_checked_plane, n_checked_pixel;
-    int64_t   plan_bytes, peak_bytes, limit_bytes; /* largest over ranks */
-    int64_t   bytes_read, bytes_written;
-    int       reading;         /* IB_READ_SLICES, IB_READ_CORNER */
-    size_t    n_turn;          /* corner turns for each time that all samples are needed */
-    int64_t   bytes_needed;    /* that the samples take in the input; 0: they are computed */
-    int64_t   bytes_fetched;   /* that the system read from files for the input; 0: unknown */
-    int64_t   bytes_exchanged; /* of samples, from rank to rank */
-    double    beam[3];         /* rad: FWHM major, minor, position angle of the middle channel; 0: none */
-    char      input[256], column[32], stokes[32];
-    char      output[8][512]; /* files that now exist under their final name; "" beyond */
+    struct {
+        double read_s, write_s; /* that the threads that read ahead and that write were busy, mean over ranks; */
+        double data_s, room_s;  /* that gridding waited for data, or read itself, and for room to write, per thread */
+    } overlap;
+    double  sum_of_weights;
+    double  outside_weight;     /* share of the weight whose support leaves the grid */
+    double  w_phase;            /* rad; bound of the phase of the w-term */
+    int     w_terms, w_slabs;   /* terms of each slab of w, slabs; 0: the w-term is neglected */
+    int     w_passes;           /* of gridding and transform */
+    double  promised, measured; /* relative to the rms of random-phase visibilities; measured < 0: not checked */
+    size_t  n_checked_plane, n_checked_pixel;
+    int64_t plan_bytes, peak_bytes, limit_bytes; /* largest over ranks */
+    int64_t bytes_read, bytes_written;
+    int     reading;         /* IB_READ_SLICES, IB_READ_CORNER */
+    size_t  n_turn;          /* corner turns for each time that all samples are needed */
+    int64_t bytes_needed;    /* that the samples take in the input; 0: they are computed */
+    int64_t bytes_fetched;   /* that the system read from files for the input; 0: unknown */
+    int64_t bytes_exchanged; /* of samples, from rank to rank */
+    double  beam[3];         /* rad: FWHM major, minor, position angle of the middle channel; 0: none */
+    char    input[256], column[32], stokes[32];
+    char    output[8][512]; /* files that now exist under their final name; "" beyond */
 } ib_result;
 
 /** The defaults of src/options.def. */

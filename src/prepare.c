@@ -264,6 +264,10 @@ ib_status ib_run_plan(ib_run_job *j, char fft_plan[80], char **wisdom, ib_error 
 
     MPI_Allreduce(&base, &largest, 1, MPI_INT64_T, MPI_MAX, j->comm);
     ib_status rc = check_mosaic_options(&j->chosen, err);
+    if (!rc && cfg->schedule == IB_SCHEDULE_DYNAMIC && cfg->mode == IB_MFS)
+        rc =
+            ib_fail(err, IB_EUSAGE,
+                    "--schedule dynamic: an image of all channels (--mode mfs) is summed in one order; leave it out");
     if (!rc)
         rc = ib_plan_make(&j->plan, &j->chosen, &j->info, j->extent, j->n_rank, j->n_thread, largest, err);
     if (!rc)

@@ -147,11 +147,16 @@ static size_t widest_tile(const ib_vis_info *info)
 ib_status ib_reading_choose(ib_reading *g, const ib_config *cfg, ib_plan *plan, const ib_vis_info *info, int n_rank,
                             ib_error *err)
 {
-    ib_plan narrow = *plan; /* borrows */
-    int64_t most = 0, buffer = 0;
+    ib_plan    narrow = *plan; /* borrows */
+    int64_t    most = 0, buffer = 0;
+    const bool moves = cfg->schedule == IB_SCHEDULE_DYNAMIC && n_rank > 1;
 
     memset(g, 0, sizeof *g);
     g->planned = 1;
+    if (moves && cfg->read == IB_READ_CORNER)
+        return ib_fail(
+            err, IB_EUSAGE,
+            "--read corner gives every rank the samples of its own channels, --schedule dynamic channels of others; leave out one of them");
     for (size_t s = 0; s < info->n_spw; s++) {
         const ib_slab all = {s, {0, info->spw[s].n_chan}};
         g->needed += ib_slab_needed(info, &all);
@@ -160,8 +165,7 @@ ib_status ib_reading_choose(ib_reading *g, const ib_config *cfg, ib_plan *plan, 
     int64_t room = 0;
     bool    possible = false;
     for (int fewer = 0; fewer <= plan->fused && !(possible && g->planned == 1); fewer++) {
-        if (fewer)
-            ib_plan_narrow(&narrow, info, 4 * plan->n_lane);
+        ib_plan_narrow(&narrow, info, fewer ? 4 * plan->n_lane : plan->window);
         room = cfg->memory - narrow.total_bytes;
         g->round = room / 8 < ROUND ? room / 8 : ROUND;
         g->hold = room - (n_rank > 1 ? 2 : 1) * g->round;
@@ -178,10 +182,12 @@ ib_status ib_reading_choose(ib_reading *g, const ib_config *cfg, ib_plan *plan, 
             ib_text_bytes((double)cfg->memory).s, ib_text_bytes(room > 0 ? (double)room : 0).s,
             plan->mode == IB_MFS ? "share" : "channel");
 
-    g->corner = possible && (cfg->read == IB_READ_CORNER ||
-                             (cfg->read == IB_READ_AUTO && g->turned + EXCHANGE * g->exchanged < GAIN * g->slices));
+    g->corner = possible && (cfg->read == IB_READ_CORNER || (cfg->read == IB_READ_AUTO && !moves &&
+                                                             g->turned + EXCHANGE * g->exchanged < GAIN * g->slices));
     if (cfg->read != IB_READ_AUTO)
         snprintf(g->why, sizeof g->why, "as --read asks for");
+    else if (moves)
+        snprintf(g->why, sizeof g->why, "channels that move to other ranks have their samples read there");
     else if (!widest_tile(info))
         snprintf(g->why, sizeof g->why, "the input gives single channels as easily as all of them");
     else if (!possible)

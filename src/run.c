@@ -107,6 +107,49 @@ static void reduce_result(ib_run_job *j)
     r->bytes_exchanged = sum[1];
 }
 
+/* Who did how much. Collective. */
+static void reduce_schedule(ib_run_job *j)
+{
+    ib_result *r = j->result;
+    uint64_t   sum[2] = {j->schedule.n_take, j->schedule.n_moved};
+    struct {
+        long n;
+        int  rank;
+    } mine = {0, j->rank}, most, least;
+
+    for (size_t u = 0; j->mine && u < j->plan.n_unit; u++)
+        mine.n += j->mine[u];
+    MPI_Allreduce(MPI_IN_PLACE, sum, 2, MPI_UINT64_T, MPI_SUM, j->comm);
+    MPI_Allreduce(&mine, &most, 1, MPI_LONG_INT, MPI_MAXLOC, j->comm);
+    MPI_Allreduce(&mine, &least, 1, MPI_LONG_INT, MPI_MINLOC, j->comm);
+    MPI_Allreduce(&j->schedule.seconds, &r->schedule.take_s, 1, MPI_DOUBLE, MPI_SUM, j->comm);
+    MPI_Allreduce(&j->worked, &r->schedule.max_s, 1, MPI_DOUBLE, MPI_MAX, j->comm);
+    MPI_Allreduce(&j->worked, &r->schedule.mean_s, 1, MPI_DOUBLE, MPI_SUM, j->comm);
+    r->schedule.mean_s /= j->n_rank;
+    r->schedule.n_take = sum[0];
+    r->schedule.n_moved = sum[1];
+    r->schedule.most = (size_t)most.n;
+    r->schedule.most_rank = most.rank;
+    r->schedule.least = (size_t)least.n;
+    r->schedule.least_rank = least.rank;
+}
+
+/* Which stage waited for which. Collective. */
+static void reduce_overlap(ib_run_job *j)
+{
+    double s[4] = {j->imager ? ib_imager_read_ahead(j->imager) : 0, 0, j->timers.s[IB_PHASE_READ] - j->read_before,
+                   0};
+
+    if (j->writer)
+        ib_writer_times(j->writer, &s[3], &s[1]);
+    s[3] /= j->n_thread;
+    MPI_Allreduce(MPI_IN_PLACE, s, 4, MPI_DOUBLE, MPI_SUM, j->comm);
+    j->result->overlap.read_s = s[0] / j->n_rank;
+    j->result->overlap.write_s = s[1] / j->n_rank;
+    j->result->overlap.data_s = s[2] / j->n_rank;
+    j->result->overlap.room_s = s[3] / j->n_rank;
+}
+
 /* The check with the worst ratio of measured to promised, anywhere. Collective. */
 static void reduce_verdict(ib_run_job *j)
 {
@@ -206,9 +249,9 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
     if (!rc) {
         rc = ib_imager_create(&j->imager, &j->plan, j->cfg, &j->info, wisdom, &j->cube[IB_DIRTY], j->n_thread,
                               &j->port, err);
-        const size_t n = j->plan.mode == IB_MFS ? j->units.n : j->resume.n_todo;
-        j->outcome = ib_alloc_zero(n + 1, sizeof *j->outcome, "outcomes", err);
-        rc = ib_agree(comm, rc ? rc : j->outcome ? IB_OK : err->status, err);
+        j->outcome = ib_alloc_zero(j->plan.n_unit, sizeof *j->outcome, "outcomes", err);
+        j->mine = ib_alloc_zero(j->plan.n_unit, 1, "outcomes", err);
+        rc = ib_agree(comm, rc ? rc : j->outcome && j->mine ? IB_OK : err->status, err);
     }
     if (!rc) {
         const bool mfs = j->plan.mode == IB_MFS;
@@ -216,6 +259,8 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
                               mfs ? 1 : j->resume.n_run, err);
         result->n_turn = j->reading.corner ? j->reading.n_pass : 0;
     }
+    if (!rc && cfg->schedule == IB_SCHEDULE_DYNAMIC && j->n_rank > 1)
+        rc = ib_schedule_begin(&j->schedule, comm, &j->plan, j->resume.done, err);
     ib_book(&j->timers, IB_PHASE_PLAN, &start);
     result->n_resumed = j->resume.n_done;
     ib_watch_stage("imaging");
@@ -232,8 +277,11 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
     }
     rc = ib_run_close_outputs(j, rc, err);
 done:
+    reduce_schedule(j);
+    ib_schedule_end(&j->schedule);
     ib_resume_end(&j->resume, true);
     reduce_result(j);
+    reduce_overlap(j);
     result->bytes_written = j->written;
     result->wall_s = ib_now() - begin;
     ib_account_end(j->n_thread);
@@ -250,6 +298,7 @@ done:
         ib_vis_info_clear(&j->info);
     ib_free(j->extent);
     ib_free(j->outcome);
+    ib_free(j->mine);
     ib_free(wisdom);
     free(j);
     return rc;

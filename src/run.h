@@ -12,6 +12,7 @@
 #include "io/writer.h"
 #include "reading.h"
 #include "resume.h"
+#include "schedule.h"
 
 enum { IB_MAX_SINKS = 2 * IB_N_PRODUCTS, IB_MAX_NOTES = IB_MAX_OPTIONS + 16, IB_NOTE = 256 };
 
@@ -55,7 +56,10 @@ typedef struct ib_run_job {
     double      deadline;        /* by the clock of ib_now; 0: none */
     double      polled, longest; /* when `between` was called last; longest time from one call to the next, s */
     ib_range    units;
-    ib_outcome *outcome; /* of this rank's units; on rank 0 then of all */
+    ib_outcome *outcome;             /* [plan.n_unit] of this rank's units; on rank 0 then of all */
+    uint8_t    *mine;                /* [plan.n_unit] this rank worked on it */
+    double      read_before, worked; /* s, reading before the work; until nothing was left to do */
+    ib_schedule schedule;
     ib_notice   notice;
     uint64_t    passed, shown; /* samples of earlier passes; of all, as shown */
     double      work_began;

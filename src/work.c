@@ -95,31 +95,57 @@ static ib_status agree_on_cause(ib_run_job *j, ib_status rc, ib_error *err)
     return err->status;
 }
 
+typedef ib_status work_on(ib_run_job *j, ib_range units, int pass, ib_error *err);
+
+static ib_status weigh_units(ib_run_job *j, ib_range units, int pass, ib_error *err)
+{
+    (void)pass;
+    return ib_imager_weigh(j->imager, units, err);
+}
+
+static ib_status image_units(ib_run_job *j, ib_range units, int pass, ib_error *err)
+{
+    ib_outcome *const outcome = j->outcome + units.first;
+
+    memset(j->mine + units.first, 1, units.n);
+    return j->plan.mode == IB_MFS ? ib_imager_mfs(j->imager, units, pass, outcome, err)
+                                  : ib_imager_cube(j->imager, units, outcome, err);
+}
+
+/* Units that were dealt to this rank, those of a pass over the input, or, imaging, what it finds.
+   @param i  how often this has been asked. @return n 0: none are left */
+static ib_range next_units(ib_run_job *j, work_on *work, size_t turn, size_t i)
+{
+    size_t          n;
+    const ib_range *units = ib_reading_units(&j->reading, turn, &n);
+
+    if (j->schedule.window_there && work == image_units)
+        return ib_schedule_next(&j->schedule);
+    return i < n ? units[i] : (ib_range){0, 0};
+}
+
 /* All units of this rank, pass by pass over the input; ranks wait for each other between passes. Collective.
    @param pass  of the w-term */
-static ib_status in_passes(ib_run_job *j,
-                           ib_status (*image)(ib_run_job *j, ib_range units, int pass, ib_outcome *outcome,
-                                              ib_error *err),
-                           int pass, ib_error *err)
+static ib_status in_passes(ib_run_job *j, work_on *work, int pass, ib_error *err)
 {
-    ib_outcome *outcome = j->outcome;
-    ib_status   rc = IB_OK;
+    ib_status rc = IB_OK;
 
     j->passed = j->shown = 0;
     for (size_t p = 0; p < j->reading.n_pass && !rc; p++) {
-        double          start = ib_now();
-        size_t          n;
-        const ib_range *units = ib_reading_units(&j->reading, p, &n);
+        double start = ib_now();
+        size_t i = 0;
 
         rc = ib_reading_turn(&j->reading, p, go_on, j, err);
         ib_book(&j->timers, IB_PHASE_READ, &start);
         if (rc)
             break;
         ib_notice_begin(&j->notice, j->comm);
-        for (size_t i = 0; i < n && !rc; i++) {
-            rc = image(j, units[i], pass, outcome, err);
-            outcome += units[i].n;
+        for (ib_range now = next_units(j, work, p, i++), then; now.n && !rc; now = then) {
+            then = next_units(j, work, p, i++);
+            ib_imager_ahead(j->imager, work == image_units ? then : (ib_range){0, 0});
+            rc = work(j, now, pass, err);
         }
+        j->worked = ib_now() - j->work_began;
         ib_notice_end(&j->notice, rc != IB_OK, show, j);
         j->passed += j->notice.done;
         rc = agree_on_cause(j, rc, err);
@@ -175,19 +201,6 @@ static ib_status sum_trees(ib_run_job *j, ib_tree *tree, ib_error *err)
     return ib_agree(j->comm, rc, err);
 }
 
-static ib_status weigh_units(ib_run_job *j, ib_range units, int pass, ib_outcome *outcome, ib_error *err)
-{
-    (void)pass;
-    (void)outcome;
-    return ib_imager_weigh(j->imager, units, err);
-}
-
-static ib_status image_units(ib_run_job *j, ib_range units, int pass, ib_outcome *outcome, ib_error *err)
-{
-    return j->plan.mode == IB_MFS ? ib_imager_mfs(j->imager, units, pass, outcome, err)
-                                  : ib_imager_cube(j->imager, units, outcome, err);
-}
-
 static ib_status share_density(ib_run_job *j, ib_error *err)
 {
     ib_tree     *tree = ib_imager_densities(j->imager);
@@ -209,23 +222,30 @@ static ib_status share_density(ib_run_job *j, ib_error *err)
     return rc;
 }
 
-static ib_status gather_outcomes(ib_run_job *j, ib_error *err)
+static void gather_outcomes(ib_run_job *j)
 {
-    ib_outcome *all = j->rank ? NULL : ib_alloc_zero(j->plan.n_unit, sizeof *all, "outcomes", err);
-    ib_status   rc = ib_agree(j->comm, j->rank || all ? IB_OK : err->status, err);
+    const size_t each = sizeof *j->outcome;
 
-    if (rc)
-        return rc;
-    const size_t n = j->plan.mode == IB_MFS ? j->units.n : j->resume.n_todo;
-    ib_gather(j->outcome, n * sizeof *j->outcome, all, j->comm);
-    if (j->rank)
-        return IB_OK;
-    if (j->resume.n_done) /* what was done now moves apart, from the back, for what was done before */
-        for (size_t c = j->plan.n_unit, at = c - j->resume.n_done; c-- > 0;)
-            all[c] = j->resume.done[c] ? j->resume.kept[c].outcome : all[--at];
-    ib_free(j->outcome);
-    j->outcome = all;
-    return IB_OK;
+    for (ib_range run = {0, 0}; j->rank; run.first += run.n) { /* run by run; one of nothing is the end */
+        for (run.n = 0; run.first < j->plan.n_unit && !j->mine[run.first]; run.first++)
+            ;
+        while (run.first + run.n < j->plan.n_unit && j->mine[run.first + run.n])
+            run.n++;
+        ib_send(&run, sizeof run, 0, j->comm);
+        ib_send(j->outcome + run.first, run.n * each, 0, j->comm);
+        if (!run.n)
+            break;
+    }
+    for (int r = 1; !j->rank && r < j->n_rank; r++) {
+        ib_range run;
+        do {
+            ib_receive(&run, sizeof run, r, j->comm);
+            ib_receive(j->outcome + run.first, run.n * each, r, j->comm);
+        } while (run.n);
+    }
+    for (size_t c = 0; !j->rank && j->resume.n_done && c < j->plan.n_unit; c++)
+        if (j->resume.done[c])
+            j->outcome[c] = j->resume.kept[c].outcome;
 }
 
 void ib_counts_add(ib_counts *to, const ib_counts *from)
@@ -243,11 +263,10 @@ void ib_counts_add(ib_counts *to, const ib_counts *from)
 static ib_status gather_shares(ib_run_job *j, ib_error *err)
 {
     enum { PIECE = 1 << 24 };
-    ib_status  rc = gather_outcomes(j, err);
+    ib_status  rc;
     ib_direct *direct = ib_imager_direct(j->imager);
 
-    if (rc)
-        return rc;
+    gather_outcomes(j);
 
     ib_direct *all = j->rank ? NULL : ib_alloc((size_t)j->n_rank, sizeof *all, "direct sums", err);
     if ((rc = ib_agree(j->comm, j->rank || all ? IB_OK : err->status, err)))
@@ -303,6 +322,9 @@ ib_status ib_run_work(ib_run_job *j, ib_error *err)
         return rc;
     if (j->resume.n_done)
         samples = (uint64_t)((double)samples * (double)(j->plan.n_unit - j->resume.n_done) / (double)j->plan.n_unit);
+    ib_timers sofar;
+    ib_imager_times(j->imager, &sofar);
+    j->read_before = j->timers.s[IB_PHASE_READ] + sofar.s[IB_PHASE_READ];
     j->work_began = ib_now();
     if (!j->rank)
         ib_progress_start("imaging", samples, j->cfg->quiet);
@@ -313,7 +335,7 @@ ib_status ib_run_work(ib_run_job *j, ib_error *err)
     } else {
         rc = in_passes(j, image_units, 0, err);
         if (!rc)
-            rc = gather_outcomes(j, err);
+            gather_outcomes(j);
     }
     if (!j->rank)
         ib_progress_end();

@@ -190,3 +190,19 @@ const json_t *ib_json_line(const json_t *lines, const char *type)
     }
     return NULL;
 }
+
+json_t *ib_json_overlap(const ib_result *r)
+{
+    return json_pack("{s:o, s:o, s:o, s:o}", "read_s", ib_json_real(r->overlap.read_s), "write_s",
+                     ib_json_real(r->overlap.write_s), "data_s", ib_json_real(r->overlap.data_s), "room_s",
+                     ib_json_real(r->overlap.room_s));
+}
+
+json_t *ib_json_schedule(const ib_result *r)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:i, s:o, s:i, s:o, s:o}", "takes", ib_json_count(r->schedule.n_take),
+                     "moved", ib_json_count(r->schedule.n_moved), "take_s", ib_json_real(r->schedule.take_s), "least",
+                     ib_json_count(r->schedule.least), "least_rank", r->schedule.least_rank, "most",
+                     ib_json_count(r->schedule.most), "most_rank", r->schedule.most_rank, "work_max_s",
+                     ib_json_real(r->schedule.max_s), "work_mean_s", ib_json_real(r->schedule.mean_s));
+}

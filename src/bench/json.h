@@ -29,6 +29,10 @@ json_t *ib_json_choice(const ib_result *result);
 /** The w-term: its largest phase, terms, slabs and passes; none where it is neglected. */
 json_t *ib_json_w(const ib_result *result);
 
+/** Who waited for whom, and how even the ranks were. */
+json_t *ib_json_overlap(const ib_result *result);
+json_t *ib_json_schedule(const ib_result *result);
+
 /** How steady the machine was; null: not measured. */
 json_t *ib_json_steadiness(const ib_steadiness *steady);
 

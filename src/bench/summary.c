@@ -224,6 +224,28 @@ static void print_efficiency(FILE *out, const ib_shares *shares)
             100 * e.parallel, e.mpi_balance, e.communication, e.io, e.serial, e.team);
 }
 
+/* Which stage waited for which, and how even the ranks were. */
+static void print_overlap(FILE *out, const ib_result *r)
+{
+    const double work = r->schedule.mean_s;
+
+    if (!(work > 0))
+        return;
+    fprintf(out, "overlap    gridding waited %.1f %% of the work for data and %.1f %% for room to write; ",
+            100 * r->overlap.data_s / work, 100 * r->overlap.room_s / work);
+    if (r->overlap.read_s > 0)
+        fprintf(out, "beside it reading took %.1f %%, ", 100 * r->overlap.read_s / work);
+    fprintf(out, "%swriting %.1f %%\n", r->overlap.read_s > 0 ? "" : "beside it ", 100 * r->overlap.write_s / work);
+    if (r->ranks > 1)
+        fprintf(out, "ranks      worked on %s to %s %s; the longest %.3g times the mean%s",
+                ib_text_count(r->schedule.least).s, ib_text_count(r->schedule.most).s,
+                r->n_chan > 1 ? "channels" : "shares", r->schedule.max_s / work, r->schedule.n_take ? "; " : "\n");
+    if (r->schedule.n_take)
+        fprintf(out, "%s moved, %s takes of %s\n", ib_text_count(r->schedule.n_moved).s,
+                ib_text_count(r->schedule.n_take).s,
+                ib_text_seconds(r->schedule.take_s / (double)r->schedule.n_take).s);
+}
+
 static void print_counts(FILE *out, const ib_counts *c)
 {
     const struct {
@@ -285,6 +307,7 @@ void ib_summary_table(FILE *out, const ib_result *result, const ib_around *aroun
         print_phases(out, result, around->bounds);
         print_rates(out, result, around->bounds);
         print_efficiency(out, &shares);
+        print_overlap(out, result);
         print_counts(out, &result->counts);
         print_quality(out, result);
         for (size_t i = 0; i < sizeof result->output / sizeof *result->output; i++)
@@ -340,6 +363,8 @@ static json_t *document(const ib_result *r, const ib_around *around)
     json_object_set_new(json, "steady", ib_json_steadiness(around->steady));
     json_object_set_new(json, "shares", ib_json_shares(&shares));
     json_object_set_new(json, "efficiency", ib_json_efficiency(&shares));
+    json_object_set_new(json, "overlap", ib_json_overlap(r));
+    json_object_set_new(json, "schedule", ib_json_schedule(r));
     json_object_set_new(json, "counts", ib_json_counts(r));
     json_object_set_new(
         json, "rates",

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "gridder/beam.h"
 #include "gridder/fft.h"
+#include "gridder/reader.h"
 
 #include <float.h>
 #include <math.h>
@@ -23,6 +24,13 @@ typedef struct bench {
     ib_timers   timers;
     ib_verdict  verdict;
 } bench;
+
+/* Samples held: channels x rows. */
+typedef struct hold {
+    ib_samples samples;
+    size_t     room[3]; /* bytes of vis, weight, flag */
+    ib_read    what;    /* chans.n 0: nothing */
+} hold;
 
 /* A sorted block: valid for one bin of one window's block of rows. */
 typedef struct sorted {
@@ -62,13 +70,12 @@ struct ib_imager {
     int32_t  *field;                       /* [row], with a centre that is not the fields' own; and */
     double   *path;                        /* [row], where they are rotated to it */
 
-    /* the samples held: channels x rows of that block */
-    ib_samples samples;
-    size_t     sample_room[3];
-    size_t     sample_spw, sample_row0; /* whose they are */
-    ib_range   sample_chans;            /* n 0: none */
-    int        pass;                    /* of the w-term, where all samples are gone through for each */
-    sorted    *sorted;                  /* [n_sorted] */
+    hold       held, ahead; /* samples of that block; what the reader reads or has read */
+    ib_reader *reader;      /* NULL: nothing is read ahead */
+    ib_range   after;       /* units whose samples are read after those of the present sweep; n 0: none */
+    ib_range   later;       /* of ib_imager_ahead */
+    int        pass;        /* of the w-term, where all samples are gone through for each */
+    sorted    *sorted;      /* [n_sorted] */
     size_t     n_sorted;
     ib_tally (*tile_tally)[IB_MAX_STOKES];
     size_t tile_room;
@@ -256,6 +263,8 @@ ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config
             ib_alloc((size_t)plan->n_grid * plan->geometry.nx * plan->geometry.ny, real, "passes", err);
         rc = im->lane[i]->sum ? IB_OK : err->status;
     }
+    if (!rc && plan->ahead)
+        rc = ib_reader_create(&im->reader, port->read, port->self, err);
     if (rc) {
         ib_imager_destroy(im);
         return rc;
@@ -291,6 +300,7 @@ void ib_imager_destroy(ib_imager *im)
 {
     if (!im)
         return;
+    ib_reader_destroy(im->reader);
     for (size_t i = 0; im->lane && i < im->plan->n_lane; i++)
         ib_lane_destroy(im->lane[i]);
     for (int t = 0; t < im->n_thread; t++) {
@@ -329,9 +339,12 @@ void ib_imager_destroy(ib_imager *im)
     ib_mosaic_kernels_clear(&im->kernels);
     ib_free(im->field);
     ib_free(im->path);
-    ib_free(im->samples.vis);
-    ib_free(im->samples.weight);
-    ib_free(im->samples.flag);
+    for (int k = 0; k < 2; k++) {
+        const ib_samples *s = k ? &im->ahead.samples : &im->held.samples;
+        ib_free(s->vis);
+        ib_free(s->weight);
+        ib_free(s->flag);
+    }
     ib_free(im->sorted);
     ib_free(im->tile_tally);
     ib_free(im);
@@ -362,6 +375,10 @@ static ib_status hold_rows(ib_imager *im, size_t spw, size_t row0, size_t n_row,
     if (im->has_rows && im->spw == spw && im->row0 == row0)
         return IB_OK;
     im->has_rows = false;
+    if (im->reader && !im->port->concurrent) {
+        ib_error later; /* told to who asks for those samples */
+        ib_reader_wait(im->reader, &later);
+    }
     const ib_centre *centre = &im->plan->centre;
     const ib_rows    into = {.uvw = im->uvw, .antenna = im->antenna, .field = im->field, .weight = im->row_weight};
     ib_status        rc = im->port->rows(im->port->self, spw, (ib_range){row0, n_row}, &into, err);
@@ -396,60 +413,79 @@ static ib_status grow(void **buffer, size_t *room, size_t n, ib_error *err)
     return *buffer ? IB_OK : err->status;
 }
 
-static void mark_samples(ib_imager *im, ib_range chans)
+static bool same_read(const ib_read *a, const ib_read *b)
 {
-    im->sample_spw = im->spw;
-    im->sample_row0 = im->row0;
-    im->sample_chans = chans;
+    return a->spw == b->spw && a->chans.first == b->chans.first && a->chans.n == b->chans.n &&
+           a->rows.first == b->rows.first && a->rows.n == b->rows.n;
 }
 
-static ib_status hold_samples(ib_imager *im, ib_range chans, ib_error *err)
+static ib_status make_room(const ib_imager *im, hold *h, const ib_read *what, ib_error *err)
 {
-    const ib_spw *w = &im->info->spw[im->spw];
-    const size_t  each = im->n_row * w->n_corr, n = chans.n * each;
-    void         *vis = im->samples.vis, *weight = im->samples.weight, *flag = im->samples.flag;
+    const ib_spw *w = &im->info->spw[what->spw];
+    const size_t  n = what->chans.n * what->rows.n * w->n_corr;
+    void         *vis = h->samples.vis, *weight = h->samples.weight, *flag = h->samples.flag;
 
-    if (im->sample_chans.n == chans.n && im->sample_chans.first == chans.first && im->sample_spw == im->spw &&
-        im->sample_row0 == im->row0)
-        return IB_OK; /* another pass */
-    im->sample_chans.n = 0;
-    ib_status rc = grow(&vis, &im->sample_room[0], n * 2 * sizeof(float), err);
+    h->what.chans.n = 0;
+    ib_status rc = grow(&vis, &h->room[0], n * 2 * sizeof(float), err);
     if (!rc)
-        rc = grow(&weight, &im->sample_room[1], w->weight_per_channel ? n * sizeof(float) : 0, err);
+        rc = grow(&weight, &h->room[1], w->weight_per_channel ? n * sizeof(float) : 0, err);
     if (!rc)
-        rc = grow(&flag, &im->sample_room[2], n, err);
-    im->samples = (ib_samples){vis, weight, flag};
-    if (rc)
-        return rc;
+        rc = grow(&flag, &h->room[2], n, err);
+    h->samples = (ib_samples){vis, weight, flag};
+    return rc;
+}
 
-    const ib_range rows = {im->row0, im->n_row};
-    const size_t   pieces = (chans.n + READ_PIECE - 1) / READ_PIECE;
-    if (!im->port->concurrent || im->n_thread == 1 || pieces == 1) {
-        rc = im->port->read(im->port->self, im->spw, chans, rows, &im->samples, err);
-        if (!rc)
-            mark_samples(im, chans);
-        return rc;
-    }
+/* By all threads, where the source can. */
+static ib_status read_together(ib_imager *im, const ib_read *what, const ib_samples *into, ib_error *err)
+{
+    const ib_spw *w = &im->info->spw[what->spw];
+    const size_t  each = what->rows.n * w->n_corr, pieces = (what->chans.n + READ_PIECE - 1) / READ_PIECE;
+    ib_error      first = {IB_OK, -1, ""};
 
-    ib_error first = {IB_OK, -1, ""};
+    if (!im->port->concurrent || im->n_thread == 1)
+        return im->port->read(im->port->self, what->spw, what->chans, what->rows, into, err);
 #pragma omp parallel for schedule(dynamic) num_threads(im->n_thread) default(none)                                   \
-    shared(im, chans, rows, each, pieces, first, w)
+    shared(im, what, into, each, pieces, first, w)
     for (size_t k = 0; k < pieces; k++) {
-        const size_t     skip = k * READ_PIECE, m = chans.n - skip < READ_PIECE ? chans.n - skip : READ_PIECE;
-        const ib_samples into = {im->samples.vis + skip * each,
-                                 w->weight_per_channel ? im->samples.weight + skip * each : NULL,
-                                 im->samples.flag + skip * each};
+        const size_t     skip = k * READ_PIECE, left = what->chans.n - skip;
+        const ib_range   chans = {what->chans.first + skip, left < READ_PIECE ? left : READ_PIECE};
+        const ib_samples part = {into->vis + skip * each, w->weight_per_channel ? into->weight + skip * each : NULL,
+                                 into->flag + skip * each};
         ib_error         mine;
-        if (im->port->read(im->port->self, im->spw, (ib_range){chans.first + skip, m}, rows, &into, &mine)) {
+        if (im->port->read(im->port->self, what->spw, chans, what->rows, &part, &mine)) {
 #pragma omp critical(ib_read_error)
             first = mine;
         }
     }
     if (first.status)
         *err = first;
-    else
-        mark_samples(im, chans);
     return first.status;
+}
+
+static ib_status hold_samples(ib_imager *im, ib_range chans, ib_error *err)
+{
+    const ib_read what = {im->spw, chans, {im->row0, im->n_row}};
+    ib_status     rc;
+
+    if (same_read(&im->held.what, &what))
+        return IB_OK; /* another pass */
+    if (im->reader && same_read(&im->ahead.what, &what)) {
+        const hold was = im->held;
+        rc = ib_reader_wait(im->reader, err);
+        im->held = im->ahead;
+        im->ahead = was;
+    } else {
+        if (im->reader && !im->port->concurrent) {
+            ib_error unused;
+            ib_reader_wait(im->reader, &unused);
+        }
+        rc = make_room(im, &im->held, &what, err);
+        if (!rc)
+            rc = read_together(im, &what, &im->held.samples, err);
+    }
+    im->held.what = what;
+    im->held.what.chans.n = rc ? 0 : chans.n;
+    return rc;
 }
 
 /* The orders of the bins that channels of the held block need; sorted side by side. */
@@ -569,9 +605,9 @@ static double add_unit(ib_imager *im, size_t unit, ib_range chans, task what, in
         const ib_view view = {
             .spw = w,
             .freq = w->freq[part->chan],
-            .vis = (const float(*)[2])im->samples.vis + at,
-            .weight = w->weight_per_channel ? im->samples.weight + at : im->row_weight,
-            .flag = im->samples.flag + at,
+            .vis = (const float(*)[2])im->held.samples.vis + at,
+            .weight = w->weight_per_channel ? im->held.samples.weight + at : im->row_weight,
+            .flag = im->held.samples.flag + at,
             .recipe = im->recipe[im->spw],
             .uvw = (const double(*)[3])im->uvw,
             .path = im->plan->centre.motion == IB_ROTATED ? im->path : NULL,
@@ -1201,66 +1237,124 @@ static ib_status work_on_all(ib_imager *im, ib_range units, ib_range chans, int 
     return all.first.status;
 }
 
-/* Pass over all samples of a window's units: window by spectral window, block by block of rows, as many channels at a
-   time as the plan allows. `first` and `last` tasks are added on the first and the last samples held. */
+/* What is read after something else in a sweep over units, or first (what NULL): window by spectral window, block by block of rows, as
+   many channels at a time as the plan allows. @return false: that was all */
+static bool next_read(const ib_imager *im, ib_range units, const ib_read *what, ib_read *next)
+{
+    const ib_plan *plan = im->plan;
+    const size_t   at_once = plan->fused ? SIZE_MAX : plan->window;
+    size_t         spw = what ? what->spw : 0, row = what ? what->rows.first : 0;
+    size_t         chan = what ? what->chans.first + what->chans.n : 0;
+
+    for (; spw < im->info->n_spw; spw++, row = chan = 0) {
+        const ib_range all = ib_plan_span(plan, units, spw);
+        const size_t   n_row = im->info->spw[spw].n_row, end = all.first + all.n;
+        chan = chan > all.first ? chan : all.first;
+        if (chan >= end) {
+            row += plan->block_rows;
+            chan = all.first;
+        }
+        if (all.n && row < n_row) {
+            *next = (ib_read){spw,
+                              {chan, end - chan < at_once ? end - chan : at_once},
+                              {row, n_row - row < plan->block_rows ? n_row - row : plan->block_rows}};
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Have the reader fetch what comes after the samples held, in this sweep or the next. Without memory for it nothing is read ahead. */
+static void read_ahead(ib_imager *im, ib_range units)
+{
+    ib_read  next;
+    ib_error ignored;
+
+    if (!im->reader ||
+        !(next_read(im, units, &im->held.what, &next) || (im->after.n && next_read(im, im->after, NULL, &next))) ||
+        same_read(&next, &im->held.what) || same_read(&next, &im->ahead.what))
+        return;
+    ib_reader_wait(im->reader, &ignored);
+    if (make_room(im, &im->ahead, &next, &ignored))
+        return;
+    im->ahead.what = next;
+    ib_reader_ask(im->reader, &next, &im->ahead.samples);
+}
+
+/* Pass over all samples of a window's units. `first` and `last` tasks are added on the first and the last samples held. */
 static ib_status sweep(ib_imager *im, ib_range units, int first, int every, int last, ib_outcome *outcome,
                        ib_error *err)
 {
     const ib_plan *plan = im->plan;
-    const size_t   at_once = plan->fused ? SIZE_MAX : plan->window;
-    size_t         n_hold = 0, hold = 0;
+    ib_read        what, next;
+    bool           more = next_read(im, units, NULL, &next);
 
-    for (size_t s = 0; s < im->info->n_spw; s++) {
-        const size_t n = ib_plan_span(plan, units, s).n,
-                     blocks = (im->info->spw[s].n_row + plan->block_rows - 1) / plan->block_rows;
-        n_hold += blocks * (n / at_once + (n % at_once != 0));
+    if (!more && last & FINISH)
+        return ib_fail(err, IB_EINTERNAL, "channels without rows were planned");
+    for (int begin = first; more; begin = 0) {
+        double start = ib_now();
+        what = next;
+        more = next_read(im, units, &what, &next);
+        ib_status rc = hold_rows(im, what.spw, what.rows.first, what.rows.n, err);
+        if (!rc)
+            rc = hold_samples(im, what.chans, err);
+        if (!rc)
+            read_ahead(im, units);
+        ib_book(&im->timers, IB_PHASE_READ, &start);
+        if (!rc)
+            rc = hold_orders(im, what.chans, err);
+        ib_book(&im->timers, IB_PHASE_SORT, &start);
+        if (!rc)
+            rc = work_on_all(im, units, what.chans, every | begin | (more ? 0 : last), outcome, err);
+        if (!rc)
+            rc = im->port->between(
+                im->port->self,
+                last & (FINISH | SUM) && (plan->fused || im->pass + 1 == im->n_pass) ? what.chans.n * im->n_row : 0,
+                err);
+        if (rc)
+            return rc;
     }
-    for (size_t s = 0; s < im->info->n_spw; s++) {
-        const ib_range all = ib_plan_span(plan, units, s);
-        const size_t   n_row = im->info->spw[s].n_row;
-        for (size_t row = 0; all.n && row < n_row; row += plan->block_rows) {
-            double    start = ib_now();
-            ib_status rc =
-                hold_rows(im, s, row, n_row - row < plan->block_rows ? n_row - row : plan->block_rows, err);
-            for (size_t c = 0; !rc && c < all.n; c += at_once) {
-                const ib_range chans = {all.first + c, all.n - c < at_once ? all.n - c : at_once};
-                rc = hold_samples(im, chans, err);
-                ib_book(&im->timers, IB_PHASE_READ, &start);
-                if (!rc)
-                    rc = hold_orders(im, chans, err);
-                ib_book(&im->timers, IB_PHASE_SORT, &start);
-                const int tasks = every | (hold == 0 ? first : 0) | (hold + 1 == n_hold ? last : 0);
-                if (!rc)
-                    rc = work_on_all(im, units, chans, tasks, outcome, err);
-                if (!rc)
-                    rc = im->port->between(im->port->self,
-                                           last & (FINISH | SUM) && (plan->fused || im->pass + 1 == im->n_pass)
-                                               ? chans.n * im->n_row
-                                               : 0,
-                                           err);
-                hold++;
-                start = ib_now();
-                if (at_once == SIZE_MAX)
-                    break;
-            }
-            if (rc)
-                return rc;
-        }
-    }
-    return n_hold || !(last & FINISH) ? IB_OK : ib_fail(err, IB_EINTERNAL, "channels without rows were planned");
+    return IB_OK;
 }
 
-/* Where channels are finished after several reads, these are repeated for every pass of the w-term. */
-static ib_status sweep_passes(ib_imager *im, ib_range units, int first, ib_outcome *outcome, ib_error *err)
+/* The window from unit k of a run on, or, beyond its end, the first one of what comes later. */
+static ib_range window_at(const ib_imager *im, ib_range units, size_t k)
 {
+    if (k >= units.n) {
+        units = im->later;
+        k = 0;
+    }
+    return units.n ? (ib_range){units.first + k, ib_plan_next(im->plan, units, k)} : units;
+}
+
+/* Where channels are finished after several reads, these are repeated for every pass of the w-term.
+   @param then  units of the next sweep */
+static ib_status sweep_passes(ib_imager *im, ib_range units, ib_range then, int first, ib_outcome *outcome,
+                              ib_error *err)
+{
+    const int n_pass = im->plan->fused ? 1 : im->n_pass;
     ib_status rc = IB_OK;
 
-    im->pass = 0;
-    do
+    for (im->pass = 0; im->pass < n_pass && !rc; im->pass++) {
+        im->after = im->pass + 1 < n_pass ? units : then;
         rc = sweep(im, units, im->pass ? 0 : first, GRID, FINISH, outcome, err);
-    while (!rc && !im->plan->fused && ++im->pass < im->n_pass);
+    }
     im->pass = 0;
     return rc;
+}
+
+void ib_imager_ahead(ib_imager *im, ib_range units)
+{
+    im->later = units;
+}
+
+double ib_imager_read_ahead(const ib_imager *im)
+{
+    double busy = 0, waited;
+
+    if (im->reader)
+        ib_reader_times(im->reader, &busy, &waited);
+    return busy;
 }
 
 ib_status ib_imager_cube(ib_imager *im, ib_range units, ib_outcome *outcome, ib_error *err)
@@ -1271,15 +1365,16 @@ ib_status ib_imager_cube(ib_imager *im, ib_range units, ib_outcome *outcome, ib_
 
     for (size_t k = 0, n; !rc && k < units.n; k += n) {
         n = ib_plan_next(plan, units, k);
-        const ib_range now = {units.first + k, n};
+        const ib_range now = {units.first + k, n}, then = window_at(im, units, k + n);
+        im->after = own && !plan->fused ? now : then;
         if (own && plan->fused)
             rc = sweep(im, now, 0, BEGIN | WEIGH | WEIGHED | GRID | FINISH, FINISH, outcome + k, err);
         else if (own) {
             rc = sweep(im, now, BEGIN, WEIGH, WEIGHED, NULL, err);
             if (!rc)
-                rc = sweep_passes(im, now, 0, outcome + k, err);
+                rc = sweep_passes(im, now, then, 0, outcome + k, err);
         } else
-            rc = sweep_passes(im, now, BEGIN, outcome + k, err);
+            rc = sweep_passes(im, now, then, BEGIN, outcome + k, err);
     }
     return rc;
 }
@@ -1291,6 +1386,7 @@ ib_status ib_imager_mfs(ib_imager *im, ib_range units, int pass, ib_outcome *out
     im->pass = pass;
     for (size_t k = 0, n; !rc && k < units.n; k += n) {
         n = ib_plan_next(im->plan, units, k);
+        im->after = window_at(im, units, k + n);
         rc = sweep(im, (ib_range){units.first + k, n}, BEGIN, GRID, SUM, outcome + k, err);
     }
     for (size_t i = 1; i < im->plan->n_lane && pass == 0; i++) { /* once: more units may follow */
@@ -1302,10 +1398,12 @@ ib_status ib_imager_mfs(ib_imager *im, ib_range units, int pass, ib_outcome *out
 
 ib_status ib_imager_weigh(ib_imager *im, ib_range units, ib_error *err)
 {
-    ib_status rc = IB_OK;
+    const bool mfs = im->plan->mode == IB_MFS;
+    ib_status  rc = IB_OK;
 
-    for (size_t k = 0, n; !rc && k < units.n; k += n) {
-        n = im->plan->mode == IB_MFS ? 1 : ib_plan_next(im->plan, units, k);
+    for (size_t k = 0, n = mfs ? 1 : ib_plan_next(im->plan, units, 0), next; !rc && k < units.n; k += n, n = next) {
+        next = k + n >= units.n ? 0 : mfs ? 1 : ib_plan_next(im->plan, units, k + n);
+        im->after = (ib_range){units.first + k + n, next};
         rc = sweep(im, (ib_range){units.first + k, n}, BEGIN, WEIGH, SHARE, NULL, err);
     }
     return rc;

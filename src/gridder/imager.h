@@ -47,6 +47,9 @@ ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config
                            const char *wisdom, const ib_cube *cube, int n_thread, const ib_port *port, ib_error *err);
 void      ib_imager_destroy(ib_imager *imager);
 
+/** What the next ib_imager_cube will be asked for, so that its samples can be read meanwhile; n 0: nothing. */
+void ib_imager_ahead(ib_imager *imager, ib_range units);
+
 /** Cube: image whole channels, window by window. outcome [units.n]. */
 ib_status ib_imager_cube(ib_imager *imager, ib_range units, ib_outcome *outcome, ib_error *err);
 
@@ -71,6 +74,9 @@ ib_direct *ib_imager_direct(ib_imager *imager);
 /** Weights of an mfs mosaic, [input channel][n_stokes][kind], likewise: add up before finish. NULL without a mosaic.
  *  @param n  their number */
 double *ib_imager_kind_weights(ib_imager *imager, size_t *n);
+
+/** Seconds that samples were read ahead by a thread of its own; 0: none were. */
+double ib_imager_read_ahead(const ib_imager *imager);
 
 void ib_imager_times(const ib_imager *imager, ib_timers *timers); /* mean over threads where they work side by side */
 ib_verdict ib_imager_verdict(const ib_imager *imager);

@@ -23,6 +23,7 @@ enum {
 #define WRITE_AT_ONCE (4 << 20)  /* bytes beyond which a longer write is no faster */
 #define LEAST_WRITE   (64 << 10)
 #define MOST_WRITES   16 /* buffers of them */
+#define AHEAD         8  /* reads at least, where short ones cost nothing */
 
 size_t ib_good_size(double n)
 {
@@ -663,8 +664,28 @@ static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, in
 static int64_t bytes_of(const ib_plan *plan, const ib_vis_info *info, size_t n_lane, size_t n_read)
 {
     return plan->base_bytes + plan->fixed_bytes + plan->tree_bytes + (int64_t)plan->n_write * plan->write_bytes +
-           (int64_t)n_lane * plan->lane_bytes + (int64_t)n_read * plan->sample_bytes +
+           (int64_t)n_lane * plan->lane_bytes + (int64_t)n_read * (plan->ahead ? 2 : 1) * plan->sample_bytes +
            (int64_t)most_bins(plan, info, n_read) * plan->order_bytes;
+}
+
+/* Samples that wait for storage are read ahead; those that are computed keep all threads busy anyway. */
+static bool is_stored(const ib_vis_info *info)
+{
+    bool stored = false;
+
+    for (size_t s = 0; s < info->n_spw; s++)
+        stored = stored || info->spw[s].tiling.sample_bytes > 0;
+    return stored;
+}
+
+/* Do short reads cost no more than long ones? */
+static bool reads_anything(const ib_vis_info *info)
+{
+    bool any = true;
+
+    for (size_t s = 0; s < info->n_spw; s++)
+        any = any && !info->spw[s].tiling.n_chan;
+    return any;
 }
 
 /* As many grids as there are threads, and a read as long as is useful, within the limit. */
@@ -691,6 +712,9 @@ static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis
     size_t n_lane = (size_t)n_thread < most.n + 1 ? (size_t)n_thread : most.n + 1;
     while (n_lane > 1 && bytes_of(plan, info, n_lane, plan->fused ? n_lane * unit : 1) > cfg->memory)
         n_lane--;
+    plan->ahead = is_stored(info);
+    if (bytes_of(plan, info, n_lane, plan->fused ? n_lane * unit : 1) > cfg->memory)
+        plan->ahead = false;
     while (plan->n_write < 2 * n_lane + 2 && plan->n_write < MOST_WRITES &&
            bytes_of(plan, info, n_lane, plan->fused ? n_lane * unit : 1) + plan->write_bytes <= cfg->memory)
         plan->n_write++;
@@ -700,6 +724,11 @@ static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis
     if (plan->fused && n_read < 4 * n_lane * unit)
         n_read = 4 * n_lane * unit;
     n_read = n_read < all ? n_read : all;
+    if (plan->ahead && reads_anything(info) && n_read > all / AHEAD) { /* several, for there to be one ahead */
+        const size_t enough = 4 * n_lane * unit > all / AHEAD ? 4 * n_lane * unit : all / AHEAD;
+        n_read = n_read < enough ? n_read : enough;
+    }
+    plan->ahead = plan->ahead && n_read < (plan->mode == IB_MFS ? d.n_read : most.n * d.unit);
     n_read = (n_read + unit - 1) / unit * unit;
     while (n_read > unit && bytes_of(plan, info, n_lane, n_read) > cfg->memory)
         n_read = (n_read / 2 + unit - 1) / unit * unit;
@@ -717,10 +746,10 @@ void ib_plan_narrow(ib_plan *plan, const ib_vis_info *info, size_t window)
     for (size_t c = 0; c < plan->n_chan && plan->fused; c++)
         unit = plan->part_first[c + 1] - plan->part_first[c] > unit ? plan->part_first[c + 1] - plan->part_first[c]
                                                                     : unit;
-    if (window >= plan->window || !window)
-        return;
-    plan->window = window;
-    plan->total_bytes = bytes_of(plan, info, plan->n_lane, window * unit);
+    plan->ahead = false;
+    if (window && window < plan->window)
+        plan->window = window;
+    plan->total_bytes = bytes_of(plan, info, plan->n_lane, plan->window * unit);
 }
 
 /* Planes that are compared with the direct sum, and pixels of each: so few that the check stays a small part of the work. A

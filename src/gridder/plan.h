@@ -83,6 +83,7 @@ typedef struct ib_plan {
     int64_t sample_bytes;   /* of each input channel read */
     int64_t order_bytes;    /* of each bin sorted */
     int64_t tree_bytes;     /* partial sums */
+    bool    ahead;          /* a read is prepared while the one before is worked on: twice sample_bytes */
     size_t  n_write;        /* buffers of planes on their way to the files, so many bytes each */
     int64_t write_bytes;
     int64_t total_bytes;
@@ -108,7 +109,7 @@ ib_range ib_plan_span(const ib_plan *plan, ib_range units, size_t spw);
 /** Units from the k-th of a run on that are read together: a read is of one spectral window. */
 size_t ib_plan_next(const ib_plan *plan, ib_range units, size_t k);
 
-/** Read fewer channels at once, and have memory for something else. */
+/** Read fewer channels at once, none of them ahead, and have memory for something else. */
 void ib_plan_narrow(ib_plan *plan, const ib_vis_info *info, size_t window);
 
 /** What a choice of parameters depends on, of a plan whose image, planes and channels are decided. Borrows cfg. */

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,13 +267,36 @@ ib_status ib_file_keep(ib_layout *layout, ib_error *err)
     return sync_folder(layout->path, err);
 }
 
+static void *let_go(void *old)
+{
+    close((int)(intptr_t)old);
+    return NULL;
+}
+
+/* A large file takes the system a while to remove (0.2 s for 660 MB), and whoever takes its name waits for that, unless somebody still
+   holds it: a thread that nobody waits for. */
+static void remove_later(int old)
+{
+    pthread_attr_t attr;
+    pthread_t      thread;
+
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    if (pthread_create(&thread, &attr, let_go, (void *)(intptr_t)old))
+        close(old);
+    pthread_attr_destroy(&attr);
+}
+
 ib_status ib_file_publish(const ib_layout *layout, ib_error *err)
 {
     const int fd = ib_file_attach(layout, err);
     ib_status rc = fd < 0 ? err->status : ib_file_detach(fd, layout->partial, err);
+    const int old = rc ? -1 : open(layout->path, O_PATH | O_CLOEXEC);
 
     if (rc == IB_OK && rename(layout->partial, layout->path))
         rc = ib_fail(err, IB_EIO, "rename %s to %s: %s", layout->partial, layout->path, strerror(errno));
+    if (old >= 0)
+        remove_later(old);
     return rc ? rc : sync_folder(layout->path, err);
 }
 

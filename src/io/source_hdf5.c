@@ -413,6 +413,7 @@ static ib_status read_window(opening *o, size_t number, ib_error *err)
     spw->n_chan = w->file.n_chan;
     spw->n_corr = w->file.n_corr;
     spw->weight_per_channel = w->file.weight_per_channel;
+    spw->tiling.sample_bytes = sizeof(float[2]) + 1 + (w->file.weight_per_channel ? sizeof(float) : 0);
     spw->chan = ib_alloc(spw->n_chan, sizeof *spw->chan, "channels", err);
     spw->freq = ib_alloc(spw->n_chan, sizeof *spw->freq, "channels", err);
     spw->width = ib_alloc(spw->n_chan, sizeof *spw->width, "channels", err);

@@ -79,7 +79,8 @@ ib_status ib_target_close(ib_target *to, ib_error *err)
 /* Whole blocks past the page cache. @return how many bytes that was: the rest is for the page cache. */
 static size_t write_direct(const ib_target *to, const char *bytes, size_t n, uint64_t offset, ib_error *err)
 {
-    size_t done = 0;
+    const ib_stay stay = ib_enter(IB_STORING);
+    size_t        done = 0;
 
     while (done < n && !err->status) {
         const struct iovec whole = {(void *)(uintptr_t)(bytes + done), n - done}; /* as in ib_file_write */
@@ -96,6 +97,7 @@ static size_t write_direct(const ib_target *to, const char *bytes, size_t n, uin
             break;
         done += (size_t)got;
     }
+    ib_leave(stay, "write", (double)done);
     return done;
 }
 
@@ -129,6 +131,7 @@ static void *work(void *self)
 {
     ib_writer *w = self;
 
+    ib_track_name("writer", -1);
     pthread_mutex_lock(&w->mutex);
     for (;;) {
         while (!w->waiting && !w->end)
@@ -219,9 +222,11 @@ ib_status ib_writer_create(ib_writer **out, size_t n_buffer, size_t bytes, size_
 
 ib_status ib_writer_drain(ib_writer *w, ib_error *err)
 {
+    const ib_stay stay = ib_enter(IB_STORING);
     pthread_mutex_lock(&w->mutex);
     while (w->waiting)
         pthread_cond_wait(&w->freed, &w->mutex);
+    ib_leave(stay, "wait for the last planes", -1);
     if (w->error.status)
         *err = w->error;
     const ib_status rc = w->error.status;
@@ -290,10 +295,12 @@ static ib_status take_buffer(ib_pack *pack, ib_error *err)
 
     pthread_mutex_lock(&w->mutex);
     if (!w->n_idle) {
-        const double begin = ib_now();
+        const ib_stay stay = ib_enter(IB_STORING);
+        const double  begin = ib_now();
         while (!w->n_idle)
             pthread_cond_wait(&w->freed, &w->mutex);
         w->waited += ib_now() - begin;
+        ib_leave(stay, "wait for room to write", -1);
     }
     const ib_error error = w->error;
     if (!error.status)
