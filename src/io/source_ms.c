@@ -859,11 +859,13 @@ static void describe_tiles(opening *o)
 
         while (r + 1 < w->n_run && !(w->runs[r].cells & HAS_DATA))
             r++;
-        for (size_t k = 0; k < sizeof column / sizeof *column; k++) { /* a tile is held, however large */
-            size_t n_chan, n_row;
-            if (ib_casa_tile(ms->main, column[k], w->runs[r].row, &n_chan, &n_row))
-                held[k] =
-                    (int64_t)fmax((double)held[k], bytes[k] * (double)w->n_corr * (double)n_chan * (double)n_row);
+        for (size_t k = 0; k < sizeof column / sizeof *column; k++) {
+            size_t n_chan, n_row; /* of a tile, which is held, however large, and read into a buffer of its size */
+            if (!ib_casa_tile(ms->main, column[k], w->runs[r].row, &n_chan, &n_row))
+                continue;
+            const double tile = bytes[k] * (double)(w->n_corr * n_chan) * (double)n_row;
+            const double need = tile + fmax(tile, TILE_CACHE << 20);
+            held[k] = need > (double)held[k] ? (int64_t)need : held[k];
         }
         double together = 1; /* columns that lie between each other */
         if (!ib_casa_tile(ms->main, ms->column, w->runs[r].row, &t->n_chan, &t->n_row)) {
