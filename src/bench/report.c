@@ -210,6 +210,7 @@ static void put_verdicts(page *p, const ib_trends *trends)
     }
 }
 
+/* @param why  there are no trends although there are launches; NULL: none of them counts */
 static void put_trend(page *p, const ib_trends *trends, const char *why)
 {
     begin_part(
@@ -219,8 +220,12 @@ static void put_trend(page *p, const ib_trends *trends, const char *why)
         ib_trends_courses(trends, p->report);
         return;
     }
-    ib_report_text(p->report, why);
-    ib_report_text(p->report, "Launches of committed sources fill this part:");
+    ib_report_text(
+        p->report,
+        why ? why
+            : "No launch of committed sources is worth counting: builds of changed sources have no place among the commits. Such launches fill this part:");
+    if (why)
+        return;
     ib_report_code(
         p->report,
         "imgbench ab HEAD~1 HEAD -- sim:chiles,channel=0.01\nimgbench sweep chiles --scale 0.001 --launches 6");
@@ -1116,14 +1121,12 @@ static ib_status put_page(page *p, const char *terms, ib_error *err)
     }
     choose_series(p);
     rc = ib_trends_open(&trends, p->history, ib_make_report_options, p->value, terms, &why);
-    if (rc && rc != IB_ENODATA) {
+    if (rc && rc != IB_ENODATA && rc != IB_EUNSUPPORTED) {
         *err = why;
         return rc;
     }
     put_verdicts(p, trends);
-    put_trend(
-        p, trends,
-        "No launch of committed sources is worth counting: builds of changed sources have no place among the commits.");
+    put_trend(p, trends, rc == IB_EUNSUPPORTED ? why.text : NULL);
     ib_trends_close(trends);
     rc = put_scaling(p, err);
     if (rc)

@@ -1068,6 +1068,10 @@ static ib_status put_campaign(ib_report *report, const ib_launched *launch, size
     rc = rc ? rc : evaluate(s, err);
     for (size_t i = 0; !rc && i < s->n_series; i++)
         grows |= s->one[i].n_size > 1;
+    if (rc == IB_EUSAGE) { /* too many series for one table: the page goes on */
+        ib_report_section(report, *campaign ? campaign : "Launches of no campaign", err->text);
+        rc = IB_OK;
+    }
     if (!rc && grows) {
         snprintf(title, sizeof title, "%s over %s", *campaign ? campaign : "Launches of no campaign", s->over);
         ib_report_section(report, title, "");

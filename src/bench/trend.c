@@ -179,7 +179,7 @@ static ib_status arrange(trend *t, const branch *b, ib_validity at_worst, bool r
         while (k < t->n_series && !ib_past_same_series(t->series[k].first, l, ""))
             k++;
         if (k == MAX_SERIES)
-            return ib_fail(err, IB_EUSAGE,
+            return ib_fail(err, IB_EUNSUPPORTED,
                            "more than %d problems and shapes; say which: imgbench trend input=... ranks=4",
                            MAX_SERIES);
         series *s = &t->series[k];
@@ -192,7 +192,7 @@ static ib_status arrange(trend *t, const branch *b, ib_validity at_worst, bool r
         while (j < s->n && strcmp(s->point[j].newest->commit, l->commit) != 0)
             j++;
         if (j == MAX_POINTS)
-            return ib_fail(err, IB_EUSAGE, "more than %d commits; a term such as day>2026-01-01 takes fewer",
+            return ib_fail(err, IB_EUNSUPPORTED, "more than %d commits; a term such as day>2026-01-01 takes fewer",
                            MAX_POINTS);
         s->point[j].newest = l;
         s->point[j].position = at;

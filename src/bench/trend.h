@@ -21,7 +21,7 @@ typedef struct ib_trends ib_trends;
 /** @param history        borrowed until the end
  *  @param option, value  of a subcommand with branch, since, repository, margin, allow and record, which are meant as trend means
  *                        them; borrowed until the end
- *  @return IB_ENODATA when no launch of unchanged sources counts. */
+ *  @return IB_ENODATA when no launch of unchanged sources counts, IB_EUNSUPPORTED when there are too many series or commits. */
 ib_status ib_trends_open(ib_trends **out, ib_history *history, const ib_help_option *option, const char *const *value,
                          const char *terms, ib_error *err);
 void      ib_trends_close(ib_trends *trends);
