@@ -8,7 +8,7 @@ function(ib_kernel isa bytes flags)
   foreach(precision f32 f64)
     set(target ib_tile_${isa}_${precision})
     add_library(${target} OBJECT src/gridder/kernel/tile.c src/gridder/kernel/mosaic.c src/gridder/kernel/lines.c
-                src/gridder/kernel/depth.c src/gridder/kernel/textbook.c
+                src/gridder/kernel/depth.c src/gridder/kernel/direct.c src/gridder/kernel/textbook.c
                 src/gridder/kernel/limit.c)
     target_link_libraries(${target} PRIVATE ib_flags)
     target_compile_definitions(${target} PRIVATE IB_ISA=${isa} IB_PRECISION=${precision} IB_VECTOR_BYTES=${bytes})

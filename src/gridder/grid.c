@@ -31,7 +31,8 @@ struct ib_scratch {
     ib_direct direct;
     double    direct_s;
     size_t    n_wait;
-    double    wait_u[WAIT], wait_v[WAIT], wait_w[WAIT], re[WAIT], im[WAIT], weight[WAIT];
+    double    wait_u[WAIT], wait_v[WAIT], wait_w[WAIT]; /* m */
+    double    wait_value[WAIT][2], weight[WAIT];        /* or floats, as the precision says */
 };
 
 static size_t real_size(int precision)
@@ -497,41 +498,76 @@ static void begin_direct(ib_scratch *s, const ib_lane *lane)
     if (lane->direct_plane < 0)
         return;
     s->direct = lane->direct;
-    memset(s->direct.sum, 0, sizeof s->direct.sum);
-    s->direct.weight = s->direct.square = 0;
+    ib_direct_begin(&s->direct);
 }
 
-static void add_waiting(ib_scratch *s)
+static void add_waiting(const ib_gridder *gridder, const ib_view *view, ib_scratch *s)
 {
-    ib_direct_add(&s->direct, s->n_wait,
-                  &(ib_direct_samples){s->wait_u, s->wait_v, s->re, s->im, s->weight, s->wait_w});
+    ib_direct_add(&s->direct, gridder->direct, s->n_wait,
+                  &(ib_direct_samples){.scale = view->freq / IB_LIGHT,
+                                       .u = s->wait_u,
+                                       .v = s->wait_v,
+                                       .w = s->wait_w,
+                                       .value = s->wait_value,
+                                       .weight = s->weight});
     s->n_wait = 0;
 }
 
-/* The samples that are gridded, once more, for the direct sum. */
-static void add_direct(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, const ib_order *order,
-                       size_t first, size_t n, const bounds *b, ib_scratch *s)
+/* What waits of samples that are not in order: values of a plane, and weights of rows. Rows come in grid order, which is none for
+   the memory: they are fetched ahead. */
+static inline __attribute__((always_inline)) void wait_for(ib_scratch *s, const ib_lane *lane, const uint32_t *rows,
+                                                           size_t n, size_t left, size_t record, const size_t real)
 {
-    const bool   single = gridder->fn->precision == IB_SINGLE;
-    const size_t record = (size_t)gridder->plan->geometry.record, plane = (size_t)lane->direct_plane;
-    const double wavenumber = view->freq / IB_LIGHT, start = ib_now();
-    size_t       m = s->n_wait;
+    const char *value = (const char *)s->sample + 2 * (size_t)lane->direct_plane * real;
+    const char *weight = (const char *)lane->weight + weight_at(lane, 0, lane->direct_plane) * real;
+    char *to_value = (char *)s->wait_value + 2 * s->n_wait * real, *to_weight = (char *)s->weight + s->n_wait * real;
+    const size_t step = lane->weight_row * real;
 
+    for (size_t i = 0; i < n; i++)
+        memcpy(to_value + 2 * i * real, value + 2 * i * record * real, 2 * real);
     for (size_t i = 0; i < n; i++) {
-        const uint32_t mark = order->row[first + i];
-        if (is_outside(s, b, i, (mark & IB_CONJUGATED) != 0))
-            continue;
-        s->wait_u[m] = order->u[first + i] * wavenumber;
-        s->wait_v[m] = order->v[first + i] * wavenumber;
-        s->wait_w[m] = order->w ? order->w[first + i] * wavenumber : 0;
-        s->re[m] = get(s->sample, single, 2 * (i * record + plane));
-        s->im[m] = get(s->sample, single, 2 * (i * record + plane) + 1);
-        s->weight[m] = get(lane->weight, single, weight_at(lane, mark & IB_ROW_MASK, lane->direct_plane));
-        m += s->weight[m] > 0;
+        __builtin_prefetch(weight + (rows[i + AHEAD < left ? i + AHEAD : i] & IB_ROW_MASK) * step);
+        memcpy(to_weight + i * real, weight + (rows[i] & IB_ROW_MASK) * step, real);
     }
-    s->n_wait = m;
-    if (m > WAIT - IB_BATCH)
-        add_waiting(s);
+}
+
+/* Samples that are not outside, of n that wait, move together. @return how many */
+static size_t close_ranks(ib_scratch *s, const bounds *b, const uint32_t *rows, size_t n, size_t real)
+{
+    char *const value = (char *)s->wait_value, *const weight = (char *)s->weight;
+    size_t m = s->n_wait;
+
+    for (size_t i = 0, k = m; i < n; i++, k++)
+        if (!is_outside(s, b, i, (rows[i] & IB_CONJUGATED) != 0)) {
+            s->wait_u[m] = s->wait_u[k];
+            s->wait_v[m] = s->wait_v[k];
+            s->wait_w[m] = s->wait_w[k];
+            memcpy(value + 2 * m * real, value + 2 * k * real, 2 * real);
+            memcpy(weight + m * real, weight + k * real, real);
+            m++;
+        }
+    return m - s->n_wait;
+}
+
+/* The samples that are gridded, once more, for the direct sum. Those without weight are zero and add nothing. */
+static void add_direct(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, const ib_order *order,
+                       size_t first, size_t n, const bounds *b, bool inside, ib_scratch *s)
+{
+    const uint32_t *const rows = order->row + first;
+    const size_t          record = (size_t)gridder->plan->geometry.record, left = order->n - first;
+    const double          start = ib_now();
+
+    memcpy(s->wait_u + s->n_wait, order->u + first, n * sizeof *s->wait_u);
+    memcpy(s->wait_v + s->n_wait, order->v + first, n * sizeof *s->wait_v);
+    if (order->w)
+        memcpy(s->wait_w + s->n_wait, order->w + first, n * sizeof *s->wait_w);
+    if (gridder->fn->precision == IB_SINGLE)
+        wait_for(s, lane, rows, n, left, record, sizeof(float));
+    else
+        wait_for(s, lane, rows, n, left, record, sizeof(double));
+    s->n_wait += inside ? n : close_ranks(s, b, rows, n, real_size(gridder->fn->precision));
+    if (s->n_wait > WAIT - IB_BATCH)
+        add_waiting(gridder, view, s);
     s->direct_s += ib_now() - start;
 }
 
@@ -617,7 +653,7 @@ static void add_batch(const ib_gridder *gridder, ib_lane *lane, const ib_view *v
     if (gridder->kernels)
         find_kinds(gridder, view, order, first, n, s);
     else if (lane->direct_plane >= 0 && tally)
-        add_direct(gridder, lane, view, order, first, n, &b, s);
+        add_direct(gridder, lane, view, order, first, n, &b, inside, s);
     if (order->w)
         memcpy(s->w, order->w + first, n * sizeof *s->w);
     const size_t m = inside && !n_empty ? n : sift(gridder, lane, order, first, n, &b, s, tally);
@@ -722,15 +758,16 @@ static double sum_weights(const ib_gridder *gridder, const ib_lane *lane, size_t
 }
 
 /* Seconds that the direct sum took, mean over threads. */
-static double end_direct(ib_lane *lane, ib_scratch *const *scratch, int n_thread)
+static double end_direct(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, ib_scratch *const *scratch,
+                         int n_thread)
 {
     double seconds = 0;
 
 #pragma omp parallel for schedule(static) num_threads(n_thread) if (n_thread > 1) default(none)                      \
-    shared(scratch, n_thread)
+    shared(gridder, view, scratch, n_thread)
     for (int t = 0; t < n_thread; t++) {
         const double start = ib_now();
-        add_waiting(scratch[t]);
+        add_waiting(gridder, view, scratch[t]);
         scratch[t]->direct_s += ib_now() - start;
     }
     for (int t = 0; t < n_thread; t++) {
@@ -776,7 +813,7 @@ static void collect_kind(const ib_gridder *gridder, const ib_lane *lane, const i
     const double    *at = mosaic->centre->pointing[kind / mosaic->n_pair], wavenumber = view->freq / IB_LIGHT;
     const bool       single = gridder->fn->precision == IB_SINGLE;
     const size_t     record = (size_t)gridder->plan->geometry.record, plane = (size_t)lane->direct_plane;
-    double           turns[WAIT], phase[WAIT][2];
+    double           turns[WAIT], phase[WAIT][2], value[WAIT][2];
 
     for (uint32_t first = view->kind_first[kind], m; first < view->kind_first[kind + 1]; first += m) {
         const uint32_t left = view->kind_first[kind + 1] - first;
@@ -785,23 +822,30 @@ static void collect_kind(const ib_gridder *gridder, const ib_lane *lane, const i
         m = left < WAIT ? left : WAIT;
         for (uint32_t i = first; i < first + m; i++) {
             const size_t row = view->by_kind[i];
-            s->weight[n] = get(lane->weight, single, weight_at(lane, row, lane->direct_plane));
-            if (!(s->weight[n] > 0))
+            const double weight = get(lane->weight, single, weight_at(lane, row, lane->direct_plane));
+            if (!(weight > 0))
                 continue;
-            s->wait_u[n] = view->uvw[row][0] * wavenumber;
-            s->wait_v[n] = view->uvw[row][1] * wavenumber;
-            s->re[n] = get(lane->value, single, 2 * (row * record + plane));
-            s->im[n] = get(lane->value, single, 2 * (row * record + plane) + 1);
-            turns[n] = s->wait_u[n] * at[0] + s->wait_v[n] * at[1];
+            put(s->weight, single, n, weight);
+            s->wait_u[n] = view->uvw[row][0];
+            s->wait_v[n] = view->uvw[row][1];
+            value[n][0] = get(lane->value, single, 2 * (row * record + plane));
+            value[n][1] = get(lane->value, single, 2 * (row * record + plane) + 1);
+            turns[n] = (s->wait_u[n] * at[0] + s->wait_v[n] * at[1]) * wavenumber;
             n++;
         }
         ib_phasors(n, turns, phase);
         for (size_t i = 0; i < n; i++) {
-            const double re = s->re[i], im = s->im[i];
-            s->re[i] = re * phase[i][0] - im * phase[i][1];
-            s->im[i] = re * phase[i][1] + im * phase[i][0];
+            const double re = value[i][0], im = value[i][1];
+            put(s->wait_value, single, 2 * i, re * phase[i][0] - im * phase[i][1]);
+            put(s->wait_value, single, 2 * i + 1, re * phase[i][1] + im * phase[i][0]);
         }
-        ib_direct_add(own, n, &(ib_direct_samples){s->wait_u, s->wait_v, s->re, s->im, s->weight, s->wait_w});
+        ib_direct_add(own, gridder->direct, n,
+                      &(ib_direct_samples){.scale = wavenumber,
+                                           .u = s->wait_u,
+                                           .v = s->wait_v,
+                                           .w = s->wait_w,
+                                           .value = s->wait_value,
+                                           .weight = s->weight});
     }
 }
 
@@ -818,8 +862,7 @@ static double add_direct_kinds(const ib_gridder *gridder, ib_lane *lane, const i
         ib_scratch *s = scratch[omp_get_thread_num()];
         ib_direct   own = lane->direct;
 
-        memset(own.sum, 0, sizeof own.sum);
-        own.weight = own.square = 0;
+        ib_direct_begin(&own);
         collect_kind(gridder, lane, view, k, s, &own);
         if (!(own.weight > 0))
             continue;
@@ -910,5 +953,5 @@ double ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view
         add_kinds(gridder, lane, view, before, n_thread);
     if (gridder->kernels && lane->direct_plane >= 0)
         return add_direct_kinds(gridder, lane, view, scratch, n_thread);
-    return lane->direct_plane < 0 || !tells ? 0 : end_direct(lane, scratch, n_thread);
+    return lane->direct_plane < 0 || !tells ? 0 : end_direct(gridder, lane, view, scratch, n_thread);
 }

@@ -15,7 +15,8 @@ typedef struct ib_gridder {
     const ib_config         *cfg;
     const ib_isa            *isa;
     const ib_convfn         *fn;
-    const ib_mosaic_kernels *kernels;  /* of a mosaic; NULL: the standard gridder */
+    const ib_mosaic_kernels *kernels; /* of a mosaic; NULL: the standard gridder */
+    const ib_direct_loop    *direct;
     int                      n_series; /* of the w-term */
     double                   series[2][IB_W_SERIES];
 } ib_gridder;

@@ -142,6 +142,7 @@ static void begin_check(const ib_plan *plan, size_t chan, ib_direct *d)
         d->l[i] = (double)check_offset(plan, chan, 0, i) * g->cell[0];
         d->m[i] = (double)check_offset(plan, chan, 1, i) * g->cell[1];
     }
+    ib_direct_begin(d);
 }
 
 static ib_status make_benches(ib_imager *im, ib_error *err)
@@ -289,7 +290,8 @@ ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config
                                .cfg = cfg,
                                .isa = ib_isa_find(cfg->isa),
                                .fn = im->fn,
-                               .kernels = mosaic ? &im->kernels : NULL};
+                               .kernels = mosaic ? &im->kernels : NULL,
+                               .direct = ib_direct_find(ib_isa_find(cfg->isa)->name, cfg->precision)};
     if (g->w.n_term)
         im->gridder.n_series = ib_wterm_series(&g->w, im->gridder.series);
     *out = im;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The table of instruction sets, and the choice. */
+#include "gridder/direct.h"
 #include "gridder/kernel/depth.h"
 #include "gridder/kernel/kernel.h"
 #include "gridder/kernel/lines.h"
@@ -77,17 +78,20 @@ const ib_isa *ib_isa_find(const char *name)
 
 /* Tables of an instruction set. */
 typedef struct tables {
-    const char      *isa;
-    const ib_lines  *lines[2];
-    const ib_depths *depths[2];
+    const char           *isa;
+    const ib_lines       *lines[2];
+    const ib_depths      *depths[2];
+    const ib_direct_loop *direct[2];
 } tables;
 
 /* clang-format off */
 #define DECLARE_TABLES(isa)                                   \
     extern const ib_lines ib_lines_##isa##_f32, ib_lines_##isa##_f64; \
-    extern const ib_depths ib_depths_##isa##_f32, ib_depths_##isa##_f64;
+    extern const ib_depths ib_depths_##isa##_f32, ib_depths_##isa##_f64; \
+    extern const ib_direct_loop ib_direct_##isa##_f32, ib_direct_##isa##_f64;
 #define TABLES(isa, name) \
-    {name, {&ib_lines_##isa##_f32, &ib_lines_##isa##_f64}, {&ib_depths_##isa##_f32, &ib_depths_##isa##_f64}}
+    {name, {&ib_lines_##isa##_f32, &ib_lines_##isa##_f64}, {&ib_depths_##isa##_f32, &ib_depths_##isa##_f64}, \
+     {&ib_direct_##isa##_f32, &ib_direct_##isa##_f64}}
 /* clang-format on */
 
 DECLARE_TABLES(base)
@@ -120,4 +124,9 @@ const ib_lines *ib_lines_find(const char *isa, int precision)
 const ib_depths *ib_depths_find(const char *isa, int precision)
 {
     return find_tables(isa)->depths[precision];
+}
+
+const ib_direct_loop *ib_direct_find(const char *isa, int precision)
+{
+    return find_tables(isa)->direct[precision];
 }
