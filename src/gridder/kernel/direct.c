@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The direct Fourier sum. Compiled as tile.c is: IB_ISA, IB_PRECISION. Turns are reduced in double precision, whatever follows in
    `real`: sines and cosines good to its rounding, sums over a block of samples. */
-#include "gridder/direct.h"
+#include "gridder/kernel/direct.h"
 #include "gridder/kernel/simd.h"
 
 enum { VECTORS = IB_DIRECT_BLOCK / LANES, SINE = IS_F32 ? 5 : 8, COSINE = IS_F32 ? 5 : 8 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The table of instruction sets, and the choice. */
-#include "gridder/direct.h"
 #include "gridder/kernel/depth.h"
+#include "gridder/kernel/direct.h"
 #include "gridder/kernel/kernel.h"
 #include "gridder/kernel/lines.h"
 
