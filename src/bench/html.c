@@ -42,9 +42,9 @@ static const char *const style[] = {
     "table{border-collapse:collapse;font-size:.87rem;font-variant-numeric:tabular-nums;line-height:1.4}\n",
     "th,td{padding:.28rem .75rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--rule)}\n",
     "th:first-child,td:first-child{padding-left:.1rem}\n",
-    "th{color:var(--soft);font-weight:600;white-space:nowrap;border-bottom:1.5px solid var(--rule)}\n",
-    "td{min-width:2.5rem;max-width:34rem;overflow-wrap:break-word}"
-    "td.n,th.n{text-align:right;white-space:nowrap}tbody tr:hover{background:var(--card)}\n",
+    "th{color:var(--soft);font-weight:600;vertical-align:bottom;border-bottom:1.5px solid var(--rule)}\n",
+    "td{max-width:34rem;overflow-wrap:anywhere}td:not(.n){min-width:6.5rem}td:first-child:not(.n){min-width:10rem}"
+    "td.n,th.n{text-align:right}td.n{white-space:nowrap}tbody tr:hover{background:var(--card)}\n",
     "details{margin:.5rem 0 1rem}summary{cursor:pointer;color:var(--link);font-size:.93rem}\n",
     "pre{background:var(--card);border-radius:.4rem;padding:.75rem .95rem;font:.85rem/1.5 ui-monospace,'DejaVu Sans Mono',monospace;"
     "white-space:pre-wrap;overflow-wrap:anywhere}\n",

@@ -57,6 +57,7 @@ static const int phase_colour[IB_N_PHASES] = {
     [IB_PHASE_SUM] = 3, [IB_PHASE_FFT] = 2, [IB_PHASE_BEAM] = 11, [IB_PHASE_WRITE] = 1, [IB_PHASE_CHECK] = 7, [IB_PHASE_CLOSE] = 8};
 /* clang-format on */
 _Static_assert(sizeof parts / sizeof *parts == N_PARTS, "a part lacks its name");
+_Static_assert(IB_N_PHASES == IB_PHASE_CLOSE + 1 && IB_N_PHASES == 12, "a new phase needs a colour");
 
 /* The newest launch of a series, with the lines of its record. */
 typedef struct shown {
@@ -101,6 +102,12 @@ static double number(const json_t *object, const char *group, const char *key)
 static double phase_number(const shown *s, int phase, const char *key)
 {
     return number(json_object_get(s->rep, "phases"), ib_phase_name((ib_phase)phase), key);
+}
+
+/* A count; "-" where it is not known. */
+static ib_cell whole(double n)
+{
+    return n >= 0 ? ib_cell_count((size_t)n) : ib_cell_real((double)NAN);
 }
 
 static const char *words(const json_t *object, const char *key)
@@ -204,9 +211,7 @@ static void put_verdicts(page *p, const ib_trends *trends)
     put_wrong(p);
     if (trends) {
         ib_trends_verdicts(trends, p->report);
-        ib_report_fold(p->report, "Every metric that is not steady");
         ib_trends_findings(trends, p->report);
-        ib_report_unfold(p->report);
     }
 }
 
@@ -465,6 +470,29 @@ static void strips_of_ranks(page *p, const shown *s)
     ib_report_axis(p->report, (const char *const[]){"0", ib_text_seconds(s->past->total).s}, 2);
 }
 
+/* How channels were dealt, and dealt again. */
+static void put_schedule(page *p)
+{
+    static const ib_heading heading[] = {{"series", "series"},        {"least", "least channels"},
+                                         {"most", "most channels"},   {"longest", "longest rank / mean"},
+                                         {"moved", "channels moved"}, {"take_ms", "ms to take one"}};
+
+    ib_report_table(p->report, "schedule", heading, sizeof heading / sizeof *heading);
+    for (size_t k = 0; k < p->n_series; k++) {
+        const json_t *rep = p->series[k].rep;
+        const double  takes = number(rep, "schedule", "takes"), mean = number(rep, "schedule", "work_mean_s");
+        if (p->series[k].past->ranks > 1 && mean > 0)
+            ib_report_row(p->report,
+                          (const ib_cell[]){ib_cell_text(p->series[k].name), whole(number(rep, "schedule", "least")),
+                                            whole(number(rep, "schedule", "most")),
+                                            ib_cell_real(number(rep, "schedule", "work_max_s") / mean),
+                                            whole(takes > 0 ? number(rep, "schedule", "moved") : (double)NAN),
+                                            ib_cell_real(takes > 0 ? 1e3 * number(rep, "schedule", "take_s") / takes
+                                                                   : (double)NAN)});
+    }
+    ib_report_table_end(p->report);
+}
+
 static void put_imbalance(page *p)
 {
     static const ib_heading heading[] = {{"series", "series"},
@@ -489,6 +517,7 @@ static void put_imbalance(page *p)
             strips_of_ranks(p, &p->series[k]);
             drawn++;
         }
+    put_schedule(p);
     ib_report_fold(p->report, "All series");
     ib_report_table(p->report, "imbalance", heading, sizeof heading / sizeof *heading);
     for (size_t k = 0; k < p->n_series; k++)
@@ -622,6 +651,35 @@ static void put_memory(page *p)
     ib_report_unfold(p->report);
 }
 
+/* What threads of their own did beside the gridding, and what gridding waited for. */
+static void put_overlap(page *p)
+{
+    static const ib_heading  heading[] = {{"series", "series"},
+                                          {"read_percent", "reading beside it"},
+                                          {"write_percent", "writing beside it"},
+                                          {"data_percent", "waited for data"},
+                                          {"room_percent", "waited for room to write"}};
+    static const char *const key[] = {"read_s", "write_s", "data_s", "room_s"};
+    bool                     any = false;
+
+    for (size_t k = 0; k < p->n_series; k++)
+        any |= number(p->series[k].rep, "schedule", "work_mean_s") > 0;
+    if (!any)
+        return;
+    ib_report_section(p->report, "Beside the gridding",
+                      "In percent of the time that ranks worked, means over ranks.");
+    ib_report_table(p->report, "overlap", heading, 5);
+    for (size_t k = 0; k < p->n_series; k++) {
+        const double work = number(p->series[k].rep, "schedule", "work_mean_s");
+        ib_cell      cell[5] = {ib_cell_text(p->series[k].name)};
+        for (int i = 0; i < 4; i++)
+            cell[1 + i] = ib_cell_real(100 * number(p->series[k].rep, "overlap", key[i]) / work);
+        if (work > 0)
+            ib_report_row(p->report, cell);
+    }
+    ib_report_table_end(p->report);
+}
+
 static void put_storage(page *p)
 {
     static const ib_heading heading[] = {{"series", "series"},
@@ -667,6 +725,7 @@ static void put_storage(page *p)
                               ib_cell_real(100 * number(s->rep, "limits", "storage_share"))});
     }
     ib_report_table_end(p->report);
+    put_overlap(p);
     if (!any) {
         ib_report_text(
             p->report,
@@ -908,8 +967,8 @@ static void put_accuracy(page *p)
                 ib_report_row(p->report,
                               (const ib_cell[]){ib_cell_text(p->series[k].name), ib_cell_text(promised_text),
                                                 ib_cell_text(measured_text), ib_cell_real(measured / promised),
-                                                ib_cell_real(number(check, "detail", "pixels")),
-                                                ib_cell_real(number(check, "detail", "planes"))});
+                                                whole(number(check, "detail", "pixels")),
+                                                whole(number(check, "detail", "planes"))});
         }
         ib_report_table_end(p->report);
         ib_report_unfold(p->report);

@@ -1112,6 +1112,7 @@ void ib_trends_findings(const ib_trends *t, ib_report *report)
                                                     ib_cell_text(state_name[c->state]), ib_cell_text(c->text)});
     }
     ib_report_table_end(report);
+    ib_report_unfold(report);
 }
 
 /* Room for the drawing of one course. */
