@@ -20,77 +20,79 @@ static double size_of(int count, MPI_Datatype type)
 /* ---- all together -------------------------------------------------------------------------------------------- */
 
 /* What all ranks of the world do together has a number, by which summaries find who came last. */
-static void leave_all(ib_stay stay, const char *name, MPI_Comm comm, double bytes)
+static void leave_all(ib_stay stay, const char *name, MPI_Comm comm, double bytes, int root)
 {
     const int32_t number = comm == MPI_COMM_WORLD ? ib_collective_number() : -1;
 
-    ib_leave_together(stay, name, bytes, number);
+    ib_leave_together(stay, name, bytes, number, root);
 }
 
-#define TOGETHER(name, comm, bytes, call)                                                                            \
+#define TOGETHER(name, comm, root, bytes, call)                                                                      \
     const ib_stay stay = ib_enter(IB_MESSAGING);                                                                     \
     const int     rc = P##call;                                                                                      \
-    leave_all(stay, name, comm, bytes);                                                                              \
+    leave_all(stay, name, comm, bytes, root);                                                                        \
     return rc
 
 int MPI_Barrier(MPI_Comm comm)
 {
-    TOGETHER("barrier", comm, -1, MPI_Barrier(comm));
+    TOGETHER("barrier", comm, -1, -1, MPI_Barrier(comm));
 }
 
 int MPI_Bcast(void *data, int n, MPI_Datatype type, int root, MPI_Comm comm)
 {
-    TOGETHER("broadcast", comm, size_of(n, type), MPI_Bcast(data, n, type, root, comm));
+    TOGETHER("broadcast", comm, root, size_of(n, type), MPI_Bcast(data, n, type, root, comm));
 }
 
 int MPI_Reduce(const void *from, void *to, int n, MPI_Datatype type, MPI_Op op, int root, MPI_Comm comm)
 {
-    TOGETHER("reduce", comm, size_of(n, type), MPI_Reduce(from, to, n, type, op, root, comm));
+    TOGETHER("reduce", comm, root, size_of(n, type), MPI_Reduce(from, to, n, type, op, root, comm));
 }
 
 int MPI_Allreduce(const void *from, void *to, int n, MPI_Datatype type, MPI_Op op, MPI_Comm comm)
 {
-    TOGETHER("allreduce", comm, size_of(n, type), MPI_Allreduce(from, to, n, type, op, comm));
+    TOGETHER("allreduce", comm, -1, size_of(n, type), MPI_Allreduce(from, to, n, type, op, comm));
 }
 
 int MPI_Gather(const void *from, int n, MPI_Datatype type, void *to, int n_to, MPI_Datatype type_to, int root,
                MPI_Comm comm)
 {
-    TOGETHER("gather", comm, size_of(n, type), MPI_Gather(from, n, type, to, n_to, type_to, root, comm));
+    TOGETHER("gather", comm, root, size_of(n, type), MPI_Gather(from, n, type, to, n_to, type_to, root, comm));
 }
 
 int MPI_Gatherv(const void *from, int n, MPI_Datatype type, void *to, const int n_to[], const int at[],
                 MPI_Datatype type_to, int root, MPI_Comm comm)
 {
-    TOGETHER("gather", comm, size_of(n, type), MPI_Gatherv(from, n, type, to, n_to, at, type_to, root, comm));
+    TOGETHER("gather", comm, root, size_of(n, type), MPI_Gatherv(from, n, type, to, n_to, at, type_to, root, comm));
 }
 
 int MPI_Allgather(const void *from, int n, MPI_Datatype type, void *to, int n_to, MPI_Datatype type_to, MPI_Comm comm)
 {
-    TOGETHER("allgather", comm, size_of(n_to, type_to), MPI_Allgather(from, n, type, to, n_to, type_to, comm));
+    TOGETHER("allgather", comm, -1, size_of(n_to, type_to), MPI_Allgather(from, n, type, to, n_to, type_to, comm));
 }
 
 int MPI_Allgatherv(const void *from, int n, MPI_Datatype type, void *to, const int n_to[], const int at[],
                    MPI_Datatype type_to, MPI_Comm comm)
 {
-    TOGETHER("allgather", comm, -1, MPI_Allgatherv(from, n, type, to, n_to, at, type_to, comm));
+    TOGETHER("allgather", comm, -1, -1, MPI_Allgatherv(from, n, type, to, n_to, at, type_to, comm));
 }
 
 int MPI_Scatter(const void *from, int n, MPI_Datatype type, void *to, int n_to, MPI_Datatype type_to, int root,
                 MPI_Comm comm)
 {
-    TOGETHER("scatter", comm, size_of(n_to, type_to), MPI_Scatter(from, n, type, to, n_to, type_to, root, comm));
+    TOGETHER("scatter", comm, root, size_of(n_to, type_to),
+             MPI_Scatter(from, n, type, to, n_to, type_to, root, comm));
 }
 
 int MPI_Scatterv(const void *from, const int n[], const int at[], MPI_Datatype type, void *to, int n_to,
                  MPI_Datatype type_to, int root, MPI_Comm comm)
 {
-    TOGETHER("scatter", comm, size_of(n_to, type_to), MPI_Scatterv(from, n, at, type, to, n_to, type_to, root, comm));
+    TOGETHER("scatter", comm, root, size_of(n_to, type_to),
+             MPI_Scatterv(from, n, at, type, to, n_to, type_to, root, comm));
 }
 
 int MPI_Alltoall(const void *from, int n, MPI_Datatype type, void *to, int n_to, MPI_Datatype type_to, MPI_Comm comm)
 {
-    TOGETHER("all to all", comm, -1, MPI_Alltoall(from, n, type, to, n_to, type_to, comm));
+    TOGETHER("all to all", comm, -1, -1, MPI_Alltoall(from, n, type, to, n_to, type_to, comm));
 }
 
 /* Bytes that a rank gives away. */
@@ -110,42 +112,42 @@ int MPI_Alltoallv(const void *from, const int n[], const int at[], MPI_Datatype 
 {
     const double bytes = from == MPI_IN_PLACE ? -1 : given(n, type, comm);
 
-    TOGETHER("all to all", comm, bytes, MPI_Alltoallv(from, n, at, type, to, n_to, at_to, type_to, comm));
+    TOGETHER("all to all", comm, -1, bytes, MPI_Alltoallv(from, n, at, type, to, n_to, at_to, type_to, comm));
 }
 
 int MPI_Scan(const void *from, void *to, int n, MPI_Datatype type, MPI_Op op, MPI_Comm comm)
 {
-    TOGETHER("scan", comm, size_of(n, type), MPI_Scan(from, to, n, type, op, comm));
+    TOGETHER("scan", comm, -1, size_of(n, type), MPI_Scan(from, to, n, type, op, comm));
 }
 
 int MPI_Exscan(const void *from, void *to, int n, MPI_Datatype type, MPI_Op op, MPI_Comm comm)
 {
-    TOGETHER("scan", comm, size_of(n, type), MPI_Exscan(from, to, n, type, op, comm));
+    TOGETHER("scan", comm, -1, size_of(n, type), MPI_Exscan(from, to, n, type, op, comm));
 }
 
 int MPI_Comm_dup(MPI_Comm comm, MPI_Comm *out)
 {
-    TOGETHER("duplicate communicator", comm, -1, MPI_Comm_dup(comm, out));
+    TOGETHER("duplicate communicator", comm, -1, -1, MPI_Comm_dup(comm, out));
 }
 
 int MPI_Comm_split(MPI_Comm comm, int colour, int key, MPI_Comm *out)
 {
-    TOGETHER("split communicator", comm, -1, MPI_Comm_split(comm, colour, key, out));
+    TOGETHER("split communicator", comm, -1, -1, MPI_Comm_split(comm, colour, key, out));
 }
 
 int MPI_Comm_split_type(MPI_Comm comm, int type, int key, MPI_Info info, MPI_Comm *out)
 {
-    TOGETHER("split communicator", comm, -1, MPI_Comm_split_type(comm, type, key, info, out));
+    TOGETHER("split communicator", comm, -1, -1, MPI_Comm_split_type(comm, type, key, info, out));
 }
 
 int MPI_Win_create(void *base, MPI_Aint size, int unit, MPI_Info info, MPI_Comm comm, MPI_Win *win)
 {
-    TOGETHER("create window", comm, -1, MPI_Win_create(base, size, unit, info, comm, win));
+    TOGETHER("create window", comm, -1, -1, MPI_Win_create(base, size, unit, info, comm, win));
 }
 
 int MPI_Win_allocate(MPI_Aint size, int unit, MPI_Info info, MPI_Comm comm, void *base, MPI_Win *win)
 {
-    TOGETHER("create window", comm, -1, MPI_Win_allocate(size, unit, info, comm, base, win));
+    TOGETHER("create window", comm, -1, -1, MPI_Win_allocate(size, unit, info, comm, base, win));
 }
 
 int MPI_Win_free(MPI_Win *win)

@@ -203,5 +203,5 @@ void ib_notice_end(ib_notice *n, bool failed, void (*tick)(void *self, uint64_t 
     const ib_stay stay = ib_enter(IB_MESSAGING);
 
     await_all(n, failed, tick, self);
-    ib_leave_together(stay, "wait for all ranks", -1, ib_collective_number());
+    ib_leave_together(stay, "wait for all ranks", -1, ib_collective_number(), -1);
 }

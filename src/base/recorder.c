@@ -260,8 +260,10 @@ static void write_span(writer *w, const ib_track *t, const ib_event *e, int64_t 
         put(w, e->category == IB_OF_USER ? "%s\"value\":%.17g" : "%s\"bytes\":%.0f", comma, e->value);
         comma = ",";
     }
-    if (!message && e->team > 1)
+    if (!message && e->category == IB_OF_PHASE && e->team > 1)
         put(w, "%s\"team\":%d", comma, e->team);
+    if (!message && e->category == IB_OF_MPI && e->number >= 0 && e->team)
+        put(w, "%s\"root\":%d", comma, e->team - 1);
     put(w, "}}");
     if (!message)
         return;
@@ -363,7 +365,7 @@ bool ib_recorder_write(int process, const char *label, const ib_clock_map *clock
                 for (size_t i = 0; i < BLOCK && pool.owner[k] == t; i++)
                     if (pool.event[k * BLOCK + i].name)
                         event[n++] = &pool.event[k * BLOCK + i];
-            if (n)
+            if (n || t->worker)
                 name_track(w, t);
             write_track(w, t, event, n);
         }

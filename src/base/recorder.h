@@ -25,10 +25,11 @@ typedef enum ib_category { IB_OF_PHASE, IB_OF_CHUNK, IB_OF_IO, IB_OF_MPI, IB_OF_
 typedef struct ib_event {
     int64_t     at_ns, for_ns; /* of the monotonic clock */
     const char *name;
-    double   value;  /* span: bytes, below 0: none; counter: its value; message: its number between those two ranks */
-    int32_t  number; /* phase: channel; MPI: number of the collective; message: the other rank; below 0: none */
-    uint16_t team;   /* phase: threads that do it side by side; message: its tag, cut off */
-    uint8_t  kind, category;
+    double  value;  /* span: bytes, below 0: none; counter: its value; message: its number between those two ranks */
+    int32_t number; /* phase: channel; MPI: number of the collective; message: the other rank; below 0: none */
+    uint16_t
+        team; /* phase: threads that do it side by side; collective: its root, plus one; message: its tag, cut off */
+    uint8_t kind, category;
 } ib_event;
 
 /** One thread. Its own thread writes it; read it when that thread rests. */

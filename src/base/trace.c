@@ -85,9 +85,9 @@ void ib_leave(ib_stay stay, const char *name, double bytes)
     leave(stay, (ib_event){.name = name, .value = bytes, .number = -1});
 }
 
-void ib_leave_together(ib_stay stay, const char *name, double bytes, int32_t number)
+void ib_leave_together(ib_stay stay, const char *name, double bytes, int32_t number, int root)
 {
-    leave(stay, (ib_event){.name = name, .value = bytes, .number = number});
+    leave(stay, (ib_event){.name = name, .value = bytes, .number = number, .team = (uint16_t)(root + 1)});
 }
 
 void ib_leave_message(ib_stay stay, const char *name, int peer, int tag, double message, bool receives)

@@ -71,8 +71,9 @@ ib_stay ib_enter(ib_activity there);
 void ib_leave(ib_stay stay, const char *name, double bytes);
 
 /** The same of something that all ranks do together, by a number that is the same on all of them; below 0: none; and of a
- *  message to or from another rank, the `message`-th with that tag. */
-void ib_leave_together(ib_stay stay, const char *name, double bytes, int32_t number);
+ *  message to or from another rank, the `message`-th with that tag.
+ *  @param root  the one rank that all get something from or give something to; below 0: everyone waits for everyone */
+void ib_leave_together(ib_stay stay, const char *name, double bytes, int32_t number, int root);
 void ib_leave_message(ib_stay stay, const char *name, int peer, int tag, double message, bool receives);
 
 /** The next number of what all ranks do together, as they do it in the same order. */

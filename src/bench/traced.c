@@ -32,9 +32,13 @@ typedef struct span {
     int32_t  rank, thread;
     int32_t  number; /* of a collective, or the other rank of a message; below 0: neither */
     int32_t  tag;
+    int32_t  root;    /* of a collective; below 0: everyone waits for everyone */
+    int32_t  group;   /* that it is one of: spans of one collective; below 0: none */
+    int64_t  partner; /* of what was received what was sent; below 0: not there */
     uint16_t team, name;
     uint8_t  what;    /* category */
     int8_t   message; /* 1: sent, -1: received */
+    bool     inner;   /* within another call of MPI */
 } span;
 
 /* A thread waited for a rank until it came. */
@@ -64,7 +68,7 @@ typedef struct trace {
     double begin, end;
     char   dropped[32], clock_error[32], program[32];
     wait  *wait;
-    size_t n_wait;
+    size_t n_wait, n_group;
 } trace;
 
 /* ---- reading --------------------------------------------------------------------------------------------- */
@@ -130,6 +134,9 @@ static ib_status take_span(trace *t, const json_t *event, ib_error *err)
                 .rank = (int32_t)number(event, "pid", 0),
                 .thread = (int32_t)number(event, "tid", 0),
                 .number = (int32_t)number(args, "collective", -1),
+                .root = (int32_t)number(args, "root", -1),
+                .group = -1,
+                .partner = -1,
                 .team = (uint16_t)number(args, "team", 1),
                 .name = (uint16_t)name_of(t->name, &t->n_name, text(event, "name")),
                 .what = (uint8_t)what};
@@ -263,16 +270,26 @@ static void add_wait(trace *t, const span *s, double until, int awaited)
         t->wait[t->n_wait++] = (wait){s->at, until, s->end, s->rank, awaited, s->name};
 }
 
-/* Who is still there when the last one comes has waited for it; who left before, as the root of a broadcast may, has not. */
+/* Whether all get something from the root, rather than give it something. */
+static bool gives(const trace *t, const span *s)
+{
+    return !strcmp(t->name[s->name], "broadcast") || !strcmp(t->name[s->name], "scatter");
+}
+
+/* Who is still there when the last one comes has waited for it, where everyone waits for everyone; the root of others waits for the
+   last one, or all for the root. */
 static void find_collective_waits(trace *t, span **some, size_t n)
 {
     qsort(some, n, sizeof *some, by_collective);
-    for (size_t i = 0, next; i < n; i = next) {
-        for (next = i + 1; next < n && some[next]->number == some[i]->number;)
-            next++;
+    for (size_t i = 0, next; i < n; i = next, t->n_group++) {
+        for (next = i; next < n && some[next]->number == some[i]->number; next++)
+            some[next]->group = (int32_t)t->n_group;
         const span *last = some[next - 1];
-        for (size_t k = i; k + 1 < next; k++)
-            if (some[k]->end >= last->at)
+        for (size_t k = i; k < next && some[i]->root >= 0 && gives(t, some[i]); k++)
+            last = some[k]->rank == some[i]->root ? some[k] : last;
+        for (size_t k = i; k < next; k++)
+            if (some[k]->end >= last->at &&
+                (some[k]->root < 0 || gives(t, some[k]) || some[k]->rank == some[k]->root))
                 add_wait(t, some[k], last->at, last->rank);
     }
 }
@@ -321,8 +338,10 @@ static ib_status find_waits(trace *t, ib_error *err)
     find_collective_waits(t, some, n);
     qsort(message, n_message, sizeof *message, by_message);
     for (size_t i = 0; i + 1 < n_message; i++)
-        if (one_message(message[i], message[i + 1]))
+        if (one_message(message[i], message[i + 1])) {
+            message[i + 1]->partner = message[i] - t->span;
             add_wait(t, message[i + 1], message[i]->at, message[i]->rank);
+        }
     qsort(t->wait, t->n_wait, sizeof *t->wait, by_end);
     ib_free(some);
     return IB_OK;
@@ -466,6 +485,137 @@ static ib_status find_path(const trace *t, path *p, ib_error *err)
     ib_free(leaves);
     ib_free(n_leaf);
     ib_free(n_of);
+    return rc;
+}
+
+/* ---- replay ---------------------------------------------------------------------------------------------- */
+
+/* The same launch with a network that takes no time (harness specification, 5.5): what remains of the waiting is that for others'
+   work. Times in us. */
+typedef struct replay {
+    bool   known;
+    double busiest, ideal, T; /* most time outside of MPI of a rank; the launch without transfer; as it was */
+} replay;
+
+typedef struct group {
+    size_t n, arrived; /* spans; those that have begun */
+    double latest, root;
+} group;
+
+/* Let a call of MPI begin at `at`, if it has not. @return when it ends; below 0: not before others have gone on */
+static double let_go(const trace *t, const span *s, double at, bool *begun, double *sent, group *groups)
+{
+    group *g = s->group >= 0 ? &groups[s->group] : NULL;
+
+    if (g && !*begun) {
+        g->arrived++;
+        g->latest = fmax(g->latest, at);
+        if (s->rank == s->root)
+            g->root = at;
+    }
+    *begun = true;
+    if (s->message > 0)
+        sent[s - t->span] = at;
+    if (s->message < 0 && s->partner >= 0 && !t->span[s->partner].inner)
+        return sent[s->partner] < 0 ? -1 : fmax(at, sent[s->partner]);
+    if (!g || (s->root >= 0 && gives(t, s) == (s->rank == s->root)))
+        return at;
+    if (s->root >= 0 && gives(t, s))
+        return g->root < 0 ? -1 : fmax(at, g->root);
+    return g->arrived < g->n ? -1 : g->latest;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+    const span *x = *(span *const *)a, *y = *(span *const *)b;
+
+    return x->rank != y->rank ? (x->rank < y->rank ? -1 : 1) : by_beginning(a, b);
+}
+
+/* Where a rank is in the replay. */
+typedef struct player {
+    span **next, **end;
+    double clock, before, busy, last; /* replayed; when the call before ended; outside of MPI; when the rank ended */
+    bool   begun;
+} player;
+
+static bool play(const trace *t, player *who, double *sent, group *groups)
+{
+    bool moved = false;
+
+    for (; who->next < who->end; who->next++) {
+        const span  *s = *who->next;
+        const double gap = fmax(0, s->at - who->before);
+        const double end = s->inner ? who->clock : let_go(t, s, who->clock + gap, &who->begun, sent, groups);
+        if (end < 0)
+            return moved;
+        moved = true;
+        who->begun = false;
+        if (s->inner)
+            continue;
+        who->clock = end;
+        who->busy += gap;
+        who->before = s->end;
+    }
+    return moved;
+}
+
+static ib_status run_again(trace *t, replay *out, ib_error *err)
+{
+    const size_t n_rank = (size_t)t->n_rank;
+    span       **call = ib_alloc(t->n + 1, sizeof *call, "trace", err);
+    double      *sent = ib_alloc(t->n + 1, sizeof *sent, "trace", err);
+    group       *groups = ib_alloc_zero(t->n_group + 1, sizeof *groups, "trace", err);
+    player      *who = ib_alloc_zero(n_rank + 1, sizeof *who, "trace", err);
+    size_t       n = 0, left = n_rank;
+
+    *out = (replay){.T = t->end - t->begin};
+    const ib_status rc = call && sent && groups && who ? IB_OK : err->status;
+    if (rc)
+        goto done;
+    for (size_t r = 0; r < n_rank; r++)
+        who[r].before = who[r].last = t->begin;
+    for (size_t i = 0; i < t->n; i++) {
+        span *s = &t->span[i];
+        sent[i] = -1;
+        if (s->thread == 0)
+            who[s->rank].last = fmax(who[s->rank].last, s->end);
+        if (s->thread == 0 && s->what == MPI)
+            call[n++] = s;
+    }
+    qsort(call, n, sizeof *call, by_rank);
+    for (size_t i = 0, outer = 0; i < n; i++) {
+        call[i]->inner = i && call[i]->rank == call[outer]->rank && call[i]->at < call[outer]->end;
+        outer = call[i]->inner ? outer : i;
+    }
+    for (size_t g = 0; g <= t->n_group; g++)
+        groups[g].root = -1;
+    for (size_t i = 0; i < n; i++)
+        if (call[i]->group >= 0 && !call[i]->inner)
+            groups[call[i]->group].n++;
+    for (size_t i = 0, r = 0; r < n_rank; r++) {
+        who[r].next = call + i;
+        while (i < n && call[i]->rank == (int32_t)r)
+            i++;
+        who[r].end = call + i;
+    }
+    for (bool moved = true; moved;) {
+        moved = false;
+        for (size_t r = 0; r < n_rank; r++)
+            moved |= play(t, &who[r], sent, groups);
+    }
+    for (size_t r = 0; r < n_rank; r++) {
+        const double rest = fmax(0, who[r].last - who[r].before);
+        left -= who[r].next == who[r].end;
+        out->busiest = fmax(out->busiest, who[r].busy + rest);
+        out->ideal = fmax(out->ideal, who[r].clock + rest);
+    }
+    out->known = left == 0 && out->ideal > 0 && !strcmp(t->dropped, "0");
+done:
+    ib_free(call);
+    ib_free(sent);
+    ib_free(groups);
+    ib_free(who);
     return rc;
 }
 
@@ -642,6 +792,7 @@ static ib_status summary(const char *file, ib_form form, FILE *out, ib_error *er
 {
     trace      t = {.path = file, .begin = INFINITY};
     path       p = {0};
+    replay     again = {0};
     ib_report *report = NULL;
     char       words[200];
 
@@ -650,6 +801,7 @@ static ib_status summary(const char *file, ib_form form, FILE *out, ib_error *er
         rc = ib_fail(err, IB_ENODATA, "%.300s holds no span", file);
     rc = rc ? rc : find_waits(&t, err);
     rc = rc ? rc : find_path(&t, &p, err);
+    rc = rc ? rc : run_again(&t, &again, err);
     rc = rc ? rc : ib_report_begin(&report, out, form, err);
     if (!rc) {
         ib_status some[5];
@@ -659,6 +811,11 @@ static ib_status summary(const char *file, ib_form form, FILE *out, ib_error *er
         ib_report_fact(report, "holds", "holds", words);
         ib_report_fact(report, "dropped", "events without room", t.dropped);
         ib_report_fact(report, "clock_error_us", "error of clocks between ranks, us", t.clock_error);
+        if (again.known && t.n_rank > 1) {
+            snprintf(words, sizeof words, "%.4f, of it serialisation %.4f x transfer %.4f", again.busiest / again.T,
+                     again.busiest / again.ideal, again.ideal / again.T);
+            ib_report_fact(report, "communication", "communication efficiency", words);
+        }
         report_path(&t, &p, report);
         some[0] = report_waits(&t, report, err);
         some[1] = report_names(&t, PHASE, "phases", "Phases", report, err);

@@ -71,6 +71,35 @@ path = sum(row["s"] for row in one["critical_path"])
 assert abs(path - whole) < 0.01 + 0.02 * whole, (path, whole)  # from the end of the main threads to the very beginning
 assert {row["rank"] for row in one["threads"]} == {0, 1} and all(row["rank"] != row["awaited"] for row in one["waits"])
 P
+# Two ranks whose story is known. Rank 1 works for 4 s, rank 0 for 1 s; then all meet, with a second for the network. Rank 0 sends a
+# message after 2 s more, which rank 1 has awaited since then and gets half a second later; it works for 1 s to the end at 9.5 s.
+"$PYTHON" - <<'P'
+import json
+def span(pid, at, end, name, cat, **args):
+    return {"ph": "X", "pid": pid, "tid": 0, "ts": at * 1e6, "dur": (end - at) * 1e6, "name": name, "cat": cat, "args": args}
+events = [span(0, 0, 1, "grid", "phase"), span(1, 0, 4, "fft", "phase"),
+          span(0, 1, 5, "allreduce", "mpi", collective=7), span(1, 4, 5, "allreduce", "mpi", collective=7),
+          span(0, 5, 8, "write", "phase"), span(0, 7, 8, "send", "mpi", to=1, tag=3, message=0),
+          span(1, 5, 8.5, "receive", "mpi", **{"from": 0}, tag=3, message=0), span(1, 8.5, 9.5, "close", "phase"),
+          span(0, 8, 8.25, "broadcast", "mpi", collective=8, root=0), span(1, 9.5, 9.5, "broadcast", "mpi", collective=8, root=0)]
+with open("known.json", "w") as f:
+    f.write('{"displayTimeUnit":"ms",\n"otherData":{"dropped":"0"},\n"traceEvents":[\n' + ",\n".join(map(json.dumps, events)).replace('{"ph": ', '{"ph":') + "\n]}\n")
+P
+"$IMGBENCH" trace summary known.json --format json >known.txt || fail "summary: $?"
+"$PYTHON" - <<'P'
+import json
+one = json.load(open("known.txt"))
+near = lambda a, b: abs(a - b) < 2e-3 * max(abs(b), 1)
+path = {(row["rank"], row["what"]): row["s"] for row in one["critical_path"]}
+want = {(1, "fft"): 4, (0, "allreduce"): 1, (0, "write"): 2, (1, "receive"): 1.5, (1, "close"): 1}
+assert set(path) == set(want) and all(near(path[k], want[k]) for k in want), path
+waits = {(row["rank"], row["awaited"]): (row["times"], row["s"]) for row in one["waits"]}
+assert waits == {(0, 1): (1, 3), (1, 0): (1, 2)}, waits
+# Busy: rank 0 1 + 2 + 1.25 s to its end at 9.5, rank 1 4 + 1. Without the network they meet at 4, the message comes at 6, all ends at 7.
+busiest, ideal, whole = 5, 7, 9.5
+assert one["communication"] == f"{busiest / whole:.4f}, of it serialisation {busiest / ideal:.4f} x transfer {ideal / whole:.4f}", one["communication"]
+P
+grep -q '^communication efficiency: ' summary.txt || fail "no replay of $(cat summary.txt)"
 grep -q '^Who waited for whom' summary.txt || fail "$(cat summary.txt)"
 
 # Little room; a name that cannot be; a stop by SIGTERM, by the time limit.
