@@ -25,7 +25,8 @@ typedef enum ib_category { IB_OF_PHASE, IB_OF_CHUNK, IB_OF_IO, IB_OF_MPI, IB_OF_
 typedef struct ib_event {
     int64_t     at_ns, for_ns; /* of the monotonic clock */
     const char *name;
-    double  value;  /* span: bytes, below 0: none; counter: its value; message: its number between those two ranks */
+    double
+            value; /* span: bytes (of a phase those of all its files), below 0: none; counter: its value; message: its number between those two ranks */
     int32_t number; /* phase: channel; MPI: number of the collective; message: the other rank; below 0: none */
     uint16_t
         team; /* phase: threads that do it side by side; collective: its root, plus one; message: its tag, cut off */
@@ -44,6 +45,7 @@ typedef struct ib_track {
     int64_t          spent_ns[2][IB_N_ACTIVITIES]; /* outside of parallel regions, inside */
     ib_event        *block;                        /* with room for more events */
     uint32_t         n_block, n_dropped;           /* events in it */
+    double           bytes;                        /* moved to and from files since the last phase that was kept */
     int32_t          channel;                      /* what phases are about; below 0: nothing */
     uint16_t         team;
 } ib_track;

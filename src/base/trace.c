@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { WORTH_TELLING_NS = 20000 };
+
 int ib_watched;
 
 double ib_now(void)
@@ -24,17 +26,18 @@ const char *ib_phase_name(ib_phase phase)
 
 void ib_trace_phase(ib_phase phase, double from, double to)
 {
-    const ib_track *t = ib_track_mine();
-    const int64_t   at = (int64_t)(from * 1e9), end = (int64_t)(to * 1e9);
+    ib_track     *t = ib_track_mine();
+    const int64_t at = (int64_t)(from * 1e9), end = (int64_t)(to * 1e9);
 
     ib_recorder_add(&(ib_event){.at_ns = at,
                                 .for_ns = end - at,
                                 .name = ib_phase_name(phase),
-                                .value = -1,
+                                .value = t->bytes > 0 ? t->bytes : -1,
                                 .number = t->channel,
                                 .team = t->team,
                                 .kind = IB_EVENT_SPAN,
                                 .category = IB_OF_PHASE});
+    t->bytes = 0;
 }
 
 void ib_trace_chunk(const char *name, double from)
@@ -65,17 +68,27 @@ ib_stay ib_enter(ib_activity there)
 {
     const ib_activity before = ib_turn(there);
 
-    return (ib_stay){before, there, ib_track_mine()->since_ns};
+    return (ib_stay){before, there, ib_track_mine()->since_ns, ib_track_mine()->bytes};
 }
 
 /* Back to what was before; what was nested in a stay of the same kind is no event, unless it is one end of a message. */
 static void leave(ib_stay stay, ib_event event)
 {
+    ib_track *t = ib_track_mine();
+
     ib_turn(stay.before);
+    if (stay.there == IB_STORING && event.value > 0)
+        t->bytes = stay.bytes + event.value; /* whatever was nested in it */
     if (!ib_recording || (stay.before == stay.there && event.kind == IB_EVENT_SPAN) || stay.there == IB_WORKING)
         return;
     event.at_ns = stay.at_ns;
-    event.for_ns = ib_track_mine()->since_ns - stay.at_ns;
+    event.for_ns = t->since_ns - stay.at_ns;
+    if (stay.there == IB_STORING && event.for_ns < WORTH_TELLING_NS)
+        return; /* the many small pieces of a plane: their phase has their bytes, */
+    if (stay.there == IB_STORING && !t->worker && t->bytes > 0) {
+        event.value = t->bytes; /* or, of a thread without phases, the next one */
+        t->bytes = 0;
+    }
     event.category = stay.there == IB_STORING ? IB_OF_IO : IB_OF_MPI;
     ib_recorder_add(&event);
 }

@@ -63,6 +63,7 @@ const char *ib_phase_name(ib_phase phase);
 typedef struct ib_stay {
     ib_activity before, there;
     int64_t     at_ns;
+    double      bytes; /* of the thread's files until then */
 } ib_stay;
 
 ib_stay ib_enter(ib_activity there);

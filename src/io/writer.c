@@ -143,7 +143,9 @@ static void *work(void *self)
         ib_error     error = {IB_OK, -1, ""};
         pthread_mutex_unlock(&w->mutex);
         const double begin = ib_now();
+        const ib_stay stay = ib_enter(IB_STORING);
         serve(e, failed, &error);
+        ib_leave(stay, "write planes", -1);
         const double took = ib_now() - begin;
         pthread_mutex_lock(&w->mutex);
         w->busy += took;
