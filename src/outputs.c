@@ -244,12 +244,44 @@ static ib_status sync_outputs(void *self, ib_error *err)
     return rc;
 }
 
+/* Is every plane of a channel on the disk what was computed? */
+static bool is_intact(void *self, size_t chan, const void *record)
+{
+    const ib_run_job *j = self;
+    const ib_kept    *was = record;
+    const size_t      bytes = j->plan.geometry.nx * j->plan.geometry.ny * sizeof *j->plane;
+    ib_error          ignored;
+
+    for (int i = 0; i < j->n_output; i++)
+        for (int p = 0; p < j->plan.n_stokes; p++) {
+            const ib_output *o = &j->output[i];
+            uint64_t         hash[2];
+            if (o->ops->read(o->sink, chan, (size_t)p, j->plane, &ignored))
+                return false;
+            ib_digest_plane(j->plane, bytes, hash);
+            if (memcmp(hash, was->hash[o->product][p], sizeof hash))
+                return false;
+        }
+    return true;
+}
+
+static ib_status deal_channels(ib_run_job *j, ib_error *err)
+{
+    j->channels = (ib_units){"channels", j->plan.n_unit, sizeof(ib_kept), is_intact, j};
+    j->plane = ib_alloc(j->plan.geometry.nx * j->plan.geometry.ny, sizeof *j->plane, "image plane", err);
+    ib_status rc = ib_agree(j->comm, j->plane ? IB_OK : err->status, err);
+    if (!rc)
+        rc = ib_resume_deal(&j->resume, j->comm, &j->channels, j->units, err);
+    ib_free(j->plane);
+    j->plane = NULL;
+    return rc;
+}
+
 ib_status ib_run_create_outputs(ib_run_job *j, const char *wisdom, const char *fft_plan, ib_error *err)
 {
     describe_parameters(j, fft_plan);
     describe_cubes(j);
     ib_status rc = j->rank ? IB_OK : lay_out_outputs(j, wisdom, fft_plan, err);
-    ib_opened opened[IB_MAX_SINKS];
 
     if ((rc = ib_agree(j->comm, rc, err)))
         return rc;
@@ -259,12 +291,10 @@ ib_status ib_run_create_outputs(ib_run_job *j, const char *wisdom, const char *f
     for (int i = 0; i < j->n_output && !rc; i++) {
         ib_output *o = &j->output[i];
         rc = o->ops->attach(&o->sink, &o->layout, &j->cube[o->product], j->writer, err);
-        opened[i] = (ib_opened){o->ops, o->product, o->sink};
     }
     if ((rc = ib_agree(j->comm, rc, err)) || j->plan.mode == IB_MFS)
         return rc;
-    rc = ib_resume_deal(&j->resume, j->comm, &j->plan, j->units, opened, (size_t)j->n_output,
-                        j->plan.geometry.nx * j->plan.geometry.ny, err);
+    rc = deal_channels(j, err);
     return rc ? rc : ib_resume_open(&j->resume, j->comm, sync_outputs, j, err);
 }
 
@@ -308,7 +338,7 @@ static bool keeps(ib_status rc, size_t finished)
 /* Headers completed, then all names at once. Rank 0. */
 static ib_status publish_outputs(ib_run_job *j, const double *beam, ib_error *err)
 {
-    ib_status rc = j->resume.begun ? ib_resume_audit(&j->resume, err) : IB_OK;
+    ib_status rc = j->resume.begun ? ib_resume_audit(&j->resume, &j->channels, err) : IB_OK;
 
     for (int i = 0; i < j->n_output && !rc; i++)
         rc = j->output[i].ops->complete(&j->output[i].layout, &j->cube[j->output[i].product], beam, err);

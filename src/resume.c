@@ -80,7 +80,7 @@ static ib_status look_around(ib_resume *r, const ib_config *cfg, const char *con
         if (!anew)
             return ib_fail(
                 err, IB_EUSAGE,
-                "an earlier start of this run left %s.partial and finished channels of it; give --resume to go on with it, or --overwrite to begin anew",
+                "an earlier start of this run left %s.partial and finished parts of it; give --resume to go on with it, or --overwrite to begin anew",
                 path[0]);
         remove_parts(r->folder, path, n);
     } else
@@ -206,51 +206,32 @@ ib_status ib_resume_begin(ib_resume *r, const ib_ledger *ledger, ib_layout *cons
 
 /* ---- deal -------------------------------------------------------------------------------------------------------- */
 
-/* Is every plane of a channel on the disk what was computed? */
-static bool is_intact(const ib_kept *kept, size_t chan, const ib_opened *opened, size_t n, size_t n_stokes,
-                      float *pixel, size_t n_pixel)
-{
-    ib_error ignored;
-
-    for (size_t i = 0; i < n; i++)
-        for (size_t p = 0; p < n_stokes; p++) {
-            uint64_t hash[2];
-            if (opened[i].ops->read(opened[i].sink, chan, p, pixel, &ignored))
-                return false;
-            ib_digest_plane(pixel, n_pixel * sizeof *pixel, hash);
-            if (memcmp(hash, kept->hash[opened[i].product][p], sizeof hash))
-                return false;
-        }
-    return true;
-}
-
-/* Every rank looks at its share of the channels that have a record. Collective. */
-static ib_status verify(ib_resume *r, MPI_Comm comm, const ib_plan *plan, const ib_opened *opened, size_t n,
-                        size_t n_pixel, size_t *broken, ib_error *err)
+/* Every rank looks at its share of the units that have a record. Collective. */
+static ib_status verify(ib_resume *r, MPI_Comm comm, const ib_units *units, size_t *broken, ib_error *err)
 {
     int rank, n_rank;
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_size(comm, &n_rank);
     const size_t first = r->n_unit * (size_t)rank / (size_t)n_rank,
                  end = r->n_unit * (size_t)(rank + 1) / (size_t)n_rank;
-    ib_kept  *mine = ib_alloc(end - first + 1, sizeof *mine, "records", err);
-    float    *pixel = ib_alloc(n_pixel, sizeof *pixel, "image plane", err);
-    ib_status rc = ib_agree(comm, mine && pixel ? IB_OK : err->status, err);
-    size_t    bad = 0;
+    const size_t size = units->payload;
+    char        *mine = ib_alloc(end - first + 1, size, "records", err);
+    ib_status    rc = ib_agree(comm, mine ? IB_OK : err->status, err);
+    size_t       bad = 0;
 
     if (!rc) { /* rank 0 has read the journals */
         if (!rank)
-            memcpy(mine, r->kept, end * sizeof *mine);
+            memcpy(mine, r->kept, end * size);
         for (int k = 1; k < n_rank; k++) {
             const size_t from = r->n_unit * (size_t)k / (size_t)n_rank,
                          to = r->n_unit * (size_t)(k + 1) / (size_t)n_rank;
             if (!rank)
-                ib_send(r->kept + from, (to - from) * sizeof *mine, k, comm);
+                ib_send(r->kept + from * size, (to - from) * size, k, comm);
             else if (rank == k)
-                ib_receive(mine, (to - from) * sizeof *mine, 0, comm);
+                ib_receive(mine, (to - from) * size, 0, comm);
         }
         for (size_t c = first; c < end; c++)
-            if (r->done[c] && !is_intact(&mine[c - first], c, opened, n, (size_t)plan->n_stokes, pixel, n_pixel)) {
+            if (r->done[c] && !units->is_intact(units->self, c, mine + (c - first) * size)) {
                 r->done[c] = 0;
                 bad++;
             }
@@ -264,12 +245,10 @@ static ib_status verify(ib_resume *r, MPI_Comm comm, const ib_plan *plan, const 
         *broken = (size_t)sum;
     }
     ib_free(mine);
-    ib_free(pixel);
     return rc;
 }
 
-static ib_status recall_records(ib_resume *r, MPI_Comm comm, const ib_plan *plan, const ib_opened *opened, size_t n,
-                                size_t n_pixel, ib_error *err)
+static ib_status recall_records(ib_resume *r, MPI_Comm comm, const ib_units *units, ib_error *err)
 {
     int       rank;
     size_t    damage = 0, broken = 0;
@@ -277,41 +256,40 @@ static ib_status recall_records(ib_resume *r, MPI_Comm comm, const ib_plan *plan
 
     MPI_Comm_rank(comm, &rank);
     if (!rank) {
-        r->kept = ib_alloc_zero(r->n_unit, sizeof *r->kept, "records", err);
+        r->kept = ib_alloc_zero(r->n_unit, units->payload, "records", err);
         rc =
             r->kept ? ib_journal_scan(r->folder, &r->ledger, r->kept, r->done, &r->epoch, &damage, err) : err->status;
     }
     if ((rc = ib_agree(comm, rc, err)))
         return rc;
     ib_broadcast(r->done, r->n_unit, 0, comm);
-    if ((rc = verify(r, comm, plan, opened, n, n_pixel, &broken, err)))
+    if ((rc = verify(r, comm, units, &broken, err)))
         return rc;
     for (size_t c = 0; c < r->n_unit; c++)
         r->n_done += r->done[c];
     if (rank)
         return IB_OK;
     if (damage)
-        ib_warn("%zu records of the journals are damaged: their channels are imaged again", damage);
+        ib_warn("%zu records of the journals are damaged: their %s are made again", damage, units->name);
     if (broken)
-        ib_warn("%zu channels on the disk are not what was written: they are imaged again", broken);
-    ib_say("resumes: %zu of %zu channels are finished", r->n_done, r->n_unit);
+        ib_warn("%zu %s on the disk are not what was written: they are made again", broken, units->name);
+    ib_say("resumes: %zu of %zu %s are finished", r->n_done, r->n_unit, units->name);
     return IB_OK;
 }
 
-ib_status ib_resume_deal(ib_resume *r, MPI_Comm comm, const ib_plan *plan, ib_range fresh, const ib_opened *opened,
-                         size_t n, size_t n_pixel, ib_error *err)
+ib_status ib_resume_deal(ib_resume *r, MPI_Comm comm, const ib_units *units, ib_range fresh, ib_error *err)
 {
     int rank, n_rank, resumed = r->resumed;
     MPI_Comm_rank(comm, &rank);
     MPI_Comm_size(comm, &n_rank);
     MPI_Bcast(&resumed, 1, MPI_INT, 0, comm);
     r->resumed = resumed;
-    r->n_unit = plan->n_unit;
+    r->n_unit = units->n;
     r->epoch = 1;
     r->done = ib_alloc_zero(r->n_unit, sizeof *r->done, "records", err);
     ib_status rc = ib_agree(comm, r->done ? IB_OK : err->status, err);
     if (!rc && resumed)
-        rc = recall_records(r, comm, plan, opened, n, n_pixel, err);
+        rc = recall_records(r, comm, units, err);
     if (rc)
         return rc;
     MPI_Bcast(&r->epoch, 1, MPI_UINT32_T, 0, comm);
@@ -337,11 +315,16 @@ ib_status ib_resume_deal(ib_resume *r, MPI_Comm comm, const ib_plan *plan, ib_ra
             inside = mine;
         }
         if (!pass)
-            rc = (r->run = ib_alloc_zero(n_run + 1, sizeof *r->run, "channels", err)) ? IB_OK : err->status;
+            rc = (r->run = ib_alloc_zero(n_run + 1, sizeof *r->run, units->name, err)) ? IB_OK : err->status;
     }
     r->n_run = n_run;
     r->n_todo = to - from;
     return ib_agree(comm, rc, err);
+}
+
+const void *ib_resume_record(const ib_resume *r, size_t unit)
+{
+    return r->kept && r->done[unit] ? r->kept + unit * r->ledger.payload : NULL;
 }
 
 /* ---- journal ----------------------------------------------------------------------------------------------------- */
@@ -379,7 +362,7 @@ ib_status ib_resume_close(ib_resume *r, MPI_Comm comm, ib_status rc, size_t *fin
     return ib_agree(comm, rc, err);
 }
 
-ib_status ib_resume_audit(const ib_resume *r, ib_error *err)
+ib_status ib_resume_audit(const ib_resume *r, const ib_units *units, ib_error *err)
 {
     ib_ledger ledger;
     uint32_t  epoch;
@@ -388,7 +371,7 @@ ib_status ib_resume_audit(const ib_resume *r, ib_error *err)
 
     if (rc)
         return rc;
-    ib_kept *kept = ib_alloc(r->n_unit, sizeof *kept, "records", err);
+    char    *kept = ib_alloc(r->n_unit, units->payload, "records", err);
     uint8_t *done = ib_alloc(r->n_unit, sizeof *done, "records", err);
     rc = kept && done ? ib_journal_scan(r->folder, &ledger, kept, done, &epoch, &damage, err) : err->status;
     for (size_t c = 0; !rc && c < r->n_unit; c++)
@@ -396,8 +379,8 @@ ib_status ib_resume_audit(const ib_resume *r, ib_error *err)
     if (!rc && n != r->n_unit)
         rc = ib_fail(
             err, IB_EIO,
-            "the journals in %s have %zu of %zu channels: something has changed them; give --resume to image the others again",
-            r->folder, n, r->n_unit);
+            "the journals in %s have %zu of %zu %s: something has changed them; give --resume to make the others again",
+            r->folder, n, r->n_unit, units->name);
     ib_free(kept);
     ib_free(done);
     ib_ledger_clear(&ledger);

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** A run that goes on where an earlier start of it ended (docs/resume.md). Of cubes: an mfs image has no finished part. */
+/** Work that goes on where an earlier start of it ended (docs/resume.md): cubes, conversions; an mfs image has no finished part. */
 #ifndef IB_RESUME_H
 #define IB_RESUME_H
 
-#include "gridder/imager.h"
 #include "io/journal.h"
+#include "model/vis.h"
 
-/** What a record says about a finished image channel. */
-typedef struct ib_kept {
-    ib_outcome outcome;
-    ib_verdict verdict;
-    uint64_t   hash[IB_N_PRODUCTS][IB_MAX_STOKES][2];
-} ib_kept;
+/** Units of work that are finished one by one: image channels, pieces of a conversion. */
+typedef struct ib_units {
+    const char *name;       /* "channels" */
+    size_t      n, payload; /* payload: bytes of what a record says about one */
+    bool (*is_intact)(void *self, size_t unit, const void *record); /* is what is on the disk what was written? */
+    void *self;
+} ib_units;
 
 typedef struct ib_resume {
     char        folder[530];
@@ -23,19 +24,12 @@ typedef struct ib_resume {
     uint32_t    epoch;
 
     /* what is left to do */
-    size_t    n_unit, n_done; /* image channels; finished by earlier starts */
+    size_t    n_unit, n_done; /* units; finished by earlier starts */
     uint8_t  *done;           /* [n_unit] */
-    ib_kept  *kept;           /* [n_unit] rank 0 of a resumed run */
+    char     *kept;           /* [n_unit] records, on rank 0 of a resumed run: ib_resume_record */
     ib_range *run;            /* [n_run] this rank's, in order */
-    size_t    n_run, n_todo;  /* n_todo: channels in them */
+    size_t    n_run, n_todo;  /* n_todo: units in them */
 } ib_resume;
-
-/** What a rank has open of an output. */
-typedef struct ib_opened {
-    const ib_sink_ops *ops;
-    ib_product         product;
-    void              *sink;
-} ib_opened;
 
 /** A number for what an input holds: rows as digested, size and time of its file or of those in its folder. */
 uint64_t ib_resume_stamp(const char *input, uint64_t rows);
@@ -56,10 +50,12 @@ ib_status ib_resume_compare(const ib_resume *resume, const ib_note *note, size_t
 ib_status ib_resume_begin(ib_resume *resume, const ib_ledger *ledger, ib_layout *const *layout, size_t n,
                           ib_error *err);
 
-/** Which channels are finished, each plane compared with its hash, and what this rank is to do. Collective.
- *  @param fresh  this rank's channels when nothing is finished */
-ib_status ib_resume_deal(ib_resume *resume, MPI_Comm comm, const ib_plan *plan, ib_range fresh,
-                         const ib_opened *opened, size_t n, size_t plane_pixels, ib_error *err);
+/** Which units are finished, each looked at again, and what this rank is to do. Collective.
+ *  @param fresh  this rank's units when nothing is finished */
+ib_status ib_resume_deal(ib_resume *resume, MPI_Comm comm, const ib_units *units, ib_range fresh, ib_error *err);
+
+/** What a record says about a unit that an earlier start finished. Rank 0; NULL: none did. */
+const void *ib_resume_record(const ib_resume *resume, size_t unit);
 
 /** Open this rank's journal. Collective. sync: as in io/journal.h */
 ib_status ib_resume_open(ib_resume *resume, MPI_Comm comm, ib_status (*sync)(void *self, ib_error *err), void *self,
@@ -68,8 +64,8 @@ ib_status ib_resume_open(ib_resume *resume, MPI_Comm comm, ib_status (*sync)(voi
 /** End this rank's journal. Collective. @param finished  of all ranks and starts, on rank 0 */
 ib_status ib_resume_close(ib_resume *resume, MPI_Comm comm, ib_status rc, size_t *finished, ib_error *err);
 
-/** Do the journals on disk have a record of every channel? Rank 0. IB_EINTERNAL otherwise. */
-ib_status ib_resume_audit(const ib_resume *resume, ib_error *err);
+/** Do the journals on disk have a record of every unit? Rank 0. IB_EIO otherwise. */
+ib_status ib_resume_audit(const ib_resume *resume, const ib_units *units, ib_error *err);
 
 /** Let go: with keep, what is there stays for a later start. Any rank; once. */
 void ib_resume_end(ib_resume *resume, bool keep);

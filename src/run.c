@@ -157,7 +157,7 @@ static void reduce_verdict(ib_run_job *j)
     ib_verdict v = ib_imager_verdict(j->imager);
     for (size_t c = 0; j->resume.kept && c < j->plan.n_unit; c++)
         if (j->resume.done[c])
-            ib_verdict_merge(&v, &j->resume.kept[c].verdict);
+            ib_verdict_merge(&v, &((const ib_kept *)ib_resume_record(&j->resume, c))->verdict);
     struct {
         double ratio;
         int    rank;

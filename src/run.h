@@ -25,6 +25,13 @@ typedef struct ib_output {
     bool               created;
 } ib_output;
 
+/** What a record says about a finished image channel. */
+typedef struct ib_kept {
+    ib_outcome outcome;
+    ib_verdict verdict;
+    uint64_t   hash[IB_N_PRODUCTS][IB_MAX_STOKES][2];
+} ib_kept;
+
 typedef struct ib_run_job {
     const ib_config *cfg;    /* `chosen` */
     ib_config        chosen; /* as given, and what --epsilon chooses */
@@ -52,6 +59,8 @@ typedef struct ib_run_job {
     int64_t   written;
 
     ib_resume   resume;
+    ib_units    channels;        /* image channels, as records have them */
+    float      *plane;           /* while finished channels are looked at */
     uint64_t    input_digest;    /* rank 0 */
     double      deadline;        /* by the clock of ib_now; 0: none */
     double      polled, longest; /* when `between` was called last; longest time from one call to the next, s */

@@ -245,7 +245,7 @@ static void gather_outcomes(ib_run_job *j)
     }
     for (size_t c = 0; !j->rank && j->resume.n_done && c < j->plan.n_unit; c++)
         if (j->resume.done[c])
-            j->outcome[c] = j->resume.kept[c].outcome;
+            j->outcome[c] = ((const ib_kept *)ib_resume_record(&j->resume, c))->outcome;
 }
 
 void ib_counts_add(ib_counts *to, const ib_counts *from)
