@@ -129,6 +129,9 @@ typedef struct ib_config {
     double      time_limit;   /* s; 0: what the batch system tells, if it does */
     double      hang_timeout; /* s of silence, or of waiting for the system, that end a run; 0: none does */
     int         resume;       /* go on with what an earlier start of the same run finished */
+    /* convert */
+    int64_t average_channels; /* channels that become one */
+    double  average_time;     /* s that become one time; 0: as they are */
     /* run */
     int64_t     chunks;       /* runs of channels dealt to ranks; 0: one per channel */
     int         schedule;     /* IB_SCHEDULE_... */

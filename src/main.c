@@ -25,6 +25,7 @@
 #include "bench/trend.h"
 #include "bench/verify.h"
 #include "bench/view.h"
+#include "convert.h"
 #include "io/io.h"
 
 #include <errno.h>
@@ -63,13 +64,15 @@ typedef struct subcommand {
 
 static ib_status run(const invocation *in, ib_error *err);
 static ib_status simulate(const invocation *in, ib_error *err);
+static ib_status convert(const invocation *in, ib_error *err);
 static ib_status calibrate(const invocation *in, ib_error *err);
 static ib_status help(const invocation *in, ib_error *err);
 
 /* clang-format off */
 static const subcommand subcommands[] = { /* the first is meant where none is named */
     {{"run",      "[OPTIONS] [INPUT]",               "image INPUT, measure, check, record; the word run may be left out", NULL}, NULL, run, NULL, NULL},
-    {{"simulate", "sim:PRESET[,key=value...] -o FILE.h5", "write simulated visibilities to a file; takes --overwrite, --memory and --quiet, too", NULL}, "output overwrite memory quiet", simulate, NULL, NULL},
+    {{"convert",  "INPUT FILE.h5", "write visibilities of any input as native HDF5 (docs/visibilities.md), in parallel with mpirun; what the options of input select, averaged with --average-channels and --average-time; takes --overwrite, --resume, --memory and --quiet, too", NULL}, "column field spw channels average-channels average-time output overwrite resume memory quiet", convert, NULL, NULL},
+    {{"simulate", "sim:PRESET[,key=value...] FILE.h5", "write simulated visibilities to a file; takes --overwrite, --resume, --memory and --quiet, too", NULL}, "output overwrite resume memory quiet", simulate, NULL, NULL},
     {{"view",     "CUBE [OPTIONS]", "draw a plane of a cube (HDF5 or FITS) with its beam, the contours of its primary beam and its point spread function, as a PNG file", ib_view_options}, NULL, NULL, NULL, ib_view},
     {{"verify",   "CUBE...", "compare every plane of HDF5 cubes with the checksum that was taken while it was in memory", ib_verify_options}, NULL, NULL, NULL, ib_verify},
     {{"bench",    "PART [OPTIONS]", "measure a part of the engine in memory (kernel, mosaic, fft, pipeline, shapes, choice, overhead or all), beside a baseline and the machine's limits", ib_bench_options}, NULL, NULL, NULL, ib_bench},
@@ -261,48 +264,31 @@ static ib_status run(const invocation *in, ib_error *err)
     return rc;
 }
 
-/* ---- simulate -------------------------------------------------------------------------------------------- */
-
-static ib_status lay_out(const ib_config *cfg, const ib_vis_info *info, ib_layout *layout, ib_error *err)
-{
-    if (!cfg->overwrite && !access(cfg->output, F_OK))
-        return ib_fail(err, IB_EUSAGE, "%s exists; --overwrite replaces it", cfg->output);
-    return ib_vis_create(cfg->output, info, layout, err);
-}
+/* ---- simulate and convert -------------------------------------------------------------------------------- */
 
 static ib_status simulate(const invocation *in, ib_error *err)
 {
     const ib_config *cfg = &in->command.cfg;
-    ib_source       *source = NULL;
-    ib_vis_info      info = {0};
-    ib_layout        layout = {0};
 
     if (*cfg->input && strncmp(cfg->input, "sim:", 4) != 0)
         return ib_fail(err, IB_EUSAGE, "simulate takes sim:PRESET[,key=value...], not %s", cfg->input);
     if (!*cfg->output)
-        return ib_fail(err, IB_EUSAGE, "simulate needs the file to write: --output FILE.h5");
-    ib_status rc = ib_agree(MPI_COMM_WORLD, ib_source_open(&source, cfg, &info, err), err);
-    if (rc)
-        goto done;
-    rc = ib_agree(MPI_COMM_WORLD, in->rank ? IB_OK : lay_out(cfg, &info, &layout, err), err);
-    if (rc)
-        goto done;
-    ib_broadcast(&layout, sizeof layout, 0, MPI_COMM_WORLD);
+        return ib_fail(err, IB_EUSAGE, "simulate needs the file to write: imgbench simulate sim:PRESET FILE.h5");
     catch_signals();
-    rc = ib_agree(MPI_COMM_WORLD,
-                  ib_vis_fill(&layout, source, &info, in->rank, in->ranks, cfg->memory, is_stopped, err), err);
-    if (in->rank == 0 && rc)
-        remove(layout.partial);
-    if (rc)
-        goto done;
-    rc = ib_agree(MPI_COMM_WORLD, in->rank ? IB_OK : ib_vis_commit(&layout, err), err);
-    struct stat file;
-    if (!rc && !cfg->quiet && !stat(cfg->output, &file))
-        ib_say("wrote %s, %s", cfg->output, ib_text_bytes((double)file.st_size).s);
-done:
-    ib_source_close(source);
-    ib_vis_info_clear(&info);
-    return rc;
+    return ib_convert(cfg, MPI_COMM_WORLD, is_stopped, err);
+}
+
+static ib_status convert(const invocation *in, ib_error *err)
+{
+    const ib_config *cfg = &in->command.cfg;
+
+    if (!*cfg->input || !*cfg->output)
+        return ib_fail(err, IB_EUSAGE, "convert needs %s: imgbench convert INPUT FILE.h5",
+                       *cfg->input ? "the file to write" : "an input");
+    catch_signals();
+    *err = in->damage;
+    const ib_status rc = ib_agree(MPI_COMM_WORLD, err->status, err);
+    return rc ? rc : ib_convert(cfg, MPI_COMM_WORLD, is_stopped, err);
 }
 
 /* For subcommands that parse their own options. */
@@ -569,7 +555,7 @@ int main(int argc, char **argv)
     if (which->parallel)
         rc = ib_command_parse(&in.command, in.argc, in.argv, which->only, &err);
     leave_open(&in.command);
-    if (which == subcommands && !rc && !in.command.help && !in.command.version)
+    if ((which->parallel == run || which->parallel == convert) && !rc && !in.command.help && !in.command.version)
         check_input(&in.command.cfg, &in.damage);
     const bool alone = which->alone || which->harness || (!rc && (in.command.help || in.command.version));
     rc = alone ? without_mpi(which, &in, &err) : under_mpi(which, &in, rc, &err);

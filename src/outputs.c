@@ -142,7 +142,8 @@ static void describe_parameters(ib_run_job *j, const char *fft_plan)
     add_note(j, "input", j->result->input);
     for (size_t i = 0; i < ib_option_count(); i++) {
         const ib_option *o = ib_option_at(i);
-        if (strcmp(o->group, "run") && strcmp(o->group, "output") && ib_option_render(j->cfg, i, text, sizeof text))
+        if (strcmp(o->group, "run") && strcmp(o->group, "output") && strcmp(o->group, "convert") &&
+            ib_option_render(j->cfg, i, text, sizeof text))
             add_note(j, o->key, text);
     }
     snprintf(text, sizeof text, "%zu %zu", g->grid_nx, g->grid_ny);

@@ -56,11 +56,23 @@ static ib_status measure_rows(ib_run_job *j, ib_error *err)
     return rc;
 }
 
+/* What only conversions heed is not passed over in silence. */
+static ib_status check_averages(const ib_config *cfg, ib_error *err)
+{
+    if (cfg->average_channels > 1 || cfg->average_time > 0)
+        return ib_fail(err, IB_EUSAGE,
+                       "--average-%s is for imgbench convert: image what that writes, or leave it out",
+                       cfg->average_time > 0 ? "time" : "channels");
+    return IB_OK;
+}
+
 ib_status ib_run_open(ib_run_job *j, ib_error *err)
 {
     double    start = ib_now();
-    ib_status rc = ib_source_open(&j->source, j->cfg, &j->info, err);
+    ib_status rc = check_averages(j->cfg, err);
 
+    if (!rc)
+        rc = ib_source_open(&j->source, j->cfg, &j->info, err);
     j->described = !rc;
     if ((rc = ib_agree(j->comm, rc, err)))
         return rc;

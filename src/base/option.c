@@ -399,10 +399,15 @@ done:
     return rc;
 }
 
-static ib_status take_input(ib_command *command, const char *text, bool *taken, ib_error *err)
+/* A second word is the output of commands that write what they read, with options of their own. */
+static ib_status take_input(ib_command *command, const char *text, const char *only, bool *taken, ib_error *err)
 {
+    const size_t output = find("output", 6);
+
     if (!*text)
         return ib_fail(err, IB_EUSAGE, "the input is an empty text; leave it out for the default simulation");
+    if (*taken && only && listed(only, "output") && command->origin[output] < IB_BY_COMMAND_LINE)
+        return set(command, output, text, IB_BY_COMMAND_LINE, err);
     if (*taken)
         return ib_fail(err, IB_EUSAGE, "two inputs, %s and %s; give one", command->cfg.input, text);
     *taken = true;
@@ -461,7 +466,7 @@ ib_status ib_command_parse(ib_command *command, int argc, char *const *argv, con
         if (options && !strcmp(text, "--"))
             options = false;
         else if (!options || *text != '-' || !text[1])
-            rc = take_input(command, text, &taken, err);
+            rc = take_input(command, text, only, &taken, err);
         else if (!strcmp(text, "--help") || !strcmp(text, "-h"))
             command->help = true;
         else if (!strcmp(text, "--version"))

@@ -38,7 +38,7 @@ typedef struct ib_command {
 } ib_command;
 
 /** Parse what follows the program's (and subcommand's) name: --key value, --key=value, --flag, --no-flag, --flag=yes|no,
- *  -o FILE, one input, -- before an input that starts with a dash; --config FILE with lines `key = value`; IMGBENCH_KEY in
+ *  -o FILE, one input (and, for subcommands with `only`, the output as a second word), -- before an input that starts with a dash; --config FILE with lines `key = value`; IMGBENCH_KEY in
  *  the environment. The command line wins over the environment, that over the file, that over the defaults.
  *  @param only  keys that this subcommand takes, separated by spaces; NULL: all
  *  @return IB_EUSAGE naming option, value and what is allowed, or the nearest option; IB_EIO for an unreadable file. */

@@ -37,7 +37,7 @@ static const struct topic {
      "frequencies, sources, noise, flags and defects; a wrong key is answered with the list of all. "
      "docs/simulation.md describes them.\n"
      "\n"
-     "imgbench simulate sim:PRESET,... -o FILE.h5 writes the same visibilities to a file, to be read from storage."},
+     "imgbench simulate sim:PRESET,... FILE.h5 writes the same visibilities to a file, to be read from storage."},
     {"records", "what a launch leaves behind",
      "Every launch writes FOLDER/MACHINE/YYYY-MM/RUN.jsonl, FOLDER being --record: one JSON object per line. "
      "The first line (run) is written before the work: command line, parameters, ranks and processors, build, machine, "
@@ -70,7 +70,7 @@ static const char usage[] = "imgbench [run] [OPTIONS] [INPUT]";
 
 static const char purpose[] =
     "Image cubes from radio-interferometer visibilities, and how long they took. INPUT is a "
-    "MeasurementSet, a UVFITS file, a file of visibilities written by imgbench simulate, or "
+    "MeasurementSet, a UVFITS file, a file of visibilities written by imgbench convert or simulate, or "
     "sim:PRESET[,key=value...]. Start it with mpirun to use more than one rank.";
 
 /* ---- plain text ------------------------------------------------------------------------------------------ */

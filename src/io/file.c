@@ -36,8 +36,8 @@ static ib_status too_small(const ib_layout *layout, uint64_t bytes, double room,
     split(layout->path, folder, sizeof folder);
     return ib_fail(
         err, IB_EIO,
-        "%s needs %.3g GB and folder %s has room for %.3g GB; free some, choose another --output or make the "
-        "cube smaller (--channels, --imsize)",
+        "%s needs %.3g GB and folder %s has room for %.3g GB; free some, choose another --output or make it "
+        "smaller (--channels, --imsize)",
         layout->path, (double)bytes * 1e-9, folder, room * 1e-9);
 }
 

@@ -36,14 +36,31 @@ const ib_source_ops *ib_source_format_at(size_t i);
 /** The sink of a name ("hdf5", "fits"); NULL: unknown. */
 const ib_sink_ops *ib_sink_find(const char *name);
 
-/** Write visibilities of a source as native HDF5 (docs/visibilities.md), rank `rank` of `n_rank` its share. The same
- *  bytes for any number of ranks. Lay out (one rank), fill (every rank), commit (one rank).
- *  @param info  of the source
- *  @param stop  asked between blocks: true ends filling with IB_EINTERRUPTED; NULL: never */
+/** Write native HDF5 visibilities (docs/visibilities.md): lay out (one rank), fill (every rank, in any order), then
+ *  io/file.h gives the file its name. The same bytes whoever fills what. Fields that are not selected are left out, and
+ *  the others numbered anew.
+ *  @param layout  out: its region 0 is what is filled, everything else is there at once
+ *  @return IB_EIO when there is no room. */
 ib_status ib_vis_create(const char *path, const ib_vis_info *info, ib_layout *layout, ib_error *err);
-ib_status ib_vis_fill(const ib_layout *layout, ib_source *source, const ib_vis_info *info, int rank, int n_rank,
-                      int64_t memory, bool (*stop)(void), ib_error *err);
-ib_status ib_vis_commit(const ib_layout *layout, ib_error *err);
+
+typedef struct ib_vis_writer ib_vis_writer;
+
+/** Open a file that is laid out for filling. Any rank. */
+ib_status ib_vis_attach(ib_vis_writer **out, const ib_layout *layout, const ib_vis_info *info, ib_error *err);
+
+/** Rows of a window, whole: geometry and the samples of all channels [chan][rows][corr]. Any thread.
+ *  @param digest  out: of what was written */
+ib_status ib_vis_put(ib_vis_writer *writer, size_t spw, ib_range rows, const ib_rows *geometry,
+                     const ib_samples *samples, uint64_t *digest, ib_error *err);
+
+/** The same digest, of what the file holds now. */
+ib_status ib_vis_digest(const ib_vis_writer *writer, size_t spw, ib_range rows, uint64_t *digest, ib_error *err);
+
+/** Flush what this process has written to the device. Any thread. */
+ib_status ib_vis_sync(const ib_vis_writer *writer, ib_error *err);
+
+/** The same, and let go of the file. Accepts NULL. */
+ib_status ib_vis_detach(ib_vis_writer *writer, ib_error *err);
 
 /** An image cube, HDF5 in the IDIA schema or FITS, opened to look at planes. */
 typedef struct ib_picture {

@@ -619,7 +619,7 @@ static ib_status hdf5_open(void **self, const char *path, const ib_config *cfg, 
 
 const ib_source_ops ib_source_hdf5 = {
     .name = "hdf5",
-    .help = "native HDF5 visibilities, written by imgbench simulate (docs/visibilities.md)",
+    .help = "native HDF5 visibilities, written by imgbench convert or simulate (docs/visibilities.md)",
     .probe = hdf5_probe,
     .open = hdf5_open,
     .rows = hdf5_rows,

@@ -5,6 +5,7 @@
 #include "io/file.h"
 #include "io/h5.h"
 #include "io/io.h"
+#include "io/journal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -274,13 +275,35 @@ static ib_status put_fields(hid_t file, const ib_vis_info *info, ib_error *err)
     return rc;
 }
 
-static ib_status put_window(hid_t file, size_t number, const ib_spw *spw, bool has_time, ib_error *err)
+static ib_vis_window window_of(const ib_spw *spw, bool has_time)
 {
-    const ib_vis_window window = {.n_row = spw->n_row,
-                                  .n_chan = spw->n_chan,
-                                  .n_corr = spw->n_corr,
-                                  .weight_per_channel = spw->weight_per_channel,
-                                  .has_time = has_time};
+    return (ib_vis_window){.n_row = spw->n_row,
+                           .n_chan = spw->n_chan,
+                           .n_corr = spw->n_corr,
+                           .weight_per_channel = spw->weight_per_channel,
+                           .has_time = has_time};
+}
+
+/* All bytes of a data set. */
+static uint64_t set_bytes(const ib_vis_window *window, int set)
+{
+    return (uint64_t)window->n_row * ib_vis_row_bytes(window, set) *
+           (ib_vis_has_channels(window, set) ? window->n_chan : 1);
+}
+
+/* Region 0 of the layout is what is filled later: from the first large data set in the file to the end of the last one. */
+static void widen(ib_layout *layout, uint64_t first, uint64_t end)
+{
+    const uint64_t was = layout->offset[0], was_end = was + layout->length[0];
+
+    layout->offset[0] = layout->length[0] && was < first ? was : first;
+    layout->length[0] = (was_end > end ? was_end : end) - layout->offset[0];
+}
+
+static ib_status put_window(hid_t file, size_t number, const ib_spw *spw, bool has_time, ib_layout *layout,
+                            ib_error *err)
+{
+    const ib_vis_window window = window_of(spw, has_time);
     char                name[32];
     hid_t               group;
 
@@ -298,11 +321,14 @@ static ib_status put_window(hid_t file, size_t number, const ib_spw *spw, bool h
         if (set == IB_VIS_TIME && !has_time)
             continue;
         hsize_t     shape[3];
+        uint64_t    at;
         const int   n_axis = set_shape(&window, set, shape);
         const hid_t type = set_type(set);
 
-        rc = ib_h5_lay_out(group, set_names[set], type, n_axis, shape, NULL, NULL, err);
+        rc = ib_h5_lay_out(group, set_names[set], type, n_axis, shape, NULL, &at, err);
         H5Tclose(type);
+        if (!rc)
+            widen(layout, at, at + set_bytes(&window, set));
     }
     H5Gclose(group);
     return rc;
@@ -313,8 +339,11 @@ ib_status ib_vis_create(const char *path, const ib_vis_info *info, ib_layout *la
     hid_t    file = H5I_INVALID_HID;
     uint64_t bytes = 0;
 
-    for (size_t s = 0; s < info->n_spw; s++)
-        bytes += (uint64_t)info->spw[s].n_row * info->spw[s].n_chan * info->spw[s].n_corr * 2 * sizeof(float);
+    for (size_t s = 0; s < info->n_spw; s++) {
+        const ib_vis_window window = window_of(&info->spw[s], info->has_time);
+        for (int set = 0; set < IB_VIS_SETS; set++)
+            bytes += set_bytes(&window, set);
+    }
     if (ib_file_begin(layout, path, bytes, err))
         return err->status;
     ib_status rc = ib_h5_create(&file, layout->partial, 0, err);
@@ -327,7 +356,7 @@ ib_status ib_vis_create(const char *path, const ib_vis_info *info, ib_layout *la
     if (!rc && info->site[0] * info->site[0] + info->site[1] * info->site[1] + info->site[2] * info->site[2] > 0)
         rc = put_set(file, "site", H5T_NATIVE_DOUBLE, 3, info->site, err);
     for (size_t s = 0; !rc && s < info->n_spw; s++)
-        rc = put_window(file, s, &info->spw[s], info->has_time, err);
+        rc = put_window(file, s, &info->spw[s], info->has_time, layout, err);
     if (file >= 0 && H5Fclose(file) < 0 && !rc)
         rc = ib_h5_fail(err, IB_EIO, "close %s", layout->partial);
     if (!rc)
@@ -339,190 +368,158 @@ ib_status ib_vis_create(const char *path, const ib_vis_info *info, ib_layout *la
 
 /* ---- filling ------------------------------------------------------------------------------------------------ */
 
-/* One rank's work on one window. */
-typedef struct filling {
-    const ib_layout   *layout;
-    ib_source         *source;
-    const ib_vis_info *info;
-    const int32_t     *field; /* [n_field] number in the file */
-    size_t             spw;
-    ib_vis_window      window;
-    int                fd;
-    size_t             memory;
-    bool (*stop)(void);
-} filling;
-
-static ib_status check_stop(const filling *f, ib_error *err)
-{
-    if (!f->stop || !f->stop())
-        return IB_OK;
-    return ib_fail(err, IB_EINTERRUPTED, "stopped by a signal before %s was whole; nothing was kept, start it again",
-                   f->layout->path);
-}
-
-/* Rows of a data set without channels, or of one channel or more where the rows are all of them. */
-static ib_status put_rows(const filling *f, int set, size_t chan, ib_range rows, size_t n_chan, const void *bytes,
-                          ib_error *err)
-{
-    const size_t   row_bytes = ib_vis_row_bytes(&f->window, set);
-    const uint64_t at = f->window.at[set] + (chan * f->window.n_row + rows.first) * row_bytes;
-
-    return ib_file_write(f->fd, f->layout->partial, bytes, n_chan * rows.n * row_bytes, at, err);
-}
-
-static ib_range share(size_t n, int rank, int n_rank)
-{
-    const size_t first = n * (size_t)rank / (size_t)n_rank, next = n * ((size_t)rank + 1) / (size_t)n_rank;
-
-    return (ib_range){first, next - first};
-}
-
-static size_t at_most(size_t n, size_t most)
-{
-    return n < most ? n : most;
-}
-
-static ib_status fill_rows(const filling *f, ib_range mine, ib_error *err)
-{
-    const ib_vis_window *w = &f->window;
-    const size_t         weight = w->weight_per_channel ? 0 : w->n_corr * sizeof(float);
-    const size_t         most = at_most(mine.n, 1 + f->memory / (36 + 8 + weight));
-    ib_rows              rows = {.uvw = ib_alloc(most, sizeof *rows.uvw, "rows", err),
-                                 .antenna = ib_alloc(most, sizeof *rows.antenna, "rows", err),
-                                 .field = ib_alloc(most, sizeof *rows.field, "rows", err),
-                                 .weight = weight ? ib_alloc(most, weight, "rows", err) : NULL,
-                                 .time = w->has_time ? ib_alloc(most, sizeof *rows.time, "rows", err) : NULL};
-    ib_status            rc = IB_OK;
-
-    if ((w->has_time && !rows.time) || !rows.uvw || !rows.antenna || !rows.field || (weight && !rows.weight)) {
-        rc = err->status;
-        goto done;
-    }
-    for (size_t at = 0; !rc && at < mine.n; at += most) {
-        const ib_range range = {mine.first + at, at_most(most, mine.n - at)};
-
-        rc = check_stop(f, err);
-        if (!rc)
-            rc = ib_source_rows(f->source, f->spw, range, &rows, err);
-        for (size_t i = 0; !rc && i < range.n; i++)
-            rows.field[i] = f->field[rows.field[i]];
-        if (!rc)
-            rc = put_rows(f, IB_VIS_UVW, 0, range, 1, rows.uvw, err);
-        if (!rc)
-            rc = put_rows(f, IB_VIS_ANTENNA, 0, range, 1, rows.antenna, err);
-        if (!rc)
-            rc = put_rows(f, IB_VIS_FIELD, 0, range, 1, rows.field, err);
-        if (!rc && weight)
-            rc = put_rows(f, IB_VIS_WEIGHT, 0, range, 1, rows.weight, err);
-        if (!rc && rows.time)
-            rc = put_rows(f, IB_VIS_TIME, 0, range, 1, rows.time, err);
-    }
-done:
-    ib_free(rows.uvw);
-    ib_free(rows.antenna);
-    ib_free(rows.field);
-    ib_free(rows.weight);
-    ib_free(rows.time);
-    return rc;
-}
-
-/* Whole channels while one fits into memory, else parts of the rows of one. */
-static ib_status fill_channels(const filling *f, ib_range mine, ib_error *err)
-{
-    const ib_vis_window *w = &f->window;
-    const size_t per_sample = sizeof *((ib_samples *)0)->vis + 1 + (w->weight_per_channel ? sizeof(float) : 0);
-    const size_t fit = 1 + f->memory / (w->n_corr * per_sample); /* rows of one channel */
-    const size_t n_row = at_most(fit, w->n_row), n_chan = at_most(mine.n, 1 + (fit - n_row) / w->n_row);
-    const size_t n = n_chan * n_row * w->n_corr;
-    ib_samples   samples = {.vis = ib_alloc(n, sizeof *samples.vis, "visibilities", err),
-                            .flag = ib_alloc(n, 1, "flags", err),
-                            .weight = w->weight_per_channel ? ib_alloc(n, sizeof(float), "weights", err) : NULL};
-    ib_status    rc = IB_OK;
-
-    if (!samples.vis || !samples.flag || (w->weight_per_channel && !samples.weight)) {
-        rc = err->status;
-        goto done;
-    }
-    for (size_t chan = 0; chan < mine.n; chan += n_chan)
-        for (size_t row = 0; row < w->n_row; row += n_row) {
-            const ib_range chans = {mine.first + chan, at_most(n_chan, mine.n - chan)};
-            const ib_range rows = {row, at_most(n_row, w->n_row - row)};
-
-            rc = check_stop(f, err);
-            if (!rc)
-                rc = ib_source_read(f->source, f->spw, chans, rows, &samples, err);
-            if (!rc)
-                rc = put_rows(f, IB_VIS_DATA, chans.first, rows, chans.n, samples.vis, err);
-            if (!rc)
-                rc = put_rows(f, IB_VIS_FLAG, chans.first, rows, chans.n, samples.flag, err);
-            if (!rc && samples.weight)
-                rc = put_rows(f, IB_VIS_WEIGHT, chans.first, rows, chans.n, samples.weight, err);
-            if (rc)
-                goto done;
-        }
-done:
-    ib_free(samples.vis);
-    ib_free(samples.flag);
-    ib_free(samples.weight);
-    return rc;
-}
+struct ib_vis_writer {
+    char           name[sizeof((ib_layout *)0)->partial];
+    int            fd;
+    int32_t       *field; /* [n_field] number in the file, -1: left out */
+    size_t         n_window;
+    ib_vis_window *window; /* [n_window] */
+};
 
 /* Where the windows were laid out: read from the file itself. */
-static ib_status locate_all(const filling *f, ib_vis_window *window, ib_error *err)
+static ib_status locate_all(ib_vis_writer *w, ib_error *err)
 {
     struct stat what;
     hid_t       file;
 
-    if (fstat(f->fd, &what))
-        return ib_fail(err, IB_EIO, "size of %s is unknown", f->layout->partial);
-    ib_status rc = ib_h5_open(&file, f->layout->partial, err);
-    for (size_t s = 0; !rc && s < f->info->n_spw; s++)
-        rc = ib_vis_locate(file, s, (uint64_t)what.st_size, &window[s], err);
+    if (fstat(w->fd, &what))
+        return ib_fail(err, IB_EIO, "size of %s is unknown", w->name);
+    ib_status rc = ib_h5_open(&file, w->name, err);
+    for (size_t s = 0; !rc && s < w->n_window; s++)
+        rc = ib_vis_locate(file, s, (uint64_t)what.st_size, &w->window[s], err);
     if (file >= 0)
         H5Fclose(file);
     return rc;
 }
 
-ib_status ib_vis_fill(const ib_layout *layout, ib_source *source, const ib_vis_info *info, int rank, int n_rank,
-                      int64_t memory, bool (*stop)(void), ib_error *err)
+ib_status ib_vis_attach(ib_vis_writer **out, const ib_layout *layout, const ib_vis_info *info, ib_error *err)
 {
-    filling f = {.layout = layout, .source = source, .info = info, .memory = (size_t)memory, .stop = stop, .fd = -1};
-    ib_vis_window *window = ib_alloc(info->n_spw, sizeof *window, "windows", err);
-    int32_t       *field = ib_alloc(info->n_field, sizeof *field, "fields", err);
+    ib_vis_writer *w = ib_alloc_zero(1, sizeof *w, "output", err);
     int32_t        n_field = 0;
-    ib_status      rc = IB_OK;
+    ib_error       ignored;
 
-    if (!window || !field) {
-        rc = err->status;
-        goto done;
-    }
-    for (size_t i = 0; i < info->n_field; i++)
-        field[i] = info->field[i].selected ? n_field++ : -1;
-    f.field = field;
-    f.fd = ib_file_attach(layout, err);
-    rc = f.fd < 0 ? err->status : locate_all(&f, window, err);
-    for (size_t s = 0; !rc && s < info->n_spw; s++) {
-        f.spw = s;
-        f.window = window[s];
-        rc = fill_rows(&f, share(f.window.n_row, rank, n_rank), err);
-        if (!rc)
-            rc = fill_channels(&f, share(f.window.n_chan, rank, n_rank), err);
-    }
-done:
-    if (f.fd >= 0 && rc)
-        close(f.fd);
-    else if (f.fd >= 0)
-        rc = ib_file_detach(f.fd, layout->partial, err);
-    ib_free(window);
-    ib_free(field);
+    if (!w)
+        return err->status;
+    memcpy(w->name, layout->partial, sizeof w->name);
+    w->n_window = info->n_spw;
+    w->window = ib_alloc(info->n_spw, sizeof *w->window, "windows", err);
+    w->field = ib_alloc(info->n_field, sizeof *w->field, "fields", err);
+    w->fd = w->window && w->field ? ib_file_attach(layout, err) : -1;
+    ib_status rc = w->fd < 0 ? err->status : locate_all(w, err);
+    for (size_t i = 0; !rc && i < info->n_field; i++)
+        w->field[i] = info->field[i].selected ? n_field++ : -1;
+    if (rc)
+        ib_vis_detach(w, &ignored);
+    else
+        *out = w;
     return rc;
 }
 
-ib_status ib_vis_commit(const ib_layout *layout, ib_error *err)
+/* Numbers of fields as in the file, a stack of them at a time. */
+static ib_status put_fields_of_rows(const ib_vis_writer *w, const ib_vis_window *window, ib_range rows,
+                                    const int32_t *field, uint64_t *digest, ib_error *err)
 {
-    const ib_status rc = ib_file_publish(layout, err);
+    enum { PIECE = 4096 };
+    int32_t number[PIECE];
 
-    if (rc)
-        ib_file_abandon(layout);
+    for (size_t done = 0; done < rows.n; done += PIECE) {
+        const size_t   n = rows.n - done < PIECE ? rows.n - done : PIECE;
+        const uint64_t at = window->at[IB_VIS_FIELD] + (rows.first + done) * sizeof *number;
+
+        for (size_t i = 0; i < n; i++)
+            number[i] = w->field[field[done + i]];
+        *digest = ib_digest(*digest, number, n * sizeof *number);
+        if (ib_file_write(w->fd, w->name, number, n * sizeof *number, at, err))
+            return err->status;
+    }
+    return IB_OK;
+}
+
+/* Rows of a data set, of every channel where it has channels: in one piece where they are all there are. */
+static ib_status put_set_of_rows(const ib_vis_writer *w, const ib_vis_window *window, int set, ib_range rows,
+                                 const void *from, uint64_t *digest, ib_error *err)
+{
+    const size_t   row_bytes = ib_vis_row_bytes(window, set), bytes = rows.n * row_bytes;
+    const size_t   n_chan = ib_vis_has_channels(window, set) ? window->n_chan : 1;
+    const uint64_t at = window->at[set] + rows.first * row_bytes;
+    const char    *piece = from;
+
+    for (size_t c = 0; c < n_chan; c++)
+        *digest = ib_digest(*digest, piece + c * bytes, bytes);
+    if (rows.n == window->n_row)
+        return ib_file_write(w->fd, w->name, from, n_chan * bytes, at, err);
+    for (size_t c = 0; c < n_chan; c++)
+        if (ib_file_write(w->fd, w->name, piece + c * bytes, bytes, at + c * window->n_row * row_bytes, err))
+            return err->status;
+    return IB_OK;
+}
+
+ib_status ib_vis_put(ib_vis_writer *w, size_t spw, ib_range rows, const ib_rows *geometry, const ib_samples *samples,
+                     uint64_t *digest, ib_error *err)
+{
+    const ib_vis_window *window = &w->window[spw];
+    const void *const    from[IB_VIS_SETS] = {[IB_VIS_UVW] = geometry->uvw,
+                                              [IB_VIS_ANTENNA] = geometry->antenna,
+                                              [IB_VIS_WEIGHT] =
+                                               window->weight_per_channel ? samples->weight : geometry->weight,
+                                              [IB_VIS_DATA] = samples->vis,
+                                              [IB_VIS_FLAG] = samples->flag,
+                                              [IB_VIS_TIME] = window->has_time ? geometry->time : NULL};
+
+    *digest = 0;
+    if (put_fields_of_rows(w, window, rows, geometry->field, digest, err))
+        return err->status;
+    for (int set = 0; set < IB_VIS_SETS; set++)
+        if (from[set] && put_set_of_rows(w, window, set, rows, from[set], digest, err))
+            return err->status;
+    return IB_OK;
+}
+
+ib_status ib_vis_digest(const ib_vis_writer *w, size_t spw, ib_range rows, uint64_t *digest, ib_error *err)
+{
+    const ib_vis_window *window = &w->window[spw];
+    enum { PIECE = 4096 }; /* rows: as put_fields_of_rows has them */
+    size_t most = 0;
+
+    for (int set = 0; set < IB_VIS_SETS; set++)
+        most = ib_vis_row_bytes(window, set) > most ? ib_vis_row_bytes(window, set) : most;
+    char *bytes = ib_alloc(rows.n, most, "rows as written", err);
+    if (!bytes)
+        return err->status;
+
+    ib_status rc = IB_OK;
+    *digest = 0;
+    for (int k = -1; !rc && k < IB_VIS_SETS; k++) { /* fields first */
+        const int set = k < 0 ? IB_VIS_FIELD : k;
+        if (k == IB_VIS_FIELD || (set == IB_VIS_TIME && !window->has_time))
+            continue;
+        const size_t row_bytes = ib_vis_row_bytes(window, set), step = k < 0 ? PIECE : rows.n;
+        const size_t n_chan = ib_vis_has_channels(window, set) ? window->n_chan : 1;
+
+        for (size_t c = 0; !rc && c < n_chan; c++) {
+            rc = ib_file_read(w->fd, w->name, bytes, rows.n * row_bytes,
+                              window->at[set] + (c * window->n_row + rows.first) * row_bytes, err);
+            for (size_t done = 0; !rc && done < rows.n; done += step)
+                *digest = ib_digest(*digest, bytes + done * row_bytes,
+                                    (rows.n - done < step ? rows.n - done : step) * row_bytes);
+        }
+    }
+    ib_free(bytes);
+    return rc;
+}
+
+ib_status ib_vis_sync(const ib_vis_writer *w, ib_error *err)
+{
+    return ib_file_sync(w->fd, w->name, err);
+}
+
+ib_status ib_vis_detach(ib_vis_writer *w, ib_error *err)
+{
+    if (!w)
+        return IB_OK;
+    const ib_status rc = w->fd < 0 ? IB_OK : ib_file_detach(w->fd, w->name, err);
+    ib_free(w->window);
+    ib_free(w->field);
+    ib_free(w);
     return rc;
 }

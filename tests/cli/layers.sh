@@ -27,7 +27,7 @@ floor model 'imgbench\.h$|base/|model/' model/*.[ch]
 floor kernel 'kernel\.h$|simd\.h$|gridder/kernel/' gridder/kernel/*.[ch]
 floor gridder 'imgbench\.h$|base/|model/|gridder/' gridder/*.[ch]
 floor io 'imgbench\.h$|base/|model/|io/' io/*.[ch] io/*.cc
-floor run 'imgbench\.h$|base/|model/|gridder/|io/(corner|io|file|journal|writer)\.h$|(reading|run|resume|schedule|timeline)\.h$' outputs.c prepare.c reading.[ch] resume.[ch] run.[ch] schedule.[ch] timeline.[ch] work.c
+floor run 'imgbench\.h$|base/|model/|gridder/|io/(corner|io|file|journal|writer)\.h$|(convert|reading|run|resume|schedule|timeline)\.h$' convert.[ch] outputs.c prepare.c reading.[ch] resume.[ch] run.[ch] schedule.[ch] timeline.[ch] work.c
 floor bench 'imgbench\.h$|base/|model/|bench/|io/io\.h$|gridder/(limits|measure)\.h$' bench/*.[ch]
 
 # only PATTERN WHERE: what matches may appear in files that match WHERE, nowhere else.
@@ -37,7 +37,7 @@ only() {
     [ -z "$found" ] || { echo "'$pattern' is not for:" $found; broken=1; }
 }
 only '^ *# *include *<omp\.h>|^ *# *pragma +omp' 'watch_teams\.c|gridder/[a-z_]*\.[ch]|run\.c|main\.c|base/(machine|trace)\.c'
-only '\<MPI_[A-Z][a-z]' 'base/(comm|watch)\.[ch]|io/corner\.[ch]|timeline\.[ch]|watch_mpi\.c|(outputs|prepare|work)\.c|(reading|resume|run|schedule)\.[ch]|main\.c'
+only '\<MPI_[A-Z][a-z]' 'base/(comm|watch)\.[ch]|io/corner\.[ch]|timeline\.[ch]|watch_mpi\.c|(outputs|prepare|work)\.c|(convert|reading|resume|run|schedule)\.[ch]|main\.c'
 only '^ *# *include *<fftw3\.h>' 'gridder/[a-z_]*\.[ch]'
 only '^ *# *include *<(hdf5|fitsio)\.h>' 'io/[a-z0-9_]*\.[ch]'
 only '^ *# *include *<casacore/' 'io/[a-z_]*\.cc'
