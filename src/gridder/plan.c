@@ -13,7 +13,8 @@ enum {
     LEAST_SHARES = 8,     /* of an mfs image, if there are as many channels */
     MOST_SHARES = 256,    /* what its ranks can be, at most */
     MAX_AUTO_SIZE = 4096, /* pixels: a larger image must be asked for */
-    MAX_SIZE = 65536
+    MAX_SIZE = 65536,
+    HUGE_PAGE = 2 << 20
 };
 
 #define LEAST_PADDING 1.2        /* of a mosaic */
@@ -609,24 +610,58 @@ static size_t most_bins(const ib_plan *plan, const ib_vis_info *info, size_t n)
     return most;
 }
 
-/* Buffers that wait in a tree of n leaves, and one that is filled. */
-static int64_t tree_nodes(size_t n)
+/* Runs of a power of two, each at a multiple of its length, that [first, end) falls into: nodes of a tree. */
+static int64_t nodes_of(size_t first, size_t end)
 {
-    int64_t nodes = n > 1 ? 2 : 1;
+    int64_t n = 0;
 
-    for (; n > 1; n /= 2)
-        nodes++;
-    return nodes;
+    for (size_t size; first < end; first += size, n++) {
+        for (size = first ? first & -first : end; size & (size - 1); size &= size - 1) {
+        }
+        while (size > end - first)
+            size /= 2;
+    }
+    return n;
+}
+
+/* Buffers of a tree of partial sums: those that wait for their siblings, and one that is filled; on rank 0 those of all. */
+static int64_t tree_nodes(const ib_plan *plan, int n_rank)
+{
+    int64_t most = 0;
+
+    for (int r = 0; r < n_rank; r++) {
+        const ib_range u = ib_plan_share(plan, r, n_rank);
+        for (size_t k = 0; k < (r ? u.n : plan->n_unit); k++) {
+            const int64_t n = nodes_of(u.first, u.first + k) + 1;
+            most = n > most ? n : most;
+        }
+    }
+    return most;
+}
+
+/* Rows of a grid that samples reach: before it is transformed the others are not touched, and cost nothing. */
+static size_t reached_rows(const ib_geometry *g, const ib_vis_info *info, const ib_extent *extent)
+{
+    double lowest, highest, longest = 0;
+
+    extremes(info, &lowest, &highest);
+    for (size_t s = 0; s < info->n_spw; s++)
+        longest = fmax(longest, extent[s].v);
+    const double cells = ceil(longest * highest / IB_LIGHT * g->cell[1] * (double)g->grid_ny);
+    return (size_t)fmin((double)g->height, 2 * (cells + g->support + g->patch.patch_v + 1));
 }
 
 /* What one rank needs, term by term, as imager.c allocates it. */
-static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, int n_thread, int64_t base_bytes)
+static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, size_t n_row, int n_rank, int n_thread,
+                        int64_t base_bytes)
 {
     const ib_geometry *g = &plan->geometry;
     const size_t       real = cfg->precision == IB_DOUBLE ? sizeof(double) : sizeof(float);
-    const size_t       pixels = g->nx * g->ny, grids = ib_grid_bytes(g, cfg->precision);
-    const size_t       density = plan->needs_density ? (size_t)plan->n_stokes * pixels * sizeof(double) : 0;
-    const size_t       sums = g->w.n_pass > 1 ? (size_t)plan->n_grid * pixels * real : 0; /* of all passes */
+    const size_t       pixels = g->nx * g->ny, whole = ib_grid_bytes(g, cfg->precision);
+    const size_t reached = whole / g->height * n_row + 2 * HUGE_PAGE, sparse = reached < whole ? reached : whole;
+    const size_t grids = plan->mode == IB_MFS ? sparse : whole;
+    const size_t density = plan->needs_density ? (size_t)plan->n_stokes * pixels * sizeof(double) : 0;
+    const size_t sums = g->w.n_pass > 1 ? (size_t)plan->n_grid * pixels * real : 0; /* of all passes */
     const size_t thread = pixels * sizeof(float) + ib_summary_bytes(g->nx, g->ny, ib_histogram_bins(g->nx, g->ny)) +
                           ib_transform_work(g, cfg->precision) + IB_SCRATCH_BYTES +
                           (size_t)(g->planes + g->record) * IB_BATCH * 2 * real + IB_BATCH * 104;
@@ -641,7 +676,7 @@ static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, in
         (int64_t)(d->rows * ((g->w.n_term ? 3 : 2) * sizeof(double) + sizeof(uint32_t) + 2 * sizeof(uint64_t)));
     plan->fixed_bytes = (int64_t)(d->rows * row + 64 * d->n_read + 512 * plan->n_chan + (size_t)n_thread * thread) +
                         (int64_t)((size_t)(cfg->oversampling + 8) * ((size_t)cfg->support + 24) * real) +
-                        (16 << 20) + /* table of taps; plans, buffers of libraries */
+                        (12 << 20) + /* table of taps; plans, buffers of libraries */
                         (plan->mode == IB_MFS ? (int64_t)sums : 0);
     if (plan->mosaic.primary) {
         const size_t n_kind = plan->mosaic.n_kind, n_stokes = (size_t)plan->n_stokes;
@@ -656,9 +691,10 @@ static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, in
     const size_t plane = pixels * sizeof(float) / 3 * 4 + LEAST_WRITE; /* with its mipmaps and statistics */
     plan->write_bytes = (int64_t)(plane < WRITE_AT_ONCE ? plane / 4096 * 4096 : WRITE_AT_ONCE);
     plan->n_write = 2; /* one is filled while one is written */
-    plan->tree_bytes = plan->mode == IB_MFS ? tree_nodes(plan->n_unit) * (int64_t)grids : 0;
-    if (plan->density_all)
-        plan->tree_bytes += tree_nodes(plan->n_unit) * (int64_t)density;
+    /* That of the densities is cleared before that of the grids grows. */
+    const size_t dense = plan->density_all ? density : 0, gridded = plan->mode == IB_MFS ? grids : 0;
+    plan->tree_bytes = tree_nodes(plan, n_rank) * (int64_t)(dense > gridded ? dense : gridded);
+    plan->tree_bytes += plan->mode == IB_MFS ? (int64_t)(whole - grids) : 0; /* of the one that is transformed */
 }
 
 static int64_t bytes_of(const ib_plan *plan, const ib_vis_info *info, size_t n_lane, size_t n_read)
@@ -689,8 +725,8 @@ static bool reads_anything(const ib_vis_info *info)
 }
 
 /* As many grids as there are threads, and a read as long as is useful, within the limit. */
-static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis_info *info, int n_rank, int n_thread,
-                               int64_t base_bytes, ib_error *err)
+static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis_info *info, const ib_extent *extent,
+                               int n_rank, int n_thread, int64_t base_bytes, ib_error *err)
 {
     const demand   d = measure_demand(plan, info);
     const ib_range most = ib_plan_share(plan, n_rank - 1, n_rank);
@@ -699,7 +735,7 @@ static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis
     plan->fused = plan->mode == IB_CUBE && d.one_read;
     plan->block_rows = IB_BLOCK_ROWS;
     plan->max_rows = d.rows;
-    count_bytes(plan, cfg, &d, n_thread, base_bytes);
+    count_bytes(plan, cfg, &d, reached_rows(&plan->geometry, info, extent), n_rank, n_thread, base_bytes);
     plan->fixed_bytes += info->held_bytes + n_thread * info->thread_bytes + (*cfg->trace ? cfg->trace_memory : 0);
 
     const int64_t least = bytes_of(plan, info, 1, unit);
@@ -816,7 +852,7 @@ ib_status ib_plan_make(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, c
     if (!rc)
         rc = choose_units(plan, cfg, info, n_rank, err);
     if (!rc)
-        rc = choose_window(plan, cfg, info, n_rank, n_thread, base_bytes, err);
+        rc = choose_window(plan, cfg, info, extent, n_rank, n_thread, base_bytes, err);
     if (rc)
         return rc;
 
