@@ -377,15 +377,15 @@ static void fill_streams(void)
         close(fd);
 }
 
-/* Read a little of every window, as an image will. */
-static void try_input(const ib_config *cfg)
+/* Read a little of every window, as an image will. @return IB_ENOMEM: it does not fit; other failures the run will say */
+static ib_status try_input(const ib_config *cfg)
 {
     ib_source  *source;
     ib_vis_info info = {0};
     ib_error    err;
 
     if (ib_source_open(&source, cfg, &info, &err))
-        return;
+        return err.status;
     for (size_t s = 0; s < info.n_spw; s++) {
         const ib_spw    *w = &info.spw[s];
         double           uvw[1][3];
@@ -403,27 +403,58 @@ static void try_input(const ib_config *cfg)
     }
     ib_source_close(source);
     ib_vis_info_clear(&info);
+    return IB_OK;
+}
+
+/* UVFITS is read by imgbench itself; the libraries of the other formats were not made for damage. */
+static bool is_for_library(const char *path)
+{
+    static const char signature[8] = "\211HDF\r\n\032\n";
+    char              begin[sizeof signature] = "";
+    struct stat       what;
+
+    if (!strncmp(path, "sim:", 4) || stat(path, &what))
+        return false;
+    if (S_ISDIR(what.st_mode))
+        return true;
+    FILE *const file = S_ISREG(what.st_mode) ? fopen(path, "rb") : NULL;
+    const bool  yes =
+        file && fread(begin, 1, sizeof begin, file) == sizeof begin && !memcmp(begin, signature, sizeof begin);
+    if (file)
+        fclose(file);
+    return yes;
+}
+
+/* The child ends by a signal, instead of taking the machine with it, where damage makes a library compute or ask for
+   memory without end. */
+static void confine(const ib_config *cfg)
+{
+    const struct rlimit no_core = {0, 0};
+    const rlim_t        bytes = (rlim_t)cfg->memory + (1u << 30), s = (rlim_t)ceil(cfg->hang_timeout);
+    const struct rlimit data = {bytes, bytes}, cpu = {s, s + 5};
+
+    setrlimit(RLIMIT_CORE, &no_core);
+    setrlimit(RLIMIT_DATA, &data);
+    if (s > 0)
+        setrlimit(RLIMIT_CPU, &cpu);
 }
 
 /* casacore does not survive every damaged table: of random changes one in forty ends in a signal instead of an
-   exception. So a MeasurementSet is first opened by a child, before MPI knows of it. What else is wrong with it the run
-   itself will say. */
+   exception. So a MeasurementSet, or an HDF5 file, is first opened by a child, before MPI knows of it. What else is wrong
+   with it the run itself will say. */
 static void check_input(const ib_config *cfg, ib_error *err)
 {
-    const struct rlimit no_core = {0, 0};
-    struct stat         what;
-    int                 status = 0;
+    int status = 0;
 
-    if (launcher_rank() > 0 || !strncmp(cfg->input, "sim:", 4) || stat(cfg->input, &what) || !S_ISDIR(what.st_mode))
+    if (launcher_rank() > 0 || !is_for_library(cfg->input))
         return;
     const pid_t child = fork();
     if (child == 0) {
         const int nowhere = open("/dev/null", O_RDWR);
-        setrlimit(RLIMIT_CORE, &no_core);
+        confine(cfg);
         dup2(nowhere, STDOUT_FILENO);
         dup2(nowhere, STDERR_FILENO);
-        try_input(cfg);
-        _exit(0);
+        _exit(try_input(cfg) == IB_ENOMEM);
     }
     if (child < 0)
         return;
@@ -431,8 +462,9 @@ static void check_input(const ib_config *cfg, ib_error *err)
         if (errno != EINTR)
             return;
     if (WIFSIGNALED(status) || WEXITSTATUS(status))
-        ib_fail(err, IB_EDATA, "open %.300s: it is damaged so badly that casacore fails on it (%s); copy it again",
-                cfg->input, WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it ended early");
+        ib_fail(err, IB_EDATA,
+                "open %.300s: it is damaged so badly that the library for it fails (%s); copy it again", cfg->input,
+                WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it wants more memory than --memory and 1 GiB");
 }
 
 /* A command line that could not be parsed: which format would it have asked for? */
