@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 static long            count;
+static int             has_header; /* the files have been laid out */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static const char *get(const char *name, const char *otherwise)
@@ -160,7 +161,8 @@ static void forget(int fd, long last)
 /* Writes meet their fates one by one, names from the last one backwards, as in the journal of a file system. */
 static void lose_power(void)
 {
-    ssize_t (*next)(int, const void *, size_t, off_t) = real("pwrite");
+    ssize_t (*next)(int, const void *, size_t, off_t) = real("pwrite"); /* ours would strike again */
+    int (*cut)(int, off_t) = real("ftruncate");
     unsigned chance = (unsigned)atol(get("STRIKE_NTH", "0")) * 2654435761u;
     int      names_lost = 1;
 
@@ -182,7 +184,7 @@ static void lose_power(void)
         const off_t half = c->n / 2, from = fate == 2 ? half : 0, end = fate == 3 ? half : c->n;
         if (fate && end > from && next(c->fd, c->bytes + from, (size_t)(end - from), c->at + from) < 0)
             perror("strike");
-        if (fate == 1 && c->at >= c->size && ftruncate(c->fd, c->size))
+        if (fate == 1 && c->at >= c->size && cut(c->fd, c->size))
             perror("strike");
     }
 }
@@ -284,7 +286,8 @@ static int cheats(int fd)
     const char *cheat = get("STRIKE_CHEAT", "");
     char        path[4096];
 
-    return !strcmp(cheat, "sync") || (!strcmp(cheat, "order") && find_path(fd, path) && strstr(path, ".partial"));
+    return !strcmp(cheat, "sync") ||
+           (!strcmp(cheat, "order") && has_header && find_path(fd, path) && strstr(path, ".partial"));
 }
 
 static int flush(const char *name, int fd)
@@ -339,6 +342,7 @@ int rename(const char *from, const char *to)
     if (is_ours(to) && has_power_cut())
         note_name(from, to);
     const int rc = next(from, to);
+    has_header = has_header || strstr(to, ".run/header");
     if (how && !strcmp(how, "half"))
         raise(SIGKILL);
     return rc;
