@@ -1102,7 +1102,13 @@ void ib_trends_findings(const ib_trends *t, ib_report *report)
     static const ib_heading heading[] = {
         {"series", "series"}, {"metric", "metric"}, {"state", "state"}, {"text", "what was found"}};
     char name[300];
+    bool any = false;
 
+    for (size_t i = 0; i < t->j.n; i++)
+        any |= t->j.course[i]->state > SHORT;
+    if (!any)
+        return;
+    ib_report_fold(report, "Every metric that is not steady");
     ib_report_table(report, "findings", heading, 4);
     for (size_t i = 0; i < t->j.n; i++) {
         const course *c = t->j.course[i];
