@@ -180,16 +180,33 @@ static void radix_pass(const item *from, item *to, size_t n, int shift, size_t (
 #pragma omp barrier
 }
 
+/* The first of the sorted items from `first` on whose key is `end` or more: in growing steps, then by halves. */
+static size_t find_end(const item *list, size_t first, size_t n, size_t end)
+{
+    size_t step = 1, low = first, high;
+
+    while (low + step < n && key_of(list[low + step]) < end) {
+        low += step;
+        step *= 2;
+    }
+    for (high = low + step < n ? low + step : n; low + 1 < high;) {
+        const size_t middle = low + (high - low) / 2;
+        if (key_of(list[middle]) < end)
+            low = middle;
+        else
+            high = middle;
+    }
+    return high;
+}
+
 /* Tiles of the sorted rows, colour by colour. */
 static ib_status list_tiles(ib_order *o, const item *list, const places *p, ib_error *err)
 {
-    size_t n_tile = 0;
+    size_t   n_tile = 0, t = 0;
+    uint32_t colour = 0;
 
-    for (size_t i = 0, end = 0; i < o->n; i++)
-        if (key_of(list[i]) >= end) {
-            end = (size_t)(key_of(list[i]) / p->groups + 1) * p->groups;
-            n_tile++;
-        }
+    for (size_t i = 0; i < o->n; n_tile++)
+        i = find_end(list, i, o->n, (size_t)(key_of(list[i]) / p->groups + 1) * p->groups);
     if (n_tile > o->tile_room) {
         ib_free(o->tile);
         o->tile = ib_alloc(2 * n_tile, sizeof *o->tile, "tiles", err);
@@ -197,19 +214,13 @@ static ib_status list_tiles(ib_order *o, const item *list, const places *p, ib_e
         if (!o->tile)
             return err->status;
     }
-
-    size_t   t = 0;
-    uint32_t colour = 0;
     o->first[0] = 0;
-    for (size_t i = 0, end = 0; i < o->n; i++) {
-        if (key_of(list[i]) >= end) {
-            const uint32_t tile = key_of(list[i]) / p->groups;
-            end = (size_t)(tile + 1) * p->groups;
-            for (; colour < tile / p->quarter; colour++)
-                o->first[colour + 1] = t;
-            o->tile[t++] = (ib_tile){(uint32_t)i, 0};
-        }
-        o->tile[t - 1].n++;
+    for (size_t i = 0, end; i < o->n; i = end) {
+        const uint32_t tile = key_of(list[i]) / p->groups;
+        end = find_end(list, i, o->n, (size_t)(tile + 1) * p->groups);
+        for (; colour < tile / p->quarter; colour++)
+            o->first[colour + 1] = t;
+        o->tile[t++] = (ib_tile){(uint32_t)i, (uint32_t)(end - i)};
     }
     for (; colour < (uint32_t)o->n_slab * IB_COLOURS; colour++)
         o->first[colour + 1] = t;
