@@ -10,14 +10,14 @@ add_library(strike MODULE fault/strike.c) # preloaded by tests of interrupted ru
 target_link_libraries(strike PRIVATE ${CMAKE_DL_LIBS})
 
 # The program without one of its checks: a control that the tests of interrupted runs must not let pass.
-set(check "memcmp(hash, kept->hash[opened[i].product][p], sizeof hash)")
-file(READ ${CMAKE_SOURCE_DIR}/src/resume.c seeing)
+set(check "memcmp(hash, was->hash[o->product][p], sizeof hash)")
+file(READ ${CMAKE_SOURCE_DIR}/src/outputs.c seeing)
 string(REPLACE "${check}" "0 && ${check}" blind "${seeing}")
 if(blind STREQUAL seeing)
-  message(FATAL_ERROR "src/resume.c compares hashes in another way than tests/scripts.cmake knows")
+  message(FATAL_ERROR "src/outputs.c compares hashes in another way than tests/scripts.cmake knows")
 endif()
 file(CONFIGURE OUTPUT blind.c CONTENT "${blind}" @ONLY)
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/resume.c)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/outputs.c)
 add_executable(imgbench-blind ${CMAKE_SOURCE_DIR}/src/main.c ${CMAKE_CURRENT_BINARY_DIR}/blind.c)
 target_link_libraries(imgbench-blind PRIVATE ib_run ib_bench OpenMP::OpenMP_C)
 set_target_properties(imgbench-blind PROPERTIES LINKER_LANGUAGE CXX)
