@@ -7,18 +7,18 @@
 #include "run.h"
 
 #include <math.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 enum { END_TAKES = 10 }; /* s, to bring to the device what is in memory */
 
-static volatile sig_atomic_t interrupted;
+static atomic_bool interrupted; /* set by a handler, read by every thread */
 
 void ib_interrupt(void)
 {
-    interrupted = 1;
+    interrupted = true;
 }
 
 static void show(void *self, uint64_t done)
