@@ -340,7 +340,7 @@ static double complex in_single(double complex z)
 {
     const volatile float re = (float)creal(z), im = (float)cimag(z);
 
-    return CMPLX(re, im);
+    return __builtin_complex(re, im);
 }
 
 static void grid_samples(ib_test *t, const ib_convfn *fn, int size, bool single, double complex (*grid)[MOST])

@@ -27,17 +27,17 @@ static double complex measured(int corr)
     case IB_YY:
         return i - q;
     case IB_XY:
-        return CMPLX(u, v);
+        return __builtin_complex(u, v);
     case IB_YX:
-        return CMPLX(u, -v);
+        return __builtin_complex(u, -v);
     case IB_RR:
         return i + v;
     case IB_LL:
         return i - v;
     case IB_RL:
-        return CMPLX(q, u);
+        return __builtin_complex(q, u);
     case IB_LR:
-        return CMPLX(q, -u);
+        return __builtin_complex(q, -u);
     default:
         return source[corr];
     }
@@ -48,7 +48,7 @@ static double complex formed(const ib_spw *spw, const ib_plane_recipe *recipe)
     double complex sum = 0;
 
     for (int i = 0; i < recipe->n_in; i++)
-        sum += CMPLX(recipe->factor[i][0], recipe->factor[i][1]) * measured(spw->corr[recipe->in[i]]);
+        sum += __builtin_complex(recipe->factor[i][0], recipe->factor[i][1]) * measured(spw->corr[recipe->in[i]]);
     return sum;
 }
 
