@@ -2,10 +2,7 @@
 /* Records and their history. A first line "?TERMS" selects; what follows is a database of SQLite, or lines of a record. The
    digest @@@ of an end line becomes what it should be. */
 #include "bench/history.h"
-#include "bench/record.h"
-#include "fuzz.h"
-
-#include <jansson.h>
+#include "fuzz_record.h"
 
 static void tell(void *to, const char *file, const char *why, bool newer)
 {
@@ -39,28 +36,6 @@ static void look(const char *terms)
     ib_history_close(history);
 }
 
-/* Puts the digest of what is before it in the place of @@@. @return the bytes, the caller's */
-static char *sign(const char *text, size_t *n)
-{
-    const char *at = memmem(text, *n, "@@@", 3), *line = at;
-    char       *out = malloc(*n + 32);
-
-    fuzz_expect(out != NULL, "there is memory");
-    if (!at) {
-        memcpy(out, text, *n);
-        return out;
-    }
-    while (line > text && line[-1] != '\n')
-        line--;
-    const size_t before = (size_t)(at - text), after = *n - before - 3;
-    memcpy(out, text, before);
-    snprintf(out + before, 17, "%016llx",
-             (unsigned long long)ib_record_digest(IB_DIGEST_START, text, (size_t)(line - text)));
-    memcpy(out + before + 16, at + 3, after);
-    *n = before + 16 + after;
-    return out;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *text = (const char *)data, *terms = "";
@@ -79,10 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (n >= 6 && !memcmp(text, "SQLite", 6)) {
         fuzz_file("imgbench.db", text, n);
     } else {
-        char *bytes = sign(text, &n);
-        fuzz_file("a.jsonl", bytes, n);
-        fuzz_file("b.jsonl.part", bytes, n / 2);
-        free(bytes);
+        fuzz_record("a.jsonl", text, n);
+        fuzz_record("b.jsonl.part", text, n / 2);
     }
     look(terms);
     look(terms); /* as it was saved */

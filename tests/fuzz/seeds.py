@@ -3,6 +3,7 @@
 """Inputs to begin fuzzing with: seeds.py FOLDER makes FOLDER/HARNESS/... from what other tests make. The same bytes every time."""
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -121,6 +122,7 @@ def texts():
 
 # ---- records
 
+COMMANDS = 8  # of fuzz_report.c
 LAUNCHES = ['{}', '{"status": "failed", "tag": "x"}', '{"stop": "run"}', '{"launch": 0}', '{"error": 1}']
 TERMS = ["", "last", "support=7", "aaaa-dirty", "T>5,ranks=1", "day>=2026-01-01", "grid<80,machine!=quiet", "input=sim:chiles"]
 
@@ -131,11 +133,13 @@ def records():
         subprocess.run([sys.executable, here.parent / "make_records.py", folder], input=launch, text=True, check=True,
                        stdout=subprocess.DEVNULL)
         found = [p for p in folder.rglob("*") if p.is_file()]
-        text = found[0].read_text()
+        text = re.sub('"[0-9a-f]{16}"}}$', '"@@@"}}', found[0].read_text().rstrip()) + "\n"
         found[0].unlink()
         put("history", f"launch-{i}", text)
         for k, terms in enumerate(TERMS if i == 0 else []):
             put("history", f"terms-{k}", f"?{terms}\n{text}")
+        for k in range(COMMANDS):
+            put("report", f"command-{k}-{i}", chr(k) + text.replace("quiet", "<zz>"))
     for root, folders, _ in os.walk(out / "launch", topdown=False):
         os.rmdir(root)
     put("history", "two-ends", '{"t":"run","v":1,"run_id":"a"}\n' + 2 * '{"t":"end","run_id":"a","digest":{"value":"@@@"}}\n')
