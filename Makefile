@@ -26,7 +26,7 @@ define build
 @cmake --build $(2) --parallel $(JOBS) $(if $(3),--target $(3))
 endef
 
-.PHONY: all setup demo test test-fast test-mpi test-fault test-real test-bench bench sanitize fuzz debug format format-check lint docs \
+.PHONY: all setup demo test test-fast test-mpi test-fault test-real test-bench bench sanitize fuzz tsan debug format format-check lint docs \
 	install clean help
 
 all: ## build the program, build/imgbench (default)
@@ -78,6 +78,10 @@ fuzz: ## let libFuzzer look for bad input in build-fuzz (FUZZ_SECONDS=60 for eac
 	$(call clang,fuzz,fuzzer-no-link,build-fuzz,fuzzers)
 	@scripts/fuzz $(or $(FUZZ_SECONDS),60) $(FUZZ)
 
+tsan: ## build with the thread sanitizer in build-tsan, run the unit tests and whole runs with threads (clang)
+	$(call clang,tsan,thread,build-tsan)
+	@ctest --test-dir build-tsan -j2 --output-on-failure --no-tests=error -L 'unit|threads'
+
 debug: ## build for a debugger in build-debug
 	$(call build,debug,build-debug)
 
@@ -100,7 +104,7 @@ install: all ## install program, library, header, man page, pkg-config file (PRE
 	@cmake --install build --prefix $(PREFIX)
 
 clean: ## remove what was built
-	rm -rf build build-debug build-asan build-fuzz
+	rm -rf build build-debug build-asan build-fuzz build-tsan
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -24,6 +24,10 @@ set_target_properties(imgbench-blind PROPERTIES LINKER_LANGUAGE CXX)
 
 file(GLOB scripts CONFIGURE_DEPENDS cli/*.sh cluster/*.sh mpi/*.sh fault/*.sh real/*.sh bench/*.sh)
 list(FILTER scripts EXCLUDE REGEX "/common[.]sh$")
+if(IB_SANITIZE MATCHES thread)
+  file(GLOB whole_runs CONFIGURE_DEPENDS threads/*.sh)
+  list(APPEND scripts ${whole_runs})
+endif()
 foreach(script ${scripts})
   get_filename_component(name ${script} NAME_WE)
   get_filename_component(folder ${script} DIRECTORY)
@@ -55,5 +59,6 @@ foreach(script ${scripts})
     OMPI_MCA_hwloc_base_binding_policy=none
     OMPI_MCA_mpi_yield_when_idle=1
     OMPI_MCA_btl_vader_single_copy_mechanism=none
+    ${ib_thread_environment}
     ASAN_OPTIONS=detect_leaks=0) # the leak detector itself may crash among the threads of Open MPI; units look for leaks
 endforeach()
