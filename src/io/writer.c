@@ -142,7 +142,7 @@ static void *work(void *self)
         const bool   failed = w->error.status;
         ib_error     error = {IB_OK, -1, ""};
         pthread_mutex_unlock(&w->mutex);
-        const double begin = ib_now();
+        const double  begin = ib_now();
         const ib_stay stay = ib_enter(IB_STORING);
         serve(e, failed, &error);
         ib_leave(stay, "write planes", -1);
