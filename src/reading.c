@@ -91,19 +91,21 @@ static double by_slices(const ib_plan *plan, const ib_vis_info *info, int n_rank
     return total;
 }
 
-/* What turns cost that hold so much: passes, bytes; `most`: held at most by a rank. @return false: a unit does not fit */
-static bool by_turns(ib_reading *g, const ib_plan *plan, const ib_vis_info *info, int n_rank, int64_t *most,
-                     int64_t *buffer, ib_error *err)
+/* What turns cost that hold so much: passes, 0 where a unit does not fit, and bytes; `most`: held at most by a rank. */
+static ib_status by_turns(ib_reading *g, const ib_plan *plan, const ib_vis_info *info, int n_rank, int64_t *most,
+                          int64_t *buffer, ib_error *err)
 {
-    ib_slab *slab = ib_alloc((size_t)n_rank * info->n_spw + 1, sizeof *slab, "plan", err);
-    size_t  *done = ib_alloc_zero((size_t)n_rank, sizeof *done, "plan", err);
-    bool     possible = slab && done;
+    ib_slab  *slab = ib_alloc((size_t)n_rank * info->n_spw + 1, sizeof *slab, "plan", err);
+    size_t   *done = slab ? ib_alloc_zero((size_t)n_rank, sizeof *done, "plan", err) : NULL;
+    ib_status rc = done ? IB_OK : err->status;
+    bool      possible = g->hold > 0;
 
     *most = *buffer = 0;
     g->planned = 0;
     g->turned = g->exchanged = 0;
-    for (bool more = true; more && possible; g->planned += more) {
-        size_t n_slab = 0;
+    for (bool more = true; more && possible && !rc; g->planned += more) {
+        size_t         n_slab = 0;
+        ib_corner_cost cost;
         more = false;
         for (int r = 0; r < n_rank && possible; r++) {
             const ib_range units = ib_plan_share(plan, r, n_rank);
@@ -116,14 +118,19 @@ static bool by_turns(ib_reading *g, const ib_plan *plan, const ib_vis_info *info
             n_slab += slabs_of(plan, info, now, slab + n_slab);
             *most = bytes > *most ? bytes : *most;
         }
-        if (!more || !(possible = possible && g->planned < MAX_PASSES))
+        possible = possible && g->planned < MAX_PASSES;
+        if (!more || !possible)
             break;
-        const ib_corner_cost cost = ib_corner_estimate(info, slab, n_slab, n_rank, g->round);
+        rc = ib_corner_estimate(&cost, info, slab, n_slab, n_rank, g->round, err);
+        if (rc)
+            break;
         possible = cost.possible;
         *buffer = cost.buffer > *buffer ? cost.buffer : *buffer;
         g->turned += cost.fetched;
         g->exchanged += cost.exchanged;
     }
+    if (!possible)
+        g->planned = 0;
     const int sweeps = (plan->mode == IB_MFS ? image_sweeps(plan) : 1) + (plan->needs_density && plan->density_all);
     if (g->planned > 1) {
         g->turned *= sweeps;
@@ -131,7 +138,7 @@ static bool by_turns(ib_reading *g, const ib_plan *plan, const ib_vis_info *info
     }
     ib_free(slab);
     ib_free(done);
-    return possible;
+    return rc;
 }
 
 /* Channels that lie in one tile, where the most do. */
@@ -163,18 +170,19 @@ ib_status ib_reading_choose(ib_reading *g, const ib_config *cfg, ib_plan *plan, 
     }
     g->slices = by_slices(plan, info, n_rank);
     int64_t room = 0;
-    bool    possible = false;
-    for (int fewer = 0; fewer <= plan->fused && !(possible && g->planned == 1); fewer++) {
+    g->planned = 0;
+    for (int fewer = 0; fewer <= plan->fused && g->planned != 1; fewer++) {
         ib_plan_narrow(&narrow, info, fewer ? 4 * plan->n_lane : plan->window);
         room = cfg->memory - narrow.total_bytes;
         g->round = room / 8 < ROUND ? room / 8 : ROUND;
         g->hold = room - (n_rank > 1 ? 2 : 1) * g->round;
-        possible = room > 0 && by_turns(g, &narrow, info, n_rank, &most, &buffer, err);
+        const ib_status rc = by_turns(g, &narrow, info, n_rank, &most, &buffer, err);
+        if (rc)
+            return rc; /* ranks that decided differently would wait for each other */
     }
-    if (!possible) {
-        g->planned = 1;
+    const bool possible = g->planned > 0;
+    if (!possible)
         g->turned = g->exchanged = 0;
-    }
     if (!possible && cfg->read == IB_READ_CORNER)
         return ib_fail(
             err, IB_ENOMEM,

@@ -199,14 +199,14 @@ static bool comes_along(const ib_vis_info *info, const ib_slab *slab, size_t i)
     return false;
 }
 
-ib_corner_cost ib_corner_estimate(const ib_vis_info *info, ib_slab *slab, size_t n, int n_rank, int64_t round)
+ib_status ib_corner_estimate(ib_corner_cost *out, const ib_vis_info *info, ib_slab *slab, size_t n, int n_rank,
+                             int64_t round, ib_error *err)
 {
     ib_corner_cost  cost = {.possible = false};
-    ib_error        ignored;
-    rows_of_window *window = ib_alloc(info->n_spw, sizeof *window, "rows", &ignored);
+    rows_of_window *window = ib_alloc(info->n_spw, sizeof *window, "plan", err);
 
     if (!window)
-        return cost;
+        return err->status;
     for (size_t i = 0; i < n; i++)
         cost.exchanged += (double)ib_slab_bytes(info, &slab[i]) * (n_rank - 1) / n_rank;
     n = merge(info, slab, n);
@@ -217,7 +217,8 @@ ib_corner_cost ib_corner_estimate(const ib_vis_info *info, ib_slab *slab, size_t
     cost.buffer = n_rank > 1 ? 2 * bytes : bytes;
     cost.possible = bytes <= round;
     ib_free(window);
-    return cost;
+    *out = cost;
+    return IB_OK;
 }
 
 /* ---- making ------------------------------------------------------------------------------------------------- */

@@ -32,7 +32,8 @@ typedef struct ib_corner_cost {
 } ib_corner_cost;
 
 /** The cost of delivering slabs of all ranks, by rounds of so many bytes. Sorts and merges slab [n]. */
-ib_corner_cost ib_corner_estimate(const ib_vis_info *info, ib_slab *slab, size_t n, int n_rank, int64_t round);
+ib_status ib_corner_estimate(ib_corner_cost *out, const ib_vis_info *info, ib_slab *slab, size_t n, int n_rank,
+                             int64_t round, ib_error *err);
 
 typedef struct ib_corner ib_corner;
 
