@@ -6,7 +6,6 @@
 
 #if defined __GNUC__ && !defined __clang__
 
-#include <assert.h>
 #include <dlfcn.h>
 #include <omp.h>
 #include <string.h>
@@ -47,16 +46,15 @@ static void take_part(void *data)
                                     .category = IB_OF_TEAM});
 }
 
-/* The library's own function of a name. */
-static void look_up(void *function, size_t size, const char *name)
-{
-    void *const address = dlsym(RTLD_NEXT, name);
-
-    assert(address);
-    memcpy(function, &address, size);
-}
-
-#define OWN(name) look_up(&own, sizeof own, name)
+/* A function of ours and the library's own of that name, found before there are threads. */
+#define OWN(name, ...)                                                                                               \
+    static void (*own_##name)(__VA_ARGS__);                                                                          \
+    __attribute__((constructor)) static void find_##name(void)                                                       \
+    {                                                                                                                \
+        void *const address = dlsym(RTLD_NEXT, #name);                                                               \
+        memcpy(&own_##name, &address, sizeof address);                                                               \
+    }                                                                                                                \
+    void name(__VA_ARGS__);
 
 static ib_activity begin_region(ib_track *t)
 {
@@ -72,41 +70,35 @@ static void end_region(ib_track *t, ib_activity before)
     t->in_team = false;
 }
 
-void GOMP_parallel(work_fn *work, void *data, unsigned threads, unsigned flags);
+OWN(GOMP_parallel, work_fn *work, void *data, unsigned threads, unsigned flags)
 void GOMP_parallel(work_fn *work, void *data, unsigned threads, unsigned flags)
 {
-    static void (*own)(work_fn *, void *, unsigned, unsigned);
     ib_track *t = ib_track_mine();
 
-    if (!own)
-        OWN("GOMP_parallel");
     if (t->in_team) { /* within a region: that one is what counts */
-        own(work, data, threads, flags);
+        own_GOMP_parallel(work, data, threads, flags);
         return;
     }
     const ib_activity before = begin_region(t);
-    own(take_part, &(share){work, data}, threads, flags);
+    own_GOMP_parallel(take_part, &(share){work, data}, threads, flags);
     end_region(t, before);
 }
 
 /* Loops whose counter is a long have regions of their own. */
 #define LOOP(name)                                                                                                   \
-    void name(work_fn *work, void *data, unsigned threads, long from, long to, long step, long chunk,                \
-              unsigned flags);                                                                                       \
+    OWN(name, work_fn *work, void *data, unsigned threads, long from, long to, long step, long chunk,                \
+        unsigned flags)                                                                                              \
     void name(work_fn *work, void *data, unsigned threads, long from, long to, long step, long chunk,                \
               unsigned flags)                                                                                        \
     {                                                                                                                \
-        static void (*own)(work_fn *, void *, unsigned, long, long, long, long, unsigned);                           \
         ib_track *t = ib_track_mine();                                                                               \
                                                                                                                      \
-        if (!own)                                                                                                    \
-            OWN(#name);                                                                                              \
         if (t->in_team) {                                                                                            \
-            own(work, data, threads, from, to, step, chunk, flags);                                                  \
+            own_##name(work, data, threads, from, to, step, chunk, flags);                                           \
             return;                                                                                                  \
         }                                                                                                            \
         const ib_activity before = begin_region(t);                                                                  \
-        own(take_part, &(share){work, data}, threads, from, to, step, chunk, flags);                                 \
+        own_##name(take_part, &(share){work, data}, threads, from, to, step, chunk, flags);                          \
         end_region(t, before);                                                                                       \
     }
 LOOP(GOMP_parallel_loop_static)
@@ -117,16 +109,13 @@ LOOP(GOMP_parallel_loop_nonmonotonic_guided)
 
 /* Where threads wait for each other within a region. */
 #define WAIT(name)                                                                                                   \
-    void name(void);                                                                                                 \
+    OWN(name, void)                                                                                                  \
     void name(void)                                                                                                  \
     {                                                                                                                \
-        static void (*own)(void);                                                                                    \
-        const bool in_team = ib_track_mine()->in_team;                                                               \
-                                                                                                                     \
-        if (!own)                                                                                                    \
-            OWN(#name);                                                                                              \
+        const bool        in_team = ib_track_mine()->in_team;                                                        \
         const ib_activity before = in_team ? ib_turn(IB_BARRED) : IB_WORKING;                                        \
-        own();                                                                                                       \
+                                                                                                                     \
+        own_##name();                                                                                                \
         if (in_team)                                                                                                 \
             ib_turn(before);                                                                                         \
     }
