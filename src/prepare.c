@@ -161,6 +161,15 @@ static void print_reading(const ib_reading *r)
         printf(", %s exchanged\n", ib_text_bytes(r->corner ? r->exchanged : 0).s);
 }
 
+/* Each piece that a rank takes reads the tiles of its channels, and whatever else they hold. */
+static void mention_repeated_reads(const ib_run_job *j)
+{
+    if (j->cfg->schedule == IB_SCHEDULE_DYNAMIC && j->n_rank > 1 && j->reading.slices > 1.5 * j->reading.needed)
+        ib_warn(
+            "--schedule dynamic: tiles of the input hold many channels and are read again with every few of them; "
+            "--schedule static reads them once");
+}
+
 void ib_run_print_plan(const ib_run_job *j, const char *fft_plan)
 {
     const ib_plan     *p = &j->plan;
@@ -297,6 +306,7 @@ ib_status ib_run_plan(ib_run_job *j, char fft_plan[80], char **wisdom, ib_error 
     if (!j->rank) {
         mention_missing_planes(j);
         mention_poor_kernels(j);
+        mention_repeated_reads(j);
     }
     j->units = ib_plan_share(&j->plan, j->rank, j->n_rank);
 
