@@ -29,6 +29,7 @@ DEFAULT = dict(
     order=("STOKES", "FREQ", "IF"), if_name="IF", n_chan=3, crpix=1.0,
     setups=[(1, [0.0], [STEP], [1])],  # FRQSEL, IF FREQ, CH WIDTH, SIDEBAND; None: no table
     setup_of=None, source_of=None, subarray_of=None,  # functions of the group's number
+    rename={},  # names of parameters: "SOURCE", "DATE 2" (the second one of its name)
     sources=None,  # ID, name, RA, DEC, EPOCH
     auto=False, antennas=True, numbers=(1, 2, 3, 4, 5, 6), dish=25.0,
     weight=None,  # function that spoils weights [group][if][chan][corr]
@@ -66,6 +67,11 @@ VARIANTS = {
     "onesource": dict(sources=[(5, "THING", 150.0, 30.0, 2000.0)], source_of=lambda group: 0),
     "nosu": dict(source_of=lambda group: 1),
     "b1950": dict(cards=[("EPOCH", 1950.0)]),
+    "besselian": dict(cards=[("EQUINOX", "B1950")]),
+    "othernames": dict(sources=[(5, "THING", 150.0, 30.0, 2000.0)], source_of=lambda group: 0,
+                       rename={"SOURCE": "SOURCE ID", "DATE 2": "_DATE"}),
+    "freqid": dict(setups=[(1, [0.0, 2e7], [STEP, STEP], [1, 1]), (4, [5e7, 7e7], [STEP, STEP], [1, -1])],
+                   setup_of=lambda group: 4 if group % 3 == 0 else 1, rename={"FREQSEL": "FREQ ID"}),
     "auto": dict(auto=True),
     "subarrays": dict(subarray_of=lambda group: 1 + (group >= 30)),
     "noantennas": dict(antennas=False),
@@ -193,6 +199,10 @@ def parameters(o):
     if o["setup_of"]:
         out.append(("FREQSEL", 1.0, 0.0, np.array([o["setup_of"](g) for g in group])))
     out.append(("INTTIM", 1.0, 0.0, 0 * days + 10))
+    names = [p[0] for p in out]
+    for i, p in enumerate(out):
+        number = names[:i + 1].count(p[0])
+        out[i] = (o["rename"].get("%s %d" % (p[0], number) if number > 1 else p[0], p[0]),) + p[1:]
     return [(name, scale, zero, stored.astype(kind)) for name, scale, zero, stored in out], uvw, first, second
 
 

@@ -26,8 +26,8 @@ P
 size="--cell 20arcsec --imsize 64 --no-psf"
 
 # With twins of their own, and other dresses of "point".
-differ="point lambda zero noweight linear ascending hand stokesi iquv ifs setups namelessifs auto badweights integers doubles"
-alike="short dashes blanks scaledlambda onedate threedates many pair order noif nameless onesource nosu noantennas subarrays trailer"
+differ="point lambda zero noweight linear ascending hand stokesi iquv ifs setups freqid namelessifs auto badweights integers doubles"
+alike="short dashes blanks scaledlambda onedate threedates many pair order noif nameless onesource othernames nosu noantennas subarrays trailer"
 for variant in $differ $alike; do
     make_uvfits "$variant.uvfits" "$variant" "$variant.h5"
     # shellcheck disable=SC2086 # $size is words
@@ -77,11 +77,14 @@ same ifs.hdf5 ifs-two.hdf5
 same ifs.hdf5 ifs-chunks.hdf5
 
 # Directions of 1950 stay as they are, and the cube says so.
-make_uvfits b1950.uvfits b1950
-# shellcheck disable=SC2086
-image 1 b1950 b1950.uvfits $size --fits
+for variant in b1950 besselian; do
+    make_uvfits $variant.uvfits $variant
+    # shellcheck disable=SC2086
+    image 1 $variant $variant.uvfits $size --fits
+done
 "$PYTHON" - <<'P' || fail "frame"
 from astropy.io import fits
+assert fits.getheader("besselian.fits")["RADESYS"] == "FK4" and fits.getheader("besselian.fits")["EQUINOX"] == 1950
 header = fits.getheader("b1950.fits")
 assert header["RADESYS"] == "FK4" and header["EQUINOX"] == 1950, header
 assert abs(header["CRVAL1"] - 150) < 1e-9 and header["SPECSYS"] == "TOPOCENT", header
