@@ -405,7 +405,7 @@ ib_status ib_run_close_outputs(ib_run_job *j, ib_status rc, ib_error *err)
 
     told = finished;
     MPI_Bcast(&told, 1, MPI_UNSIGNED_LONG_LONG, 0, j->comm);
-    int begun = j->resume.begun;
+    int begun = j->resume.begun && ib_journal_exists(j->resume.folder); /* somebody may have removed it */
     MPI_Bcast(&begun, 1, MPI_INT, 0, j->comm);
     const bool theirs = j->resume.resumed && !begun; /* what is there is of another run */
     const bool keep = begun && keeps(rc, (size_t)told);

@@ -639,8 +639,11 @@ static double seconds(void)
 /* Data first, then the records that speak of them. */
 static ib_status flush(ib_journal *j, const buffer *records, ib_error *err)
 {
-    ib_status rc = j->sync(j->self, err);
+    struct stat info;
+    ib_status   rc = j->sync(j->self, err);
 
+    if (!rc && !fstat(j->fd, &info) && !info.st_nlink)
+        rc = ib_fail(err, IB_EIO, "somebody has removed %s while the run went on; start it again", j->path);
     for (size_t at = 0; !rc && at < records->n;) {
         ib_wait wait;
         ib_wait_begin(&wait, "writing", j->path);

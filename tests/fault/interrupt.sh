@@ -54,6 +54,20 @@ wait "$job" && fail "the loss of a rank went unnoticed"
 [ ! -e cube.hdf5 ] || fail "a cube under its final name although a rank was lost"
 rm -rf ./*cube*
 
+# So does one whose files are removed while it works, and does not speak of channels that are kept.
+start
+for _ in $(seq 100); do
+    [ ! -s cube.hdf5.run/journal.1.0 ] || break
+    sleep 0.1
+done
+rm -rf cube*
+wait "$job" || :
+for rank in 0 1; do
+    [ "$(cat code.$rank)" = 74 ] || fail "removed files: rank $rank ended with $(cat code.$rank): $(cat err.*)"
+done
+grep -q 'somebody has removed cube.hdf5.run/journal' err.0 && ! grep -q 'kept' err.0 || fail "removed files: $(cat err.0)"
+[ -z "$(find . -name '*cube*')" ] || fail "removed files: left $(find . -name '*cube*')"
+
 # A limit of time ends it in the same way, and early enough.
 begin=$(date +%s)
 on_each 2 "$long" --output cube.hdf5 --record "" --quiet --time-limit 13
