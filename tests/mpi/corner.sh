@@ -9,14 +9,14 @@ export XDG_CACHE_HOME="$PWD/cache" OMP_NUM_THREADS=2
 
 # turns NAME RANKS OPTIONS...: by corner turns the same bytes as NAME.
 turns() {
-    name=$1 ranks=$2
+    reference=$1 split=$2
     shift 2
-    image "$ranks" again --read corner "$@"
-    sed -n "s/^read  *\(.*B\/s.*corner turn.*\)/$name on $ranks ranks: \1/p" again.log | grep . ||
+    image "$split" again --read corner "$@"
+    sed -n "s/^read  *\(.*B\/s.*corner turn.*\)/$reference on $split ranks: \1/p" again.log | grep . ||
         fail "no corner turn: $(cat again.log)"
-    for cube in "$name".*hdf5; do
-        same "$cube" "again${cube#"$name"}"
-        rm "again${cube#"$name"}"
+    for cube in "$reference".*hdf5; do
+        same "$cube" "again${cube#"$reference"}"
+        rm "again${cube#"$reference"}"
     done
 }
 
@@ -25,28 +25,39 @@ several() {
     grep -Eq '; ([2-9]|[1-9][0-9]+) corner turns' again.log || fail "all of it at once"
 }
 
-# little OPTIONS...: little more than the least memory that a run may have; ranks differ by something.
+# least OPTIONS...: the least memory, in MiB, that a run may have.
+least() {
+    on 2 --record "" --plan --memory 64MiB --read slices "$@" >least.log 2>&1 && echo 64 && return
+    sed -n 's/.* \([0-9]*\) MiB would do.*/\1/p' least.log
+}
+
+# little OPTIONS...: little more than corner turns of one rank and of three need.
 little() {
-    "$IMGBENCH" --record "" --plan --memory 64MiB --read slices "$@" >least.log 2>&1 && echo 66MiB && return
-    echo $(($(sed -n 's/.* \([0-9]*\) MiB would do.*/\1/p' least.log) + 2))MiB
+    memory=64
+    until on 1 --record "" --plan --memory "${memory}MiB" --read corner "$@" >least.log 2>&1 &&
+        on 3 --record "" --plan --memory "${memory}MiB" --read corner "$@" >least.log 2>&1; do
+        memory=$((memory + 3))
+        [ "$memory" -lt 400 ] || fail "no memory is enough: $(cat least.log)"
+    done
+    echo $((memory + 4))MiB
 }
 
 # Every way through the imager, at once and in passes.
 sim=sim:point,times=1000,baselines=45,channels=14,imsize=64,sources=4,noise=0.5,flagged=0.1,flagged_channels=0.15
 for run in "cube --stokes corr --bin 3" "briggs --weighting briggs --density all" "mfs --mode mfs --weighting uniform" \
     "frame --frame lsrk" "mosaic --gridder mosaic --mode mfs"; do
-    name=${run%% *}
+    way=${run%% *}
     input=$sim
-    [ "$name" != frame ] || input=sim:point,times=3,baselines=45,channels=14,imsize=64,hours=9,width=20kHz
-    [ "$name" != mosaic ] || input=sim:aca-9eb,times=20,channels=5,imsize=96,cell=3arcsec
+    [ "$way" != frame ] || input=sim:point,times=3,baselines=45,channels=14,imsize=64,hours=9,width=20kHz
+    [ "$way" != mosaic ] || input=sim:aca-9eb,times=20,channels=5,imsize=96,cell=3arcsec
     # shellcheck disable=SC2086 # words
-    image 1 "$name" --read slices $input ${run#* }
+    image 1 "$way" --read slices $input ${run#* }
     # shellcheck disable=SC2086 # words
-    turns "$name" 3 $input ${run#* }
+    turns "$way" 3 $input ${run#* }
     if [ "$input" = "$sim" ]; then
         # shellcheck disable=SC2086 # words
-        turns "$name" 1 $input ${run#* } --memory "$(little $input ${run#* })"
-        several
+        turns "$way" 1 $input ${run#* } --memory "$(little $input ${run#* })"
+        [ "$way" != cube ] || several
     fi
 done
 
@@ -97,4 +108,4 @@ refused 65 'read .*all.ms.*DATA' --read corner $size all.ms
 # No room for a single channel: said, not tried.
 big="--no-psf --imsize 32 sim:point,times=4000,baselines=351,channels=2"
 # shellcheck disable=SC2086 # words
-refused 71 'enough to hold a channel' --read corner $big --memory "$(little $big)"
+refused 71 'enough to hold a channel' --read corner $big --memory "$(least $big)MiB"
