@@ -37,7 +37,7 @@ image 1 whole $heavy
 measured 3
 [ "$(number least) $(number most) $(number takes)" = "10 10 0" ] || fail "not dealt in equal parts"
 measured 3 --schedule dynamic
-[ "$(number most_rank)" = 0 ] && [ "$(number moved)" -gt 0 ] || fail "rank 0, whose channels are blank, took none of the others'"
+[ "$(number most)" -gt 10 ] && [ "$(number moved)" -gt 0 ] || fail "no rank took channels of the others', although some are blank"
 measured 2 --schedule dynamic --chunks 5
 measured 2 --schedule dynamic --chunks 2 # a chunk is one rank's
 
