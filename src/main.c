@@ -17,6 +17,7 @@
 #include "bench/doctor.h"
 #include "bench/help.h"
 #include "bench/note.h"
+#include "bench/project.h"
 #include "bench/record.h"
 #include "bench/report.h"
 #include "bench/scaling.h"
@@ -80,6 +81,7 @@ static const subcommand subcommands[] = { /* the first is meant where none is na
     {{"doctor",   "[OPTIONS]", "what this machine is, what slows or unsettles launches on it, what would make them reportable, and how to mend each; makes two small launches. Exit code 8: launches do not work", ib_doctor_options}, NULL, NULL, NULL, ib_doctor},
     {{"sweep",    "[INPUT] [--ranks LIST] [--OPTION LIST...]", "launch every combination of the values given, in random order through mpirun, as often as --launches says; the same command goes on where it was stopped. INPUT as of run, or the name of a simulation (chiles). Every option of run takes a list: --threads 1,2 --support 7,17", ib_sweep_options}, NULL, NULL, NULL, ib_sweep},
     {{"scaling",  "[CAMPAIGN|FOLDER] [OPTIONS]", "speed-up, efficiency and its factors, laws fitted to the times, the phase that will limit next; of the newest campaign in the records unless one is named", ib_scaling_options}, NULL, NULL, NULL, ib_scaling},
+    {{"project",  "[INPUT] [OPTIONS] [OPTIONS OF run]", "predict the time of a launch on a machine that is not there, for each number of ranks, by simulating what ranks do event by event with the rates of launches that were made here; and what breaks first. INPUT as of run; sim:chiles unless given", ib_project_options}, NULL, NULL, NULL, ib_project},
     {{"ls",       "[TERM...]", "list launches of the history, the newest last; a term is a run, commit, build or tag, last, or KEY=VALUE (also != < >), as in support=51 or T>10", ib_ls_options}, NULL, NULL, NULL, ib_ls},
     {{"show",     "[TERMS]", "tell one launch: the newest that satisfies the terms", ib_show_options}, NULL, NULL, NULL, ib_show},
     {{"compare",  "A B [OPTIONS]", "judge stored launches B against A, each named by terms as of ls (commits, tags, runs, settings such as isa=v3): slower, faster, same or inconclusive, with intervals. Exit code 3: slower", ib_compare_options}, NULL, NULL, NULL, ib_compare},

@@ -30,7 +30,6 @@ static ib_status measure_rows(ib_run_job *j, ib_error *err)
         for (size_t row = 0; !rc && row < j->info.spw[s].n_row; row += BLOCK) {
             const size_t  left = j->info.spw[s].n_row - row, n = left < BLOCK ? left : BLOCK;
             const ib_rows into = {.uvw = uvw, .antenna = antenna, .field = moved ? field : NULL};
-            ib_extent    *e = &j->extent[s];
 
             rc = ib_source_rows(j->source, s, (ib_range){row, n}, &into, err);
             if (!rc) {
@@ -39,15 +38,8 @@ static ib_status measure_rows(ib_run_job *j, ib_error *err)
             }
             if (!rc && moved)
                 ib_centre_move(&centre, n, field, uvw, NULL);
-            for (size_t r = 0; !rc && r < n; r++) {
-                const double u = uvw[r][0], v = uvw[r][1], w = uvw[r][2];
-                if (antenna[r][0] == antenna[r][1] || !isfinite(u) || !isfinite(v) || !isfinite(w))
-                    continue;
-                e->u = fmax(e->u, fabs(u));
-                e->v = fmax(e->v, fabs(v));
-                e->w = fmax(e->w, fabs(w));
-                e->uv = fmax(e->uv, hypot(u, v));
-            }
+            if (!rc)
+                ib_extent_add(&j->extent[s], (const double(*)[3])uvw, (const int32_t(*)[2])antenna, n);
         }
     ib_centre_clear(&centre);
     ib_free(field);

@@ -27,18 +27,18 @@ const ib_help_option ib_scaling_options[] = {
     {"format", "NAME",   "table",   "table, json or md"},
     {NULL, NULL, NULL, NULL}};
 
-/* Times that others published for the whole of a data set whose shape a simulation has: docs/sweeps.md. */
-static const struct {
-    const char *preset, *what;
-    int         cores;
-    double      seconds, samples;
-} published[] = {
+static const ib_published published[] = {
     {"chiles", "CASA 6.2, tclean",            128,  5 * 3600.0, 2072.0 * 351 * 30720 * 2},
     {"chiles", "CNGI prototype, 3840 chunks", 128, 45 *   60.0, 2072.0 * 351 * 30720 * 2},
     {"chiles", "CNGI prototype, 256 chunks",  128, 14 * 3600.0, 2072.0 * 351 * 30720 * 2},
 };
 /* clang-format on */
 enum { N_PUBLISHED = sizeof published / sizeof *published, MAX_SERIES = 64, CURVE = 60, MAX_DRAWN = 6 };
+
+const ib_published *ib_published_at(size_t i)
+{
+    return i < N_PUBLISHED ? &published[i] : NULL;
+}
 
 static const char *const phase_name[IB_N_PHASES] = {
 #define IB_PHASE_NAME(id, name) name,

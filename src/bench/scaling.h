@@ -17,6 +17,16 @@ ib_status ib_scaling(int argc, char *const *argv, FILE *out, ib_error *err);
  *  @param shown  receives how many there were */
 ib_status ib_scaling_report(ib_report *report, const char *folder, size_t most, size_t *shown, ib_error *err);
 
+/** A time that others published for the whole of a data set whose shape a simulation has (docs/sweeps.md). */
+typedef struct ib_published {
+    const char *preset, *what;
+    int         cores;
+    double      seconds, samples;
+} ib_published;
+
+/** NULL beyond the last. */
+const ib_published *ib_published_at(size_t i);
+
 /** Why an efficiency is what it is: factors that multiply back to it exactly. Above 1: better than at the reference. */
 typedef struct ib_factors {
     double efficiency;  /* n0 T0 / (n T) */

@@ -79,7 +79,7 @@ static void predict(const ib_imaging *task, const ib_geometry *g, double columns
 {
     const int    precision = task->cfg->precision;
     const double n = task->n_sample, n_plane = task->n_grid * fmax(1, task->w.side), vectors = g->patch.vectors;
-    const double shares = task->n_part ? (double)ib_shares(g, n, task->n_part) : 0;
+    const double shares = task->n_part ? (double)ib_share_count(g, n, task->n_part) : 0;
     const double work[2][IB_WORK] = {
         {n, n * n_plane, n * (g->patch.patch_u + g->patch.patch_v), n * vectors,
          vectors * occupied_groups(g, task->reach, n)},

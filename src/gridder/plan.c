@@ -234,7 +234,7 @@ static double count_samples(const ib_vis_info *info)
 
 /* Shares of an mfs image: their grids are summed, which costs about as much as gridding a sample for every four cells. So
    a share has about as many samples; there are a few shares all the same, for ranks to divide. */
-size_t ib_shares(const ib_geometry *g, double samples, size_t n_part)
+size_t ib_share_count(const ib_geometry *g, double samples, size_t n_part)
 {
     const double cells = (double)g->stride * (double)g->height;
     const double worthwhile = fmin(fmax(4 * samples / cells, LEAST_SHARES), MOST_SHARES);
@@ -498,7 +498,7 @@ static ib_status choose_units(ib_plan *plan, const ib_config *cfg, const ib_vis_
 
     plan->n_unit = plan->n_chan;
     if (plan->mode == IB_MFS) {
-        plan->n_unit = ib_shares(&plan->geometry, count_samples(info), n_part);
+        plan->n_unit = ib_share_count(&plan->geometry, count_samples(info), n_part);
         plan->share_first = ib_alloc(plan->n_unit + 1, sizeof *plan->share_first, "shares", err);
         if (!plan->share_first)
             return err->status;
@@ -521,6 +521,19 @@ static ib_status choose_units(ib_plan *plan, const ib_config *cfg, const ib_vis_
             n_rank, plan->n_unit, unit, plan->n_unit == 1 ? "" : "s", plan->n_unit, plan->n_unit == 1 ? "" : "s");
     }
     return IB_OK;
+}
+
+void ib_extent_add(ib_extent *e, const double (*uvw)[3], const int32_t (*antenna)[2], size_t n)
+{
+    for (size_t r = 0; r < n; r++) {
+        const double u = uvw[r][0], v = uvw[r][1], w = uvw[r][2];
+        if (antenna[r][0] == antenna[r][1] || !isfinite(u) || !isfinite(v) || !isfinite(w))
+            continue;
+        e->u = fmax(e->u, fabs(u));
+        e->v = fmax(e->v, fabs(v));
+        e->w = fmax(e->w, fabs(w));
+        e->uv = fmax(e->uv, hypot(u, v));
+    }
 }
 
 ib_range ib_plan_share(const ib_plan *plan, int rank, int n_rank)

@@ -43,6 +43,9 @@ typedef struct ib_extent {
         uv; /* largest |u|, |v|, |w|, length in the uv plane, m; without autocorrelations and what is not finite */
 } ib_extent;
 
+/** Add what n rows of a block reach. */
+void ib_extent_add(ib_extent *extent, const double (*uvw)[3], const int32_t (*antenna)[2], size_t n);
+
 typedef struct ib_plan {
     ib_geometry geometry;
     double      padding; /* really used: the smaller one of the two axes */
@@ -117,7 +120,7 @@ ib_imaging ib_plan_imaging(const ib_plan *plan, const ib_config *cfg, const ib_v
                            const ib_extent *extent);
 
 /** Shares of an mfs image, whose grids are summed. @param n_part  input channels */
-size_t ib_shares(const ib_geometry *geometry, double samples, size_t n_part);
+size_t ib_share_count(const ib_geometry *geometry, double samples, size_t n_part);
 
 /** The grid of an image, whose nx, ny, cell and w are set. @return its padding: the smaller one of the two axes */
 double ib_lay_out(ib_geometry *geometry, const ib_isa *isa, int precision, int n_grid, int support, double padding);

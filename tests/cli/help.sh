@@ -17,7 +17,7 @@ for key in $keys; do
     roff=$(echo "$key" | sed 's/-/\\\\-/g')
     grep -q "$roff" imgbench.1 || fail "the man page lacks $key"
 done
-for topic in selection simulation records environment exit-codes inputs run convert simulate view bench calibrate sweep scaling ls show compare trend gate ab db help weighting; do
+for topic in selection simulation records environment exit-codes inputs run convert simulate view bench calibrate sweep scaling project ls show compare trend gate ab db help weighting; do
     [ -n "$("$IMGBENCH" help "$topic")" ] || fail "help $topic says nothing"
 done
 [ "$(wc -L <help.txt)" -le 80 ] || fail "--help is wider than 80 columns"

@@ -28,7 +28,7 @@ floor kernel 'kernel\.h$|simd\.h$|gridder/kernel/' gridder/kernel/*.[ch]
 floor gridder 'imgbench\.h$|base/|model/|gridder/' gridder/*.[ch]
 floor io 'imgbench\.h$|base/|model/|io/' io/*.[ch] io/*.cc
 floor run 'imgbench\.h$|base/|model/|gridder/|io/(corner|io|file|journal|writer)\.h$|(convert|reading|run|resume|schedule|timeline)\.h$' convert.[ch] outputs.c prepare.c reading.[ch] resume.[ch] run.[ch] schedule.[ch] timeline.[ch] work.c
-floor bench 'imgbench\.h$|base/|model/|bench/|io/io\.h$|gridder/(limits|measure)\.h$' bench/*.[ch]
+floor bench 'imgbench\.h$|base/|model/|bench/|io/io\.h$|gridder/(limits|measure|plan)\.h$' bench/*.[ch]
 
 # only PATTERN WHERE: what matches may appear in files that match WHERE, nowhere else.
 only() {

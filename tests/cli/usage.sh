@@ -40,6 +40,9 @@ refused 'no simulation preset' sweep nowhere
 refused 'is none of slurm|torque|pbs' sweep point --submit lsf
 refused 'is no name of up to' sweep point --campaign a/b
 refused 'is none of auto|ideal|amdahl' scaling --fit cubic
+refused 'project --ranks: 0 is outside 1..1000000' project --ranks 0
+refused 'is not above 0' project --bandwidth 0
+refused 'did you mean' project --suport 7
 refused 'view has no option --plan' view --plan 3 x.hdf5
 
 mkdir folder.hdf5
