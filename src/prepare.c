@@ -84,29 +84,6 @@ ib_status ib_run_open(ib_run_job *j, ib_error *err)
 
 /* ---- plan ------------------------------------------------------------------------------------------------------ */
 
-/* Fields are imaged together only where they share a phase centre, to a hundredth of a pixel, and their axes, to a tenth
-   of a pixel at the edge: near a pole different right ascensions turn them. */
-static ib_status check_fields(const ib_vis_info *info, const ib_geometry *g, ib_error *err)
-{
-    const ib_field *first = NULL;
-    const double    cell = fmin(g->cell[0], g->cell[1]), half = 0.5 * (double)(g->nx > g->ny ? g->nx : g->ny);
-
-    for (size_t f = 0; f < info->n_field; f++) {
-        const ib_field *field = &info->field[f];
-        if (!field->selected)
-            continue;
-        if (!first)
-            first = field;
-        const double ra = fabs(remainder(field->ra - first->ra, 2 * IB_PI)), dec = fabs(field->dec - first->dec);
-        if (hypot(dec, ra * cos(first->dec)) > 0.01 * cell || ra * fabs(sin(first->dec)) * half > 0.1)
-            return ib_fail(
-                err, IB_EUNSUPPORTED,
-                "fields %d (%s) and %d (%s) have different phase centres; image them together with --gridder mosaic, choose one of the %zu fields with --field, or one centre for all with --phasecenter",
-                first->id, first->name, field->id, field->name, info->n_field);
-    }
-    return IB_OK;
-}
-
 /* Windows whose correlations cannot form the planes are left out, not without a word. */
 static void mention_missing_planes(const ib_run_job *j)
 {
@@ -285,8 +262,6 @@ ib_status ib_run_plan(ib_run_job *j, char fft_plan[80], char **wisdom, ib_error 
         rc = ib_plan_make(&j->plan, &j->chosen, &j->info, j->extent, j->n_rank, j->n_thread, largest, err);
     if (!rc)
         rc = ib_reading_choose(&j->reading, &j->chosen, &j->plan, &j->info, j->n_rank, err);
-    if (!rc && j->plan.centre.motion == IB_AS_IS)
-        rc = check_fields(&j->info, &j->plan.geometry, err);
     if (!rc)
         rc = ib_run_name_outputs(j, err);
     if ((rc = ib_agree(j->comm, rc, err)))

@@ -49,6 +49,9 @@ rc=0
 rc=0
 "$IMGBENCH" project "$input" --support 9 --rates tag=none --bandwidth none >out.txt 2>err.txt || rc=$?
 [ "$rc" = 7 ] && grep -q 'no launch in' err.txt || fail "no such launch: $rc, $(cat err.txt)"
+rc=0
+"$IMGBENCH" project sim:aca-9eb,times=40,channels=8 --bandwidth none --rates none >out.txt 2>err.txt || rc=$?
+[ "$rc" = 69 ] && grep -q 'have different phase centres' err.txt || fail "several centres: $rc, $(cat err.txt)"
 if command -v gnuplot >/dev/null; then
     "$IMGBENCH" project "$input" --bandwidth 1GB --ranks 1,2,4,25 --plot times.svg >/dev/null 2>err.txt || fail "$(cat err.txt)"
     grep -q '</svg>' times.svg || fail "no picture"
