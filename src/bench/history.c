@@ -84,8 +84,8 @@ static ib_status sync_file(ib_history *h, const char *name, bool *changed, ib_er
     bool        known = false, newer = false, running = false;
 
     snprintf(path, sizeof path, "%s/%s", h->folder, name);
-    if (stat(path, &st))
-        return IB_OK; /* renamed meanwhile */
+    if (stat(path, &st) || !S_ISREG(st.st_mode))
+        return IB_OK; /* renamed meanwhile; or a pipe, whose end would never come */
     const int64_t mtime = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
     sqlite3_stmt *s =
         ib_db_prepare(h, "SELECT 1 FROM source WHERE file = ? AND bytes = ? AND mtime_ns = ? AND state <> 'running'",

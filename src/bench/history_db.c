@@ -162,10 +162,11 @@ static ib_status empty_database(ib_history *h, ib_error *err)
 static unsigned char *read_whole(const char *path, int64_t *bytes)
 {
     struct stat    st;
-    FILE          *file = fopen(path, "rb");
+    const bool     there = !stat(path, &st);
     unsigned char *data = NULL;
 
-    *bytes = file ? -1 : errno == ENOENT ? 0 : -1;
+    *bytes = there || errno != ENOENT ? -1 : 0;
+    FILE *file = there && S_ISREG(st.st_mode) ? fopen(path, "rb") : NULL;
     if (!file)
         return NULL;
     if (!fstat(fileno(file), &st) && st.st_size > 0)
@@ -195,8 +196,9 @@ static bool is_sound(ib_history *h)
 
 ib_status ib_db_load(ib_history *h, bool afresh, ib_error *err)
 {
-    int64_t   bytes = 0;
-    ib_status rc = empty_database(h, err);
+    static const char damaged[] = "it was damaged, and is made anew from the records";
+    int64_t           bytes = 0;
+    ib_status         rc = empty_database(h, err);
 
     h->state.version = VERSION;
     unsigned char *data = rc ? NULL : read_whole(h->state.path, &bytes);
@@ -218,10 +220,13 @@ ib_status ib_db_load(ib_history *h, bool afresh, ib_error *err)
         rc = afresh ? empty_database(h, err) : ib_db_execute(h, "PRAGMA foreign_keys = ON", err);
     } else {
         if (bytes)
-            snprintf(h->state.why, sizeof h->state.why, "it was damaged, and is made anew from the records");
+            snprintf(h->state.why, sizeof h->state.why, "%s", damaged);
         rc = empty_database(h, err);
     }
-    return rc ? rc : migrate(h, err);
+    if (rc || !migrate(h, err))
+        return rc;
+    snprintf(h->state.why, sizeof h->state.why, "%s", damaged); /* its tables are not those of its version */
+    return ib_db_reset(h, err);
 }
 
 ib_status ib_db_reset(ib_history *h, ib_error *err)
