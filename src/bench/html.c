@@ -103,17 +103,25 @@ static int is_harmless(uint32_t c)
            !(c >= 0xfdd0 && c <= 0xfdef);
 }
 
+size_t ib_html_next(const char **text)
+{
+    const char    *from = *text;
+    const uint32_t c = character(text);
+
+    return c == 0xfffd || !is_harmless(c) ? 0 : (size_t)(*text - from);
+}
+
 void ib_html_text(FILE *out, const char *text)
 {
     while (*text) {
-        const char    *from = text;
-        const uint32_t c = character(&text);
-        if (c == 0xfffd || !is_harmless(c))
+        const char  *from = text;
+        const size_t bytes = ib_html_next(&text);
+        if (!bytes)
             fputs("\xef\xbf\xbd", out);
-        else if (c == '<' || c == '>' || c == '&' || c == '"' || c == '\'')
-            fprintf(out, "&#%d;", (int)c);
+        else if (strchr("<>&\"'", *from))
+            fprintf(out, "&#%d;", *from);
         else
-            fwrite(from, 1, (size_t)(text - from), out);
+            fwrite(from, 1, bytes, out);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "bench/html.h"
 #include "bench/json.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -51,6 +52,28 @@ ib_status ib_report_begin(ib_report **report, FILE *out, ib_form form, ib_error 
     }
     *report = r;
     return IB_OK;
+}
+
+/* Texts of records may come from anywhere: here they act neither on a terminal nor, in Markdown, as HTML or as the end of a
+   cell. On one line unless there are lines. */
+static void put(const ib_report *r, const char *text, bool lines)
+{
+    const bool markdown = r->form == IB_FORM_MD;
+
+    while (*text) {
+        const char  *from = text;
+        const size_t bytes = ib_html_next(&text);
+        if (!bytes)
+            fputc('?', r->out);
+        else if ((*from == '\n' || *from == '\t') && !lines)
+            fputc(' ', r->out);
+        else if (markdown && *from == '<' && (isalpha((unsigned char)*text) || (*text && strchr("/!?", *text))))
+            fputs("&lt;", r->out);
+        else if (markdown && *from == '|' && !lines)
+            fputs("\\|", r->out);
+        else
+            fwrite(from, 1, bytes, r->out);
+    }
 }
 
 static void after_facts(ib_report *r)
@@ -158,7 +181,11 @@ void ib_report_title(ib_report *r, const char *title, const char *text)
         element(r, "h1", title);
         element(r, "p class=\"lead\"", text);
     } else if (r->form != IB_FORM_JSON) {
-        fprintf(r->out, "%s%s\n\n%s\n\n", r->form == IB_FORM_MD ? "# " : "", title, text);
+        fputs(r->form == IB_FORM_MD ? "# " : "", r->out);
+        put(r, title, false);
+        fputs("\n\n", r->out);
+        put(r, text, true);
+        fputs("\n\n", r->out);
     }
 }
 
@@ -171,8 +198,11 @@ static void head(ib_report *r, int level, const char *title, const char *text)
         if (*text)
             element(r, "p class=\"lead\"", text);
     } else if (r->form != IB_FORM_JSON) {
-        fprintf(r->out, "%s%s\n\n%s%s", r->form == IB_FORM_MD ? "### " + (3 - level) : "", title, text,
-                *text ? "\n\n" : "");
+        fputs(r->form == IB_FORM_MD ? "### " + (3 - level) : "", r->out);
+        put(r, title, false);
+        fputs("\n\n", r->out);
+        put(r, text, true);
+        fputs(*text ? "\n\n" : "", r->out);
     }
 }
 
@@ -196,10 +226,12 @@ void ib_report_section(ib_report *r, const char *title, const char *text)
 void ib_report_text(ib_report *r, const char *text)
 {
     after_facts(r);
-    if (is_page(r, NOTHING))
+    if (is_page(r, NOTHING)) {
         element(r, "p", text);
-    else if (r->form != IB_FORM_JSON)
-        fprintf(r->out, "%s\n\n", text);
+    } else if (r->form != IB_FORM_JSON) {
+        put(r, text, true);
+        fputs("\n\n", r->out);
+    }
 }
 
 void ib_report_code(ib_report *r, const char *text)
@@ -223,7 +255,11 @@ void ib_report_verdict(ib_report *r, ib_gravity gravity, const char *title, cons
         element(r, "span", text);
         fputs("</div>\n", r->out);
     } else if (r->form != IB_FORM_JSON) {
-        fprintf(r->out, "%s%s: %s\n", r->form == IB_FORM_MD ? "- " : "", title, text);
+        fputs(r->form == IB_FORM_MD ? "- " : "", r->out);
+        put(r, title, false);
+        fputs(": ", r->out);
+        put(r, text, false);
+        fputc('\n', r->out);
         r->facts = true;
     }
 }
@@ -235,10 +271,13 @@ void ib_report_fact(ib_report *r, const char *key, const char *title, const char
         element(r, "dd", value);
         return;
     }
-    if (r->form == IB_FORM_JSON)
+    if (r->form == IB_FORM_JSON) {
         json_object_set_new(r->document, key, ib_json_text(value));
-    else
-        fprintf(r->out, r->form == IB_FORM_MD ? "%s: %s  \n" : "%s: %s\n", title, value);
+    } else {
+        fprintf(r->out, "%s: ", title);
+        put(r, value, false);
+        fputs(r->form == IB_FORM_MD ? "  \n" : "\n", r->out);
+    }
     r->facts = r->form != IB_FORM_JSON;
 }
 
@@ -282,13 +321,32 @@ static void digits(char *text, size_t size, double x)
         snprintf(text, size, "%.*f", size_of >= 100 ? 0 : size_of >= 10 ? 1 : size_of >= 1 ? 2 : 3, x);
 }
 
+/* As much as there is room for, in whole characters. */
+static void one_line(char *text, size_t room, const char *from)
+{
+    size_t n = 0;
+
+    while (*from) {
+        const char  *at = from;
+        const size_t bytes = ib_html_next(&from);
+        if (n + (bytes ? bytes : 1) >= room)
+            break;
+        if (bytes && *at != '\n' && *at != '\t')
+            memcpy(text + n, at, bytes);
+        else
+            text[n] = bytes ? ' ' : '?';
+        n += bytes ? bytes : 1;
+    }
+    text[n] = 0;
+}
+
 static void as_text(char *text, const ib_cell *cell)
 {
     char median[12], low[12], high[12];
 
     switch (cell->kind) {
     case IB_TEXT:
-        snprintf(text, WIDTH, "%s", cell->text);
+        one_line(text, WIDTH, cell->text);
         return;
     case IB_COUNT:
         snprintf(text, WIDTH, "%.0f", cell->real);
@@ -362,8 +420,11 @@ static void put_markdown(const ib_report *r)
         fprintf(r->out, r->left[c] ? "| --- " : "| ---: ");
     fprintf(r->out, "|\n");
     for (size_t k = 0; k < r->n_row; k++) {
-        for (size_t c = 0; c < r->n_column; c++)
-            fprintf(r->out, "| %s ", r->text[k][c]);
+        for (size_t c = 0; c < r->n_column; c++) {
+            fputs("| ", r->out);
+            put(r, r->text[k][c], false);
+            fputc(' ', r->out);
+        }
         fprintf(r->out, "|\n");
     }
     fputc('\n', r->out);

@@ -89,6 +89,8 @@ P
 launches 6 "a database with spoiled pages"
 "$PYTHON" -c 'import sqlite3; d = sqlite3.connect("results/imgbench.db"); d.execute("DROP TABLE metric"); d.commit()'
 launches 6 "a database without a table"
+"$PYTHON" -c 'import sqlite3; d = sqlite3.connect("results/imgbench.db"); d.execute("PRAGMA user_version = 1"); d.commit()'
+launches 6 "a database whose tables are not those of its version"
 "$PYTHON" -c 'import sqlite3; sqlite3.connect("results/imgbench.db").execute("PRAGMA journal_mode=WAL").fetchall()'
 launches 6 "a database in WAL mode"
 
@@ -166,6 +168,33 @@ history db check >check.txt 2>err.txt || rc=$?
 rm results/quiet/twice.jsonl
 launches 6 "at the end"
 ! find results -name '*.part' | grep -q 'imgbench.db' || fail "left behind: $(ls results)"
+
+# A pipe is neither a record nor a database: nobody waits for its end.
+rm results/imgbench.db
+mkfifo results/imgbench.db results/quiet/pipe.jsonl results/quiet/pipe.jsonl.part
+timeout 20 "$IMGBENCH" ls >/dev/null || fail "pipes: $?"
+rm results/quiet/pipe.jsonl*
+
+# Texts of records act neither on a terminal nor as Markdown.
+make_records foreign >/dev/null <<'J'
+{"tag": "\u001b[31m\u0085a|b\n# c<script>", "input": "sim:\u001b]0;title\u0007<b>\u202e|\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9"}
+J
+for form in table md; do
+    for command in ls show trend gate; do
+        "$IMGBENCH" $command --record foreign --format $form >"foreign.$command.$form" || [ $command = gate ]
+    done
+done
+"$IMGBENCH" report --record foreign --format md -o foreign.report.md >/dev/null
+"$PYTHON" - foreign.*.table foreign.*.md <<'P'
+import re, sys
+for name in sys.argv[1:]:
+    text = open(name, encoding="utf-8", newline="").read()
+    assert "sim:" in text, name
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text), (name, text)
+    assert not (name.endswith(".md") and re.search("<b>|<script>", text)), (name, text)
+    for table in re.findall(r"(?:^\|.*\n)+", text, re.M):
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1, (name, table)
+P
 
 # A launch that runs is told from one that was lost.
 "$IMGBENCH" sim:chiles,time=0.2,channel=0.2 --output b.hdf5 --quiet >/dev/null 2>&1 &
