@@ -163,12 +163,20 @@ static ib_record *begin_record(const invocation *in, int threads, const ib_place
 }
 
 static volatile sig_atomic_t stopped;
+static volatile double       first_stop;
 
+/* timeout, mpirun and schedulers send one request to the process and to its group: what comes within a second is the same
+   one. */
 static void on_signal(int number)
 {
-    (void)number;
-    stopped = 1;
-    ib_interrupt();
+    if (!stopped) {
+        first_stop = ib_now();
+        stopped = 1;
+        ib_interrupt();
+    } else if (ib_now() - first_stop > 1) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
 }
 
 static bool is_stopped(void)
@@ -176,12 +184,12 @@ static bool is_stopped(void)
     return stopped;
 }
 
-/* The first request to stop is obeyed between two blocks, so that no file is left behind; a second one kills. What the
+/* The first request to stop is obeyed between two blocks, so that no file is left behind; another one kills. What the
    parent chose to ignore (nohup, a job in the background) stays ignored. */
 static void catch_signals(void)
 {
     static const int       stop[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
-    const struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)(SA_RESTART | SA_RESETHAND)};
+    const struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     struct sigaction       before;
 
     for (size_t i = 0; i < sizeof stop / sizeof *stop; i++)
