@@ -31,7 +31,7 @@ def load(name):
     received = {e["id"]: e for e in events if e["ph"] == "f"}
     return trace, events, names, spans, sent, received
 P
-sim=sim:point,times=40,baselines=200,channels=12,imsize=128
+sim=sim:point,times=400,baselines=300,channels=12,imsize=128 # long enough for samples of the monitor
 on 2 $sim --mode mfs --threads 2 --output a.hdf5 --trace a.json --record none --quiet >a.txt 2>&1 || fail "$(cat a.txt)"
 on 2 $sim --threads 2 --output b.hdf5 --trace b.json --quiet >b.txt 2>&1 || fail "$(cat b.txt)"
 "$PYTHON" - <<'P'
