@@ -356,7 +356,7 @@ static void print_version(void)
 
 /* ---- main ------------------------------------------------------------------------------------------------ */
 
-/* Rank that the launcher tells before MPI is initialised; 0 without a launcher. */
+/* Rank that the launcher tells before MPI is initialised; -1 without a launcher. */
 static int launcher_rank(void)
 {
     static const char *const variables[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
@@ -366,7 +366,7 @@ static int launcher_rank(void)
         if (text)
             return (int)strtol(text, NULL, 10);
     }
-    return 0;
+    return -1;
 }
 
 /* Files take the lowest free number, and must not become the stream that messages go to. Standard output opened for
@@ -554,12 +554,41 @@ static ib_status without_mpi(const subcommand *which, const invocation *in, ib_e
     return rc;
 }
 
+/* Where there is no other node, Open MPI need not look for networks, whose libraries take several times as long to open as a small
+   launch takes altogether: shared memory is all that there is. What the user says stands. */
+static const struct {
+    const char *name, *value;
+    bool        alone; /* for a process without a launcher only: else it starts one */
+} nearby[] = {{"OMPI_MCA_pml", "ob1", false},
+              {"OMPI_MCA_btl", "self,vader", false},
+              {"HWLOC_COMPONENTS", "-pci,-linuxio", false},
+              {"OMPI_MCA_ess_singleton_isolated", "1", true}};
+
+enum { N_NEARBY = sizeof nearby / sizeof *nearby };
+
+/* Initialise MPI. What is set for it is not left to processes that this one starts. */
+static int begin_mpi(void)
+{
+    const char *const size = getenv("OMPI_COMM_WORLD_SIZE"), *const here = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+    const bool alone = launcher_rank() < 0, one_node = alone || (size && here && !strcmp(size, here));
+    bool       set[N_NEARBY] = {false};
+    int        provided;
+
+    for (size_t i = 0; i < N_NEARBY; i++)
+        if (one_node && (alone || !nearby[i].alone) && !getenv(nearby[i].name))
+            set[i] = !setenv(nearby[i].name, nearby[i].value, 0);
+    MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
+    for (size_t i = 0; i < N_NEARBY; i++)
+        if (set[i])
+            unsetenv(nearby[i].name);
+    return provided;
+}
+
 /* A command line that one rank could not parse (its node may not see the file of --config) fails on every rank. */
 static ib_status under_mpi(const subcommand *which, invocation *in, ib_status rc, ib_error *err)
 {
-    int provided;
+    const int provided = begin_mpi();
 
-    MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided);
     MPI_Comm_rank(MPI_COMM_WORLD, &in->rank);
     MPI_Comm_size(MPI_COMM_WORLD, &in->ranks);
     ib_log_rank(in->rank);

@@ -3,6 +3,7 @@
 #include "base/comm.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/monitor.h"
 #include "base/trace.h"
 
 #include <errno.h>
@@ -98,6 +99,7 @@ ib_status ib_timeline_begin(const ib_config *cfg, MPI_Comm comm, ib_error *err)
         return rc;
     }
     ib_recording = false; /* the comparison is not part of the job */
+    ib_monitor_wait();
     timeline.begin = compare_clocks(comm);
     ib_recording = true;
     ib_track_name("main", 0);
@@ -202,6 +204,7 @@ void ib_timeline_end(const ib_config *cfg, MPI_Comm comm)
         return;
     timeline.on = false;
     ib_recording = false;
+    ib_monitor_wait();
     if (whole)
         write_all(cfg, comm);
     if (timeline.file) {

@@ -133,6 +133,12 @@ void ib_monitor_begin(double every_s)
     pthread_attr_destroy(&small);
 }
 
+void ib_monitor_wait(void)
+{
+    pthread_mutex_lock(&monitor.mutex); /* which is held during a look */
+    pthread_mutex_unlock(&monitor.mutex);
+}
+
 void ib_monitor_end(ib_course *out)
 {
     if (monitor.running) {

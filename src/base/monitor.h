@@ -27,6 +27,9 @@ typedef struct ib_course {
 void ib_monitor_begin(double every_s);
 void ib_monitor_end(ib_course *out);
 
+/** Return once no look is under way that began before. */
+void ib_monitor_wait(void);
+
 /** Keep every k-th sample and the last one, so that at most `most` remain. */
 void ib_course_thin(ib_course *samples, int most);
 

@@ -24,7 +24,7 @@ static struct {
     int64_t        began_ns;
 } pool;
 
-bool ib_recording;
+atomic_bool ib_recording;
 
 int64_t ib_clock_ns(void)
 {

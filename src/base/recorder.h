@@ -4,6 +4,7 @@
 #ifndef IB_BASE_RECORDER_H
 #define IB_BASE_RECORDER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,8 +51,8 @@ typedef struct ib_track {
     uint16_t         team;
 } ib_track;
 
-/** Whether events are kept. */
-extern bool ib_recording;
+/** Whether events are kept. Threads that keep some may be at it still when it has become false: who then reads waits for them. */
+extern atomic_bool ib_recording;
 
 int64_t ib_clock_ns(void);
 
