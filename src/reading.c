@@ -247,6 +247,16 @@ static ib_status divide(ib_reading *g, const ib_range *run, size_t n_run, size_t
     return IB_OK;
 }
 
+static void release_passes(ib_reading *g)
+{
+    ib_free(g->slab);
+    ib_free(g->piece);
+    ib_free(g->first);
+    g->slab = NULL;
+    g->piece = NULL;
+    g->first = NULL;
+}
+
 ib_status ib_reading_begin(ib_reading *g, const ib_plan *plan, const ib_vis_info *info, ib_source *source,
                            MPI_Comm comm, const ib_range *run, size_t n_run, ib_error *err)
 {
@@ -256,8 +266,9 @@ ib_status ib_reading_begin(ib_reading *g, const ib_plan *plan, const ib_vis_info
     g->plan = plan;
     g->info = info;
     g->source = source;
+    release_passes(g);
     ib_status rc = divide(g, run, n_run, &mine, err);
-    if (!rc && g->corner)
+    if (!rc && g->corner && !g->turn)
         rc = ib_corner_create(&g->turn, source, info, comm, g->round, err);
     if ((rc = ib_agree(comm, rc, err)))
         return rc;
@@ -312,7 +323,5 @@ int64_t ib_reading_sent(const ib_reading *g)
 void ib_reading_end(ib_reading *g)
 {
     ib_corner_destroy(g->turn);
-    ib_free(g->slab);
-    ib_free(g->piece);
-    ib_free(g->first);
+    release_passes(g);
 }

@@ -32,7 +32,7 @@ typedef struct ib_reading {
 ib_status ib_reading_choose(ib_reading *reading, const ib_config *cfg, ib_plan *plan, const ib_vis_info *info,
                             int n_rank, ib_error *err);
 
-/** Divide this rank's units into passes; of slices there is one. Collective. Borrows all. */
+/** Divide this rank's units into passes; of slices there is one. Again: others, of which nothing is at hand. Collective. Borrows all. */
 ib_status ib_reading_begin(ib_reading *reading, const ib_plan *plan, const ib_vis_info *info, ib_source *source,
                            MPI_Comm comm, const ib_range *run, size_t n_run, ib_error *err);
 

@@ -254,9 +254,10 @@ ib_status ib_run(const ib_config *cfg, MPI_Comm comm, ib_result *result, ib_erro
         rc = ib_agree(comm, rc ? rc : j->outcome && j->mine ? IB_OK : err->status, err);
     }
     if (!rc) {
-        const bool mfs = j->plan.mode == IB_MFS;
-        rc = ib_reading_begin(&j->reading, &j->plan, &j->info, j->source, comm, mfs ? &j->units : j->resume.run,
-                              mfs ? 1 : j->resume.n_run, err);
+        /* a density of all samples needs those of finished channels, too */
+        const bool all = j->plan.mode == IB_MFS || ib_run_weighs_first(j);
+        rc = ib_reading_begin(&j->reading, &j->plan, &j->info, j->source, comm, all ? &j->units : j->resume.run,
+                              all ? 1 : j->resume.n_run, err);
         result->n_turn = j->reading.corner ? j->reading.n_pass : 0;
     }
     if (!rc && cfg->schedule == IB_SCHEDULE_DYNAMIC && j->n_rank > 1)

@@ -111,6 +111,9 @@ ib_status ib_run_close_outputs(ib_run_job *job, ib_status rc, ib_error *err);
  *  @return IB_EUSAGE: what the batch system tells has passed. */
 ib_status ib_run_deadline(const ib_config *cfg, double began, double *deadline, ib_error *err);
 
+/** Are all samples weighed before any is imaged, those of finished channels included? */
+bool ib_run_weighs_first(const ib_run_job *job);
+
 /** All channels or shares, and what became of them on rank 0. Collective. */
 ib_status ib_run_work(ib_run_job *job, ib_error *err);
 

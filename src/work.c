@@ -311,6 +311,11 @@ static ib_status image_shares(ib_run_job *j, int pass, ib_error *err)
     return ib_agree(j->comm, rc, err);
 }
 
+bool ib_run_weighs_first(const ib_run_job *j)
+{
+    return j->plan.needs_density && j->plan.density_all && j->resume.n_done < j->plan.n_unit;
+}
+
 ib_status ib_run_work(ib_run_job *j, ib_error *err)
 {
     uint64_t  samples = 0;
@@ -318,8 +323,14 @@ ib_status ib_run_work(ib_run_job *j, ib_error *err)
 
     for (size_t s = 0; s < j->info.n_spw; s++)
         samples += (uint64_t)j->info.spw[s].n_row * j->info.spw[s].n_chan;
-    if (j->plan.needs_density && j->plan.density_all && (rc = share_density(j, err)))
-        return rc;
+    if (ib_run_weighs_first(j)) {
+        rc = share_density(j, err);
+        if (!rc && j->resume.n_done)
+            rc = ib_reading_begin(&j->reading, &j->plan, &j->info, j->source, j->comm, j->resume.run, j->resume.n_run,
+                                  err);
+        if (rc)
+            return rc;
+    }
     if (j->resume.n_done)
         samples = (uint64_t)((double)samples * (double)(j->plan.n_unit - j->resume.n_done) / (double)j->plan.n_unit);
     ib_timers sofar;

@@ -93,10 +93,10 @@ unset at
 export IMGBENCH_FLUSH_S=0
 
 # What is on the disk is compared with what was computed: a changed pixel is imaged again, a changed journal not believed.
-begin() { # leaves a run with a finished channel 0
+begin() { # ARGUMENTS...: leaves a run with a finished channel 0
     for back in 100 80 60 50 40 30 20; do
         rm -rf cube*
-        struck 1 "$((alone - back))" kill 0 && fail "not struck"
+        struck 1 "$((alone - back))" kill 0 "$@" && fail "not struck"
         [ -s cube.hdf5.run/journal.1.0 ] && [ ! -e cube.hdf5.run/complete ] && return
     done
     fail "no moment between the first record and the end"
@@ -120,6 +120,20 @@ for journal in cube.hdf5.run/journal.*; do
 done
 on 1 "$sim" --fits --output cube.hdf5 --record "" --quiet --resume >again.log 2>&1 || fail "after damage: $(cat again.log)"
 same whole.hdf5 cube.hdf5
+
+# Weights that depend on all samples depend on those of finished channels, too, on any number of ranks.
+weights='--weighting briggs --density all'
+# shellcheck disable=SC2086 # words
+image 1 weighed "$sim" --fits $weights
+for split in "1 slices" "2 slices" "3 corner"; do
+    # shellcheck disable=SC2086 # words
+    begin $weights
+    # shellcheck disable=SC2086 # words
+    on "${split% *}" "$sim" --fits --output cube.hdf5 --record "" --quiet --resume --read "${split#* }" $weights >again.log 2>&1 ||
+        fail "weights of all channels: $(cat again.log)"
+    grep -q 'resumes: [1-6] of 6' again.log || fail "weights: nothing was finished: $(cat again.log)"
+    same weighed.hdf5 cube.hdf5
+done
 
 # A whole cube is compared with its checksums by everyone.
 "$IMGBENCH" verify cube.hdf5 cube.psf.hdf5 | grep -c ': 6 planes are what was written' | grep -qx 2 || fail "verify of whole cubes"
