@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/option.h"
+#include "base/recorder.h"
 #include "base/text.h"
 #include "base/trace.h"
 #include "bench/ab.h"
@@ -356,19 +357,6 @@ static void print_version(void)
 
 /* ---- main ------------------------------------------------------------------------------------------------ */
 
-/* Rank that the launcher tells before MPI is initialised; -1 without a launcher. */
-static int launcher_rank(void)
-{
-    static const char *const variables[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
-
-    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
-        const char *text = getenv(variables[i]);
-        if (text)
-            return (int)strtol(text, NULL, 10);
-    }
-    return -1;
-}
-
 /* Files take the lowest free number, and must not become the stream that messages go to. Standard output opened for
    reading refuses what is written, as a closed one does. */
 static void fill_streams(void)
@@ -460,7 +448,7 @@ static void check_input(const ib_config *cfg, ib_error *err)
 {
     int status = 0;
 
-    if (launcher_rank() > 0 || !is_for_library(cfg->input))
+    if (ib_launched_rank() > 0 || !is_for_library(cfg->input))
         return;
     const pid_t child = fork();
     if (child == 0) {
@@ -534,7 +522,7 @@ static void tell(ib_status rc, const ib_error *err)
 
 static ib_status without_mpi(const subcommand *which, const invocation *in, ib_error *err)
 {
-    if (launcher_rank() > 0)
+    if (ib_launched_rank() > 0)
         return IB_OK;
     ib_status rc;
     if (in->command.version) {
@@ -570,7 +558,7 @@ enum { N_NEARBY = sizeof nearby / sizeof *nearby };
 static int begin_mpi(void)
 {
     const char *const size = getenv("OMPI_COMM_WORLD_SIZE"), *const here = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
-    const bool alone = launcher_rank() < 0, one_node = alone || (size && here && !strcmp(size, here));
+    const bool alone = ib_launched_rank() < 0, one_node = alone || (size && here && !strcmp(size, here));
     bool       set[N_NEARBY] = {false};
     int        provided;
 

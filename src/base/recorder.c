@@ -34,6 +34,16 @@ int64_t ib_clock_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+int ib_launched_rank(void)
+{
+    static const char *const rank[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
+
+    for (size_t i = 0; i < sizeof rank / sizeof *rank; i++)
+        if (getenv(rank[i]))
+            return (int)strtol(getenv(rank[i]), NULL, 10);
+    return -1;
+}
+
 double ib_epoch_us(int64_t at_ns)
 {
     struct timespec t;

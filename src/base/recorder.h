@@ -56,6 +56,9 @@ extern atomic_bool ib_recording;
 
 int64_t ib_clock_ns(void);
 
+/** Rank among the processes of a launch as the launcher tells, before MPI is initialised; -1: alone. */
+int ib_launched_rank(void);
+
 /** A time of that clock in us since 1970. */
 double ib_epoch_us(int64_t at_ns);
 

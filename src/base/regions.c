@@ -20,17 +20,6 @@ static struct {
     bool           over; /* written, once for all */
 } user = {.once = PTHREAD_ONCE_INIT};
 
-/* Rank among the processes of a launch as the launcher tells; -1: alone. */
-static int launched_rank(void)
-{
-    static const char *const rank[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "SLURM_PROCID"};
-
-    for (size_t i = 0; i < sizeof rank / sizeof *rank; i++)
-        if (getenv(rank[i]))
-            return (int)strtol(getenv(rank[i]), NULL, 10);
-    return -1;
-}
-
 static void stop_at_exit(void)
 {
     ib_trace_stop();
@@ -38,7 +27,7 @@ static void stop_at_exit(void)
 
 int ib_trace_start(const char *path, size_t bytes)
 {
-    const int rank = launched_rank();
+    const int rank = ib_launched_rank();
 
     if (user.over || *user.path || ib_recording)
         return -1;

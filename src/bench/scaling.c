@@ -82,6 +82,14 @@ typedef struct scaling {
     double      *pool;
 } scaling;
 
+static void release(scaling *s)
+{
+    ib_free(s->pool);
+    ib_free(s->one);
+    ib_free(s->launch);
+    ib_free(s);
+}
+
 static const char *option(const scaling *s, const char *name)
 {
     return ib_argument(ib_scaling_options, s->value, name);
@@ -1033,10 +1041,7 @@ ib_status ib_scaling(int argc, char *const *argv, FILE *out, ib_error *err)
         rc = ib_report_end(report, err);
     }
 done:
-    ib_free(s->pool);
-    ib_free(s->one);
-    ib_free(s->launch);
-    ib_free(s);
+    release(s);
     return rc;
 }
 
@@ -1079,10 +1084,7 @@ static ib_status put_campaign(ib_report *report, const ib_launched *launch, size
         (*shown)++;
     }
 done:
-    ib_free(s->pool);
-    ib_free(s->one);
-    ib_free(s->launch);
-    ib_free(s);
+    release(s);
     return rc;
 }
 

@@ -96,15 +96,20 @@ static double complex wave(double z, int n)
 /* What the expansion leaves of exp(i (zx x + zy y)), rms over a square. */
 static double missing(double zx, double zy)
 {
-    double sum = 0;
+    double complex along_x[ORDERS], along_y[ORDERS];
+    double         sum = 0;
 
+    for (int n = 0; n < ORDERS; n++) {
+        along_x[n] = wave(zx, n);
+        along_y[n] = wave(zy, n);
+    }
     for (int i = 0; i < PLACES * PLACES; i++) {
         const double x = (2 * (i % PLACES) + 1) / (double)PLACES - 1, y = (2 * (i / PLACES) + 1) / (double)PLACES - 1;
         const double tx[ORDERS] = {1, x, 2 * x * x - 1}, ty[ORDERS] = {1, y, 2 * y * y - 1};
         double complex left = cexp(I * (zx * x + zy * y));
         for (int a = 0; a < ORDERS; a++)
             for (int b = 0; a + b < ORDERS; b++)
-                left -= wave(zx, a) * tx[a] * wave(zy, b) * ty[b];
+                left -= along_x[a] * tx[a] * along_y[b] * ty[b];
         sum += creal(left * conj(left));
     }
     return sqrt(sum / (PLACES * PLACES));
@@ -239,13 +244,12 @@ static void look(sky *s, const ib_primary *primary, int pair, const ib_aproj_fie
 static void make_waves(double *out, const samples *a, double size, size_t places, double first, double step,
                        int order, int oversampling)
 {
-    for (size_t k = 0; k < places; k++)
-        for (size_t i = 0; i < a->n; i++) {
-            const double x = (double)i * a->step / size, s = first + (double)k * step;
-            const double z = oversampling ? IB_PI * x / oversampling : 0;
-            out[k * a->n + i] = (i && i + 1 < a->n ? 2 : 1) * a->step / size *
-                                creal(wave(z, order) * cexp(2 * IB_PI * I * fmod(s * x, 1)));
-        }
+    for (size_t i = 0; i < a->n; i++) {
+        const double         x = (double)i * a->step / size, z = oversampling ? IB_PI * x / oversampling : 0;
+        const double complex factor = (i && i + 1 < a->n ? 2 : 1) * a->step / size * wave(z, order);
+        for (size_t k = 0; k < places; k++)
+            out[k * a->n + i] = creal(factor * cexp(2 * IB_PI * I * fmod((first + (double)k * step) * x, 1)));
+    }
 }
 
 static double dot(const double *a, const double *b, size_t n)
