@@ -514,10 +514,13 @@ static ib_status flush_output(ib_status rc, ib_error *err)
 
 static void tell(ib_status rc, const ib_error *err)
 {
+    char text[sizeof err->text];
+
+    ib_text_plain(err->text, text, sizeof text);
     if (rc && err->rank > 0)
-        fprintf(stderr, "imgbench: rank %d: %s\n", err->rank, err->text);
+        fprintf(stderr, "imgbench: rank %d: %s\n", err->rank, text);
     else if (rc)
-        fprintf(stderr, "imgbench: %s\n", err->text);
+        fprintf(stderr, "imgbench: %s\n", text);
 }
 
 static ib_status without_mpi(const subcommand *which, const invocation *in, ib_error *err)

@@ -38,9 +38,10 @@ void ib_log_rank(int rank)
    next update. */
 static void put(const char *kind, const char *format, va_list args)
 {
-    char text[1200], rank[32] = "";
+    char raw[1200], text[1200], rank[32] = "";
 
-    vsnprintf(text, sizeof text, format, args);
+    vsnprintf(raw, sizeof raw, format, args);
+    ib_text_plain(raw, text, sizeof text);
     if (speaker)
         snprintf(rank, sizeof rank, "rank %d: ", speaker);
     fprintf(stderr, "%simgbench: %s%s%s\n", progress.active && progress.terminal ? "\r\033[K" : "", rank, kind, text);

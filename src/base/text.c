@@ -385,3 +385,62 @@ ib_text ib_text_exact_bytes(int64_t bytes)
     snprintf(text.s, sizeof text.s, "%" PRId64, bytes);
     return text;
 }
+
+/* ---- texts of others --------------------------------------------------------------------------------------- */
+
+/* One character of UTF-8, which is moved over; 0xFFFD for what is none. */
+static uint32_t character(const char **text)
+{
+    const unsigned char *s = (const unsigned char *)*text;
+    const int            more = s[0] < 0x80                   ? 0
+                                : s[0] >= 0xc2 && s[0] < 0xe0 ? 1
+                                : s[0] >= 0xe0 && s[0] < 0xf0 ? 2
+                                : s[0] >= 0xf0 && s[0] < 0xf5 ? 3
+                                                              : -1;
+    uint32_t             c = more <= 0 ? s[0] : s[0] & (0x3fu >> more);
+
+    (*text)++;
+    if (more < 0)
+        return 0xfffd;
+    for (int i = 1; i <= more; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0xfffd;
+        c = c << 6 | (s[i] & 0x3fu);
+    }
+    *text += more;
+    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+    return c < least[more] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0xfffd : c;
+}
+
+static bool is_harmless(uint32_t c)
+{
+    return (c >= 0x20 || c == '\t' || c == '\n') && !(c >= 0x7f && c < 0xa0) && !(c >= 0x200e && c <= 0x200f) &&
+           !(c >= 0x202a && c <= 0x202e) && !(c >= 0x2066 && c <= 0x2069) && (c & 0xfffe) != 0xfffe &&
+           !(c >= 0xfdd0 && c <= 0xfdef);
+}
+
+size_t ib_text_next(const char **text)
+{
+    const char    *from = *text;
+    const uint32_t c = character(text);
+
+    return c == 0xfffd || !is_harmless(c) ? 0 : (size_t)(*text - from);
+}
+
+void ib_text_plain(const char *text, char *out, size_t size)
+{
+    size_t n = 0;
+
+    while (*text) {
+        const char  *from = text;
+        const size_t bytes = ib_text_next(&text);
+        if (n + (bytes ? bytes : 1) >= size)
+            break;
+        if (bytes < 2)
+            out[n++] = !bytes ? '?' : *from == '\n' || *from == '\t' ? ' ' : *from;
+        else
+            for (size_t i = 0; i < bytes; i++)
+                out[n++] = from[i];
+    }
+    out[n] = 0;
+}

@@ -52,4 +52,12 @@ ib_text ib_text_exact(double x);
 ib_text ib_text_exact_angle(double rad);
 ib_text ib_text_exact_bytes(int64_t bytes);
 
+/* ---- texts of others, as names of files and words of records are -------------------------------------------- */
+
+/** Moves over one character. @return its bytes; 0: what is no UTF-8, and what would act on a terminal or reorder words */
+size_t ib_text_next(const char **text);
+
+/** A copy on one line that acts on no terminal: what does not move as a character becomes a question mark. Cut to size. */
+void ib_text_plain(const char *text, char *out, size_t size);
+
 #endif

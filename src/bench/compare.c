@@ -361,7 +361,8 @@ ib_status ib_judging_parse(const char *margin, const char *allow, ib_judging *ho
     double    percent_of = 0;
     ib_status rc = ib_validity_parse(allow, &how->at_worst, err);
 
-    rc = rc ? rc : ib_text_to_real(margin, &percent_of, err);
+    if (!rc && (rc = ib_text_to_real(margin, &percent_of, err)))
+        ib_within(err, "--margin: ");
     if (!rc && !(percent_of > 0 && percent_of < 100))
         rc = ib_fail(err, IB_EUSAGE, "--margin: %s is outside 0..100 %%", margin);
     if (!rc && how->at_worst == IB_INVALID)

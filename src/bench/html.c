@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bench/html.h"
+#include "base/text.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -72,50 +73,11 @@ static const char *const style[] = {
     "th{white-space:normal}thead{display:table-header-group}tr{break-inside:avoid}"
     ".figures{grid-template-columns:1fr 1fr;gap:1rem}details::details-content{content-visibility:visible;display:block}}\n"};
 
-/* One character of UTF-8, which is moved over; 0xFFFD for what is none. */
-static uint32_t character(const char **text)
-{
-    const unsigned char *s = (const unsigned char *)*text;
-    const int            more = s[0] < 0x80                   ? 0
-                                : s[0] >= 0xc2 && s[0] < 0xe0 ? 1
-                                : s[0] >= 0xe0 && s[0] < 0xf0 ? 2
-                                : s[0] >= 0xf0 && s[0] < 0xf5 ? 3
-                                                              : -1;
-    uint32_t             c = more <= 0 ? s[0] : s[0] & (0x3fu >> more);
-
-    (*text)++;
-    if (more < 0)
-        return 0xfffd;
-    for (int i = 1; i <= more; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0xfffd;
-        c = c << 6 | (s[i] & 0x3fu);
-    }
-    *text += more;
-    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
-    return c < least[more] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0xfffd : c;
-}
-
-static int is_harmless(uint32_t c)
-{
-    return (c >= 0x20 || c == '\t' || c == '\n') && !(c >= 0x7f && c < 0xa0) && !(c >= 0x200e && c <= 0x200f) &&
-           !(c >= 0x202a && c <= 0x202e) && !(c >= 0x2066 && c <= 0x2069) && (c & 0xfffe) != 0xfffe &&
-           !(c >= 0xfdd0 && c <= 0xfdef);
-}
-
-size_t ib_html_next(const char **text)
-{
-    const char    *from = *text;
-    const uint32_t c = character(text);
-
-    return c == 0xfffd || !is_harmless(c) ? 0 : (size_t)(*text - from);
-}
-
 void ib_html_text(FILE *out, const char *text)
 {
     while (*text) {
         const char  *from = text;
-        const size_t bytes = ib_html_next(&text);
+        const size_t bytes = ib_text_next(&text);
         if (!bytes)
             fputs("\xef\xbf\xbd", out);
         else if (strchr("<>&\"'", *from))

@@ -9,9 +9,6 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/** Moves over one character. @return its bytes; 0: what is no UTF-8, and what would act on a terminal or reorder words */
-size_t ib_html_next(const char **text);
-
 /** Escaped. What is not UTF-8, control characters and those that turn the direction of text become a replacement sign. */
 void ib_html_text(FILE *out, const char *text);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "bench/process.h"
+#include "base/trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,21 +14,32 @@
 
 extern char **environ;
 
-static volatile sig_atomic_t running; /* process that is waited for; 0 none */
-static volatile sig_atomic_t stopped;
+static volatile sig_atomic_t running; /* process that is waited for, and its group; 0 none */
+static volatile sig_atomic_t stopped; /* requests */
+static volatile double       last_stop;
 
+/* What comes within a second is one request: timeout, terminals and schedulers send it to a process and to its group. The
+   first one ends a launch cleanly; TERM makes mpirun end its ranks; KILL leaves it no choice. */
 static void pass_on(int number)
 {
-    (void)number;
-    stopped = 1;
-    if (running > 0)
-        kill((pid_t)running, SIGUSR1);
+    static const int harder[] = {SIGUSR1, SIGTERM, SIGKILL};
+
+    if (stopped && ib_now() - last_stop < 1)
+        return;
+    last_stop = ib_now();
+    if (running > 0) {
+        kill(-(pid_t)running, harder[stopped < 2 ? stopped : 2]);
+    } else if (stopped) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+    stopped++;
 }
 
 void ib_process_catch(void)
 {
     static const int       stop[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGALRM};
-    const struct sigaction action = {.sa_handler = pass_on, .sa_flags = (int)SA_RESETHAND};
+    const struct sigaction action = {.sa_handler = pass_on};
     struct sigaction       before;
 
     for (size_t i = 0; i < sizeof stop / sizeof *stop; i++)
@@ -66,16 +78,16 @@ static int start(char *const *argv, FILE *in, FILE *out, FILE *complaint, pid_t 
 
 int ib_process_run(char *const *argv, FILE *in, FILE *out, FILE *complaint)
 {
-    const bool already = stopped;
-    pid_t      child;
-    int        status;
+    const int already = stopped;
+    pid_t     child;
+    int       status;
 
     errno = start(argv, in, out, complaint, &child);
     if (errno)
         return -1;
     running = (sig_atomic_t)child;
-    if (stopped && !already) /* the request came before the name of whom to pass it on to */
-        kill(child, SIGUSR1);
+    if (stopped > already) /* the request came before the name of whom to pass it on to */
+        kill(-child, SIGUSR1);
     while (waitpid(child, &status, 0) < 0)
         if (errno != EINTR) {
             running = 0;

@@ -19,8 +19,9 @@ void ib_process_words(FILE *complaint, char *line, int size);
 /** The first line that a program writes, without its end; its complaints are not looked at. @return as ib_process_run. */
 int ib_process_line(char *const *argv, char *line, int size);
 
-/** From now on requests to stop (INT, TERM, HUP, USR1, ALRM) are passed on to the running program as USR1, which a launch obeys
- *  by ending cleanly; a second one ends this process. */
+/** From now on requests to stop (INT, TERM, HUP, USR1, ALRM) are passed on to the running program and those that it started: as
+ *  USR1, which a launch obeys by ending cleanly, the next one as TERM, further ones as KILL. This process never ends before
+ *  that program; without one the second request ends it. */
 void ib_process_catch(void);
 
 /** Has a request been made since? */

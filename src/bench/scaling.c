@@ -186,8 +186,8 @@ static ib_status choose_launches(scaling *s, const char *campaign, ib_error *err
             s->launch[n++] = s->launch[i];
     if (n == 0)
         return campaign && *campaign
-                   ? ib_fail(err, IB_EDATA, "no launch of campaign %s counts in %s", campaign, option(s, "record"))
-                   : ib_fail(err, IB_EDATA, "no launch that counts is recorded in %s", option(s, "record"));
+                   ? ib_fail(err, IB_ENODATA, "no launch of campaign %s counts in %s", campaign, option(s, "record"))
+                   : ib_fail(err, IB_ENODATA, "no launch that counts is recorded in %s", option(s, "record"));
     s->n_launch = n;
     if (strcmp(option(s, "over"), "auto") != 0)
         snprintf(s->over, sizeof s->over, "%s", option(s, "over"));

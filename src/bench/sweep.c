@@ -340,7 +340,9 @@ static ib_status launch(sweep *s, size_t i, int block, size_t order, ib_error *e
     ib_command_add(&w, "%s", s->program);
     push_input(&w, s, p);
     push_settings(&w, s, p);
-    ib_command_add(&w, "--output=%s/sweep-%s-%ld.hdf5", own(s, "scratch"), s->campaign, (long)getpid());
+    /* one name per job: the next attempt sweeps away what a killed one left, and two at once are refused */
+    ib_command_add(&w, "--output=%s/sweep-%s-%" PRId64 "-%" PRId64 ".hdf5", own(s, "scratch"), s->campaign,
+                   s->on_nodes, s->on_block);
     ib_command_add(&w, "--record=%s", own(s, "record"));
     ib_command_add_words(&w, "--overwrite --quiet --format=json");
     const int code = run_for_json(&w, &document, complaint, sizeof complaint);

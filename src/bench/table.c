@@ -2,6 +2,7 @@
 #include "bench/table.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "bench/html.h"
 #include "bench/json.h"
 
@@ -62,7 +63,7 @@ static void put(const ib_report *r, const char *text, bool lines)
 
     while (*text) {
         const char  *from = text;
-        const size_t bytes = ib_html_next(&text);
+        const size_t bytes = ib_text_next(&text);
         if (!bytes)
             fputc('?', r->out);
         else if ((*from == '\n' || *from == '\t') && !lines)
@@ -328,7 +329,7 @@ static void one_line(char *text, size_t room, const char *from)
 
     while (*from) {
         const char  *at = from;
-        const size_t bytes = ib_html_next(&from);
+        const size_t bytes = ib_text_next(&from);
         if (n + (bytes ? bytes : 1) >= room)
             break;
         if (bytes && *at != '\n' && *at != '\t')

@@ -196,6 +196,11 @@ for name in sys.argv[1:]:
         assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1, (name, table)
 P
 
+for word in "$(printf 'tag=\033[31mred\033]0;x\007')" "$(printf '\302\2331m')"; do
+    ! "$IMGBENCH" ls --record foreign "$word" >/dev/null 2>err.txt || fail "a launch of that name"
+    ! LC_ALL=C grep -q "[$(printf '\001-\011\013-\037\177-\237')]" err.txt || fail "a sentence acts on the terminal: $(cat -v err.txt)"
+done
+
 # A launch that runs is told from one that was lost.
 "$IMGBENCH" sim:chiles,time=0.2,channel=0.2 --output b.hdf5 --quiet >/dev/null 2>&1 &
 job=$!

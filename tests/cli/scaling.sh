@@ -80,7 +80,7 @@ rc=0
 [ "$rc" = 2 ] && grep -q '"isa" is neither ranks nor threads nor a number' err.txt || fail "over a word: $rc, $(cat err.txt)"
 rc=0
 "$IMGBENCH" scaling nobody >/dev/null 2>err.txt || rc=$?
-[ "$rc" = 65 ] && grep -q 'no launch of campaign nobody' err.txt || fail "a campaign that is not there: $rc, $(cat err.txt)"
+[ "$rc" = 7 ] && grep -q 'no launch of campaign nobody' err.txt || fail "a campaign that is not there: $rc, $(cat err.txt)"
 if command -v gnuplot >/dev/null; then
     "$IMGBENCH" scaling strong --plot strong.png >/dev/null
     "$IMGBENCH" scaling strong --plot strong.svg >table.txt

@@ -42,6 +42,31 @@ grep -q 'the same command goes on' err.txt || fail "$(cat err.txt)"
 sweep $tiny --ranks 1,2 --launches 4 --oversubscribe --seed 2 >/dev/null 2>err.txt || fail "$(cat err.txt)"
 grep -q ' 0 recorded' err.txt && fail "it started anew: $(cat err.txt)"
 
+# Stopped twice, it does not leave the launch behind: this one does not listen to the first request, nor to the second at once.
+mkdir deaf
+cat >deaf/mpirun <<'S'
+#!/bin/sh
+trap 'echo USR1 >>asked' USR1
+trap 'echo TERM >>asked; exit 1' TERM
+echo $$ >launched
+while :; do sleep 0.1; done
+S
+chmod +x deaf/mpirun
+rc=0
+PATH=$PWD/deaf:$PATH "$IMGBENCH" sweep $tiny --launches 1 --record deaf >/dev/null 2>err.txt &
+sweeper=$!
+for i in $(seq 600); do
+    [ -s launched ] && break
+    sleep 0.1
+done
+kill -INT $sweeper
+kill -TERM $sweeper
+sleep 1.2
+kill -TERM $sweeper
+wait $sweeper || rc=$?
+[ "$rc" = 75 ] && [ "$(cat asked)" = "$(printf 'USR1\nTERM')" ] || fail "stopped twice: $rc, $(cat asked err.txt)"
+! kill -0 "$(cat launched)" 2>/dev/null || fail "a launch was left behind"
+
 # What does not fit into the time is not begun; failures are told.
 rc=0
 sweep $tiny --seed 3 --launches 1000 --time 2 >/dev/null 2>err.txt || rc=$?

@@ -170,7 +170,20 @@ static void directions_are_read_as_astronomers_write_them(ib_test *t)
     }
 }
 
-IB_TEST_MAIN({IB_TEST(directions_are_read_as_astronomers_write_them), IB_TEST(whole_numbers_are_read_strictly),
-              IB_TEST(reals_are_finite_and_whole_texts), IB_TEST(angles_carry_their_unit),
-              IB_TEST(frequencies_may_have_a_unit), IB_TEST(sizes_know_both_kinds_of_kilo),
-              IB_TEST(numbers_print_with_three_digits), IB_TEST(exact_texts_read_back_as_the_same_number)})
+static void texts_of_others_act_on_no_terminal(ib_test *t)
+{
+    char plain[32];
+
+    ib_text_plain("\033[31mred\n\xc2\x9b"
+                  "1m\xe2\x80\xae\xff|\xc3\xa9<",
+                  plain, sizeof plain);
+    IB_TEXT(t, plain, "?[31mred ?1m??|\xc3\xa9<");
+    ib_text_plain("abc\xc3\xa9", plain, 5); /* no half characters */
+    IB_TEXT(t, plain, "abc");
+}
+
+IB_TEST_MAIN({IB_TEST(texts_of_others_act_on_no_terminal), IB_TEST(directions_are_read_as_astronomers_write_them),
+              IB_TEST(whole_numbers_are_read_strictly), IB_TEST(reals_are_finite_and_whole_texts),
+              IB_TEST(angles_carry_their_unit), IB_TEST(frequencies_may_have_a_unit),
+              IB_TEST(sizes_know_both_kinds_of_kilo), IB_TEST(numbers_print_with_three_digits),
+              IB_TEST(exact_texts_read_back_as_the_same_number)})
