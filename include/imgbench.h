@@ -214,23 +214,24 @@ typedef struct ib_result {
         double read_s, write_s; /* that the threads that read ahead and that write were busy, mean over ranks; */
         double data_s, room_s;  /* that gridding waited for data, or read itself, and for room to write, per thread */
     } overlap;
-    double  sum_of_weights;
-    double  outside_weight;     /* share of the weight whose support leaves the grid */
-    double  w_phase;            /* rad; bound of the phase of the w-term */
-    int     w_terms, w_slabs;   /* terms of each slab of w, slabs; 0: the w-term is neglected */
-    int     w_passes;           /* of gridding and transform */
-    double  promised, measured; /* relative to the rms of random-phase visibilities; measured < 0: not checked */
-    size_t  n_checked_plane, n_checked_pixel;
-    int64_t plan_bytes, peak_bytes, limit_bytes; /* largest over ranks */
-    int64_t bytes_read, bytes_written;
-    int     reading;         /* IB_READ_SLICES, IB_READ_CORNER */
-    size_t  n_turn;          /* corner turns for each time that all samples are needed */
-    int64_t bytes_needed;    /* that the samples take in the input; 0: they are computed */
-    int64_t bytes_fetched;   /* that the system read from files for the input; 0: unknown */
-    int64_t bytes_exchanged; /* of samples, from rank to rank */
-    double  beam[3];         /* rad: FWHM major, minor, position angle of the middle channel; 0: none */
-    char    input[256], column[32], stokes[32];
-    char    output[8][512]; /* files that now exist under their final name; "" beyond */
+    double   sum_of_weights;
+    double   outside_weight;     /* share of the weight whose support leaves the grid */
+    double   w_phase;            /* rad; bound of the phase of the w-term */
+    int      w_terms, w_slabs;   /* terms of each slab of w, slabs; 0: the w-term is neglected */
+    int      w_passes;           /* of gridding and transform */
+    double   promised, measured; /* relative to the rms of random-phase visibilities; measured < 0: not checked */
+    size_t   n_checked_plane, n_checked_pixel;
+    int64_t  plan_bytes, peak_bytes, limit_bytes; /* largest over ranks */
+    int64_t  bytes_read, bytes_written;
+    int      reading;         /* IB_READ_SLICES, IB_READ_CORNER */
+    size_t   n_turn;          /* corner turns for each time that all samples are needed */
+    int64_t  bytes_needed;    /* that the samples take in the input; 0: they are computed */
+    int64_t  bytes_fetched;   /* that the system read from files for the input; 0: unknown */
+    int64_t  bytes_exchanged; /* of samples, from rank to rank */
+    double   beam[3];         /* rad: FWHM major, minor, position angle of the middle channel; 0: none */
+    char     input[256], column[32], stokes[32];
+    uint64_t input_digest;   /* of u, v, w and antennas of all rows; rank 0 */
+    char     output[8][512]; /* files that now exist under their final name; "" beyond */
 } ib_result;
 
 /** The defaults of src/options.def. */

@@ -319,6 +319,7 @@ ib_status ib_run_plan(ib_run_job *j, char fft_plan[80], char **wisdom, ib_error 
     r->plan_bytes = j->plan.total_bytes;
     r->reading = j->reading.corner ? IB_READ_CORNER : IB_READ_SLICES;
     r->bytes_needed = (int64_t)j->reading.needed;
+    r->input_digest = j->input_digest;
     r->limit_bytes = cfg->memory;
     snprintf(r->isa, sizeof r->isa, "%s", ib_isa_find(cfg->isa)->name);
     snprintf(r->column, sizeof r->column, "%s", j->info.column);

@@ -275,6 +275,9 @@ static void put_record(ib_report *report, const ib_past *p, const char *path, co
     }
     ib_report_fact(report, "command", "command", text);
     ib_report_fact(report, "input", "input", p->input);
+    if (json_is_string(json_object_get(ib_json_line(lines, "rep"), "input")))
+        ib_report_fact(report, "input_digest", "its rows' digest",
+                       json_string_value(json_object_get(ib_json_line(lines, "rep"), "input")));
     snprintf(text, sizeof text, "%s%s%s", p->status, json_string_value(json_object_get(end, "error")) ? ": " : "",
              json_string_value(json_object_get(end, "error")) ? json_string_value(json_object_get(end, "error"))
                                                               : "");

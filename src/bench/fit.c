@@ -245,7 +245,9 @@ bool ib_fit_times(ib_fit *out, const ib_times *times, size_t count, ib_law law, 
     out->serial = estimate_of(serial_of(law, out->coef), serial, made);
     out->kappa = estimate_of(kappa_of(law, out->coef), kappa, made);
     out->peak = estimate_of(peak_of(law, out->coef), peak, made);
-    out->determined = law == IB_LAW_IDEAL || (out->serial.low > 0 && out->serial.high <= 3 * out->serial.low);
+    out->determined = out->error <= IB_LAW_MISSES &&
+                      (law == IB_LAW_IDEAL ? count >= ib_law_least(IB_LAW_AMDAHL)
+                                           : out->serial.low > 0 && out->serial.high <= 3 * out->serial.low);
     for (size_t k = 0; k < n_at; k++) {
         for (size_t r = 0; r < made; r++)
             serial[r] = ib_law_time(law, coef[r], at[k]);

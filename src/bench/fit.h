@@ -49,13 +49,16 @@ typedef struct ib_estimate {
     double value, low, high;
 } ib_estimate;
 
+#define IB_LAW_MISSES 0.2 /* error of a law that says nothing about these times */
+
 typedef struct ib_fit {
     ib_law      law;
     double      coef[IB_MAX_COEF];
     double      error;       /* of ib_law_error */
     ib_estimate serial;      /* s of Amdahl, log and linear; sigma of USL */
     ib_estimate kappa, peak; /* of USL */
-    bool        determined;  /* the interval of serial spans a factor of three at most */
+    bool        determined;  /* the law predicts what was left out, the interval of serial spans a factor of three at
+                                most, and ideal was not the only law that so few sizes allow */
     bool        descriptive; /* fewer than five launches somewhere: intervals mean little */
     double      ask;         /* number of workers at which the laws disagree most: measure there next */
 } ib_fit;

@@ -62,6 +62,13 @@ static const struct {
      "CREATE TABLE note(run INTEGER REFERENCES run(id) ON DELETE CASCADE, kind TEXT, commit_hash TEXT, metric TEXT,"
      " terms TEXT, text TEXT, author TEXT, ends TEXT) STRICT;"
      "DELETE FROM source;"},
+    {"campaigns", "ALTER TABLE run ADD COLUMN campaign TEXT;"
+                  "ALTER TABLE run ADD COLUMN point TEXT;"
+                  "ALTER TABLE run ADD COLUMN launch INTEGER;"
+                  "ALTER TABLE run ADD COLUMN weak INTEGER;"
+                  "ALTER TABLE run ADD COLUMN wall_s REAL;"
+                  "CREATE INDEX run_campaign ON run(campaign);"
+                  "DELETE FROM source;"},
 };
 enum { VERSION = sizeof migrations / sizeof *migrations };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Inside the history: its tables in SQLite, the file that they are kept in, and statements on them. Only history*.c
- *  include this. One thread at a time. */
+/** Inside the history: its tables in SQLite, the file that they are kept in, and statements on them. Only history*.c and
+ *  launched.c include this. One thread at a time. */
 #ifndef IB_BENCH_HISTORY_DB_H
 #define IB_BENCH_HISTORY_DB_H
 

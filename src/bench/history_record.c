@@ -84,8 +84,10 @@ static json_t *environment(const lines *l)
     {
         json_object_set(e, key, value);
     }
-    if (rep)
+    if (rep) {
         json_object_set(e, "isa", json_object_get(rep, "isa"));
+        json_object_set(e, "input", json_object_get(rep, "input"));
+    }
     return e;
 }
 
@@ -160,9 +162,20 @@ static ib_status put_metrics(ib_history *h, int64_t run, const lines *l, ib_erro
 {
     static const struct {
         const char *group, *name;
-    } around[] = {{"steady", "neighbours"},        {"steady", "steal"},      {"steady", "clock"},
-                  {"efficiency", "parallel"},      {"efficiency", "io"},     {"efficiency", "mpi_balance"},
-                  {"efficiency", "communication"}, {"efficiency", "serial"}, {"efficiency", "team"}};
+    } around[] = {{"steady", "neighbours"},
+                  {"steady", "steal"},
+                  {"steady", "clock"},
+                  {"efficiency", "parallel"},
+                  {"efficiency", "io"},
+                  {"efficiency", "mpi_balance"},
+                  {"efficiency", "communication"},
+                  {"efficiency", "serial"},
+                  {"efficiency", "team"},
+                  {"shares", "busy_s"},
+                  {"shares", "busiest_s"},
+                  {"shares", "computing_s"},
+                  {"shares", "useful_s"},
+                  {"shares", "serial_s"}};
     const json_t *rep, *phase, *check;
     const char   *name;
     size_t        i;
@@ -310,14 +323,16 @@ static ib_status put_run(ib_history *h, int64_t source, const lines *l, bool run
         sqlite3_stmt *s = ib_db_prepare(
             h,
             "INSERT INTO run(run_id, source, started, intent, tag, alias, workload_id, machine_id, build_id, shape_id,"
-            " status, exit_code, validity, reasons, params, environment, job)"
-            " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(run_id) DO NOTHING",
-            "sisssssssssisssss", text_at(l->run, "run_id"), source, text_at(l->run, "started"),
+            " status, exit_code, validity, reasons, params, environment, job, campaign, point, launch, weak, wall_s)"
+            " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(run_id) DO NOTHING",
+            "sisssssssssisssssssdid", text_at(l->run, "run_id"), source, text_at(l->run, "started"),
             text_at(l->run, "intent"), text_at(json_object_get(workload, "params"), "tag"), text_at(machine, "alias"),
             json_string_value(id), text_at(machine, "machine_id"), text_at(build, "build_id"),
             shape ? text_at(shape, "shape_id") : NULL, status,
             (int64_t)json_integer_value(json_object_get(l->end, "exit_code")), ib_validity_name(validity),
-            reason_text, params, around_text, job);
+            reason_text, params, around_text, job, json_string_value(json_object_get(l->run, "campaign_id")),
+            json_string_value(json_object_get(l->run, "point")), number_at(l->run, "launch"),
+            (int64_t)!strcmp(text_at(l->run, "scaling"), "weak"), number_at(l->end, "wall_s"));
         rc = ib_db_finish(h, s, err);
     }
     *twin = !rc && sqlite3_changes(h->db) == 0;

@@ -48,6 +48,7 @@ static const struct { const char *key, *column; } columns[] = {
     {"run", "run_id"}, {"commit", "commit_hash"}, {"build", "build_id"}, {"tag", "tag"}, {"machine", "alias"},
     {"input", "input"}, {"ranks", "ranks"}, {"nodes", "nodes"}, {"threads", "threads"}, {"status", "status"},
     {"validity", "validity"}, {"intent", "intent"}, {"day", "substr(started, 1, 10)"}, {"T", "T_s"},
+    {"campaign", "campaign"},
 };
 /* clang-format on */
 enum { N_COLUMNS = sizeof columns / sizeof *columns };
@@ -264,7 +265,8 @@ void ib_past_differences(const ib_past *a, const ib_past *b, char *text, size_t 
     {
         json_t     *other = json_object_get(of_b, key);
         const char *x = json_string_value(value), *y = json_string_value(other);
-        if (!json_equal(value, other) && at < size && !strstr(text, key))
+        const bool  unknown = !strcmp(key, "input") && !(x && y); /* a record of before its digest was taken */
+        if (!json_equal(value, other) && !unknown && at < size && !strstr(text, key))
             at += (size_t)snprintf(text + at, size - at, "%s%s: %.60s -> %.60s", at ? "; " : "", key, x ? x : "none",
                                    y ? y : "none");
     }

@@ -2,142 +2,112 @@
 #include "bench/launched.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "bench/history_db.h"
 
-#include <glob.h>
-#include <jansson.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-static const json_t *inner(const json_t *object, const char *a, const char *b)
+static void copy(char *out, size_t size, sqlite3_stmt *s, int column)
 {
-    return json_object_get(json_object_get(object, a), b);
+    const char *text = (const char *)sqlite3_column_text(s, column);
+
+    snprintf(out, size, "%s", text ? text : "");
 }
 
-static void copy(char *out, size_t size, const json_t *text)
+static double real(sqlite3_stmt *s, int column)
 {
-    snprintf(out, size, "%s", json_is_string(text) ? json_string_value(text) : "");
+    return sqlite3_column_type(s, column) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(s, column);
 }
 
-static double real(const json_t *number)
+/* What its repetitions took in each phase, and what became of the time of all threads. */
+static ib_status put_times(ib_history *h, int64_t id, ib_launched *l, ib_error *err)
 {
-    return json_is_number(number) ? json_number_value(number) : NAN;
-}
+    sqlite3_stmt *s =
+        ib_db_prepare(h,
+                      "SELECT phase, name, value FROM metric WHERE run = ? AND rep = -1 AND"
+                      " (stat = 'mean' OR name IN ('busy_s', 'busiest_s', 'computing_s', 'useful_s', 'serial_s'))",
+                      "i", id);
+    const struct {
+        const char *name;
+        double     *value;
+    } share[] = {{"busy_s", &l->shares.busy},
+                 {"busiest_s", &l->shares.busiest},
+                 {"computing_s", &l->shares.computing},
+                 {"useful_s", &l->shares.useful},
+                 {"serial_s", &l->shares.serial}};
 
-/* The first line. @return false: no launch, or not the campaign's */
-static bool take_run(ib_launched *l, const json_t *line, const char *campaign)
-{
-    char intent[16];
-
-    copy(intent, sizeof intent, json_object_get(line, "intent"));
-    copy(l->campaign, sizeof l->campaign, json_object_get(line, "campaign_id"));
-    if (!json_object_get(line, "workload") || json_integer_value(json_object_get(line, "v")) > 1 ||
-        (campaign && strcmp(l->campaign, campaign) != 0))
-        return false;
-    copy(l->run_id, sizeof l->run_id, json_object_get(line, "run_id"));
-    copy(l->started, sizeof l->started, json_object_get(line, "started"));
-    copy(l->point, sizeof l->point, json_object_get(line, "point"));
-    copy(l->workload, sizeof l->workload, inner(line, "workload", "workload_id"));
-    copy(l->build, sizeof l->build, inner(line, "build", "build_id"));
-    copy(l->machine, sizeof l->machine, inner(line, "machine", "alias"));
-    copy(l->input, sizeof l->input, json_object_get(json_array_get(inner(line, "workload", "inputs"), 0), "name"));
-    l->ranks = (int)json_integer_value(inner(line, "shape", "ranks"));
-    l->nodes = (int)json_integer_value(inner(line, "shape", "nodes"));
-    l->threads = (int)json_integer_value(inner(line, "shape", "threads"));
-    l->launch = (int)json_integer_value(json_object_get(line, "launch"));
-    const char *scaling = json_string_value(json_object_get(line, "scaling"));
-    l->weak = scaling && !strcmp(scaling, "weak");
-    return true;
-}
-
-static void take_rep(ib_launched *l, const json_t *line)
-{
-    static const char *const name[] = {
-#define IB_PHASE_NAME(id, text) text,
-        IB_PHASES(IB_PHASE_NAME)
-#undef IB_PHASE_NAME
-    };
-    const json_t *gridded = inner(line, "counts", "gridded");
-
-    l->seconds = real(json_object_get(line, "T_s"));
-    l->warm = json_is_true(json_object_get(line, "warm"));
-    l->samples = json_is_string(gridded) ? strtoull(json_string_value(gridded), NULL, 10)
-                                         : (uint64_t)json_integer_value(gridded);
-    for (int p = 0; p < IB_N_PHASES; p++) { /* a phase that its version did not have took no time */
-        const double seconds = real(json_object_get(inner(line, "phases", name[p]), "mean_s"));
-        l->phase[p] = seconds > 0 ? seconds : 0;
+    while (s && sqlite3_step(s) == SQLITE_ROW) {
+        const char  *phase = (const char *)sqlite3_column_text(s, 0), *name = (const char *)sqlite3_column_text(s, 1);
+        const double value = sqlite3_column_double(s, 2);
+        for (int p = 0; p < IB_N_PHASES; p++) /* a phase that its version did not have took no time */
+            if (!strcmp(phase, ib_phase_name((ib_phase)p)) && value > 0)
+                l->phase[p] = value;
+        for (size_t i = 0; i < sizeof share / sizeof *share; i++)
+            if (!strcmp(name, share[i].name)) {
+                *share[i].value = value;
+                l->shares.known = l->seconds > 0;
+            }
     }
-    const json_t *s = json_object_get(line, "shares");
-    l->shares = (ib_shares){.known = json_is_object(s) && l->seconds > 0,
-                            .T = l->seconds,
-                            .ranks = l->ranks,
-                            .threads = l->threads,
-                            .busy = real(json_object_get(s, "busy_s")),
-                            .busiest = real(json_object_get(s, "busiest_s")),
-                            .computing = real(json_object_get(s, "computing_s")),
-                            .useful = real(json_object_get(s, "useful_s")),
-                            .serial = real(json_object_get(s, "serial_s"))};
+    return sqlite3_finalize(s) == SQLITE_OK ? IB_OK : ib_db_refused(h, "phases", err);
 }
 
-/* @return false: not a whole record of a wanted launch */
-static bool read_record(ib_launched *l, const char *path, const char *campaign)
+static ib_status fill(ib_history *h, sqlite3_stmt *s, ib_launched *l, ib_error *err)
 {
-    FILE  *file = fopen(path, "r");
-    char  *text = NULL;
-    size_t room = 0;
-    bool   wanted = file, whole = false;
+    char status[16], validity[16];
 
-    *l = (ib_launched){.seconds = NAN};
-    for (bool first = true; wanted && !whole && getline(&text, &room, file) > 0; first = false) {
-        json_t *line = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-        char    type[16];
-        copy(type, sizeof type, json_object_get(line, "t"));
-        if (first)
-            wanted = !strcmp(type, "run") && take_run(l, line, campaign);
-        else if (!strcmp(type, "rep"))
-            take_rep(l, line);
-        else if (!strcmp(type, "end")) {
-            copy(l->status, sizeof l->status, json_object_get(line, "status"));
-            copy(l->validity, sizeof l->validity, json_object_get(line, "validity"));
-            l->wall_s = real(json_object_get(line, "wall_s"));
-            whole = true;
-        }
-        json_decref(line);
-    }
-    l->ok = whole && !strcmp(l->status, "ok") && strcmp(l->validity, "invalid") != 0 && l->seconds > 0;
-    free(text);
-    if (file)
-        fclose(file);
-    return whole;
-}
-
-static int oldest_first(const void *a, const void *b)
-{
-    const ib_launched *x = a, *y = b;
-    const int          time = strcmp(x->started, y->started);
-
-    return time ? time : strcmp(x->run_id, y->run_id);
+    *l = (ib_launched){.ranks = sqlite3_column_int(s, 1),
+                       .nodes = sqlite3_column_int(s, 2),
+                       .threads = sqlite3_column_int(s, 3),
+                       .launch = sqlite3_column_int(s, 4),
+                       .weak = sqlite3_column_int(s, 5),
+                       .seconds = real(s, 6),
+                       .wall_s = real(s, 7),
+                       .samples = (uint64_t)sqlite3_column_int64(s, 8)};
+    copy(l->campaign, sizeof l->campaign, s, 9);
+    copy(l->point, sizeof l->point, s, 10);
+    copy(l->workload, sizeof l->workload, s, 11);
+    copy(l->build, sizeof l->build, s, 12);
+    copy(l->input, sizeof l->input, s, 13);
+    copy(status, sizeof status, s, 14);
+    copy(validity, sizeof validity, s, 15);
+    copy(l->validity, sizeof l->validity, s, 15);
+    l->warm = !(l->seconds > 0); /* the history keeps no time of what is not to count */
+    l->ok = !strcmp(status, "ok") && strcmp(validity, ib_validity_name(IB_INVALID)) != 0;
+    l->shares = (ib_shares){.T = l->seconds, .ranks = l->ranks, .threads = l->threads};
+    return put_times(h, sqlite3_column_int64(s, 0), l, err);
 }
 
 ib_status ib_launched_read(ib_launched **out, size_t *n, const char *folder, const char *campaign, ib_error *err)
 {
-    char         pattern[1024];
-    glob_t       names = {0};
-    ib_launched *found = NULL;
-    ib_status    rc = IB_OK;
+    ib_history   *h = NULL;
+    sqlite3_stmt *s = NULL;
+    ib_status     rc = ib_history_open(&h, folder, false, err);
 
     *out = NULL;
     *n = 0;
-    snprintf(pattern, sizeof pattern, "%s/*/*/*.jsonl", folder);
-    if (!glob(pattern, GLOB_NOSORT, NULL, &names)) {
-        found = ib_alloc(names.gl_pathc, sizeof *found, "launches", err);
-        rc = found ? IB_OK : err->status;
-        for (size_t i = 0; i < names.gl_pathc && !rc; i++)
-            *n += read_record(&found[*n], names.gl_pathv[i], campaign);
-        if (*n)
-            qsort(found, *n, sizeof *found, oldest_first);
+    if (rc)
+        return rc == IB_ENODATA ? IB_OK : rc;
+    const int64_t room = (int64_t)ib_history_about(h)->n_launch;
+    if (room && !(*out = ib_alloc((size_t)room, sizeof **out, "launches", err)))
+        rc = err->status;
+    if (room && !rc) {
+        s = ib_db_prepare(
+            h,
+            "SELECT id, ranks, nodes, threads, launch, weak, T_s, wall_s, samples, campaign, point, workload_id,"
+            " build_id, input, status, validity FROM v_launch WHERE ?1 IS NULL OR campaign = ?1"
+            " ORDER BY started, run_id",
+            "s", campaign);
+        if (!s)
+            rc = ib_db_refused(h, "launches", err);
+        while (!rc && *n < (size_t)room && sqlite3_step(s) == SQLITE_ROW)
+            rc = fill(h, s, &(*out)[(*n)++], err);
+        sqlite3_finalize(s);
     }
-    globfree(&names);
-    *out = found;
+    ib_history_close(h);
+    if (rc) {
+        ib_free(*out);
+        *out = NULL;
+        *n = 0;
+    }
     return rc;
 }

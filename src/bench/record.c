@@ -505,16 +505,17 @@ static ib_status write_outcome(ib_record *record, const ib_result *r, const ib_a
     const ib_shares shares = ib_shares_around(around, r);
     ib_status       rc = write_line(
               record, "rep",
-              json_pack("{s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:s, s:s, s:o, s:o}",
-                        "rep", 0, "warm", record->warm, "wall_s", ib_json_real(r->wall_s), "T_s", ib_json_real(r->wall_s),
-                        "phases", ib_json_phases(r, around->bounds), "limits", ib_json_limits(around->bounds), "steady",
-                        ib_json_steadiness(around->steady), "shares", ib_json_shares(&shares), "efficiency",
-                        ib_json_efficiency(&shares), "overlap", ib_json_overlap(r), "schedule", ib_json_schedule(r),
-                        "choice", ib_json_choice(r), "w", ib_json_w(r), "counts", ib_json_counts(r), "threads", r->threads,
-                        "isa", r->isa, "fft_plan", r->fft_plan, "memory",
-                        json_pack("{s:I, s:I, s:I}", "plan_bytes", (json_int_t)r->plan_bytes, "peak_bytes",
-                                  (json_int_t)r->peak_bytes, "limit_bytes", (json_int_t)r->limit_bytes),
-                        "bytes", ib_json_bytes(r)),
+              json_pack(
+                  "{s:i, s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:s, s:s, s:o, s:o, s:o}",
+                  "rep", 0, "warm", record->warm, "wall_s", ib_json_real(r->wall_s), "T_s", ib_json_real(r->wall_s),
+                  "phases", ib_json_phases(r, around->bounds), "limits", ib_json_limits(around->bounds), "steady",
+                  ib_json_steadiness(around->steady), "shares", ib_json_shares(&shares), "efficiency",
+                  ib_json_efficiency(&shares), "overlap", ib_json_overlap(r), "schedule", ib_json_schedule(r), "choice",
+                  ib_json_choice(r), "w", ib_json_w(r), "counts", ib_json_counts(r), "threads", r->threads, "isa", r->isa,
+                  "fft_plan", r->fft_plan, "memory",
+                  json_pack("{s:I, s:I, s:I}", "plan_bytes", (json_int_t)r->plan_bytes, "peak_bytes",
+                            (json_int_t)r->peak_bytes, "limit_bytes", (json_int_t)r->limit_bytes),
+                  "bytes", ib_json_bytes(r), "input", hex(r->input_digest)),
               err);
     if (!rc && around->account)
         rc = write_line(record, "vec", vectors(around->account, r->ranks), err);

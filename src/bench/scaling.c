@@ -668,6 +668,15 @@ static void report_verdict(const series *one, size_t number, ib_report *report)
     if (!one->fitted)
         snprintf(text, sizeof text, "no law can be judged by %zu sizes; Amdahl needs %zu, USL %zu", one->n_size,
                  ib_law_least(IB_LAW_AMDAHL), ib_law_least(IB_LAW_USL));
+    else if (one->n_size < ib_law_least(IB_LAW_AMDAHL))
+        snprintf(text, sizeof text, "not determined: %zu sizes allow no law with losses; Amdahl needs %zu, USL %zu",
+                 one->n_size, ib_law_least(IB_LAW_AMDAHL), ib_law_least(IB_LAW_USL));
+    else if (!(f->error <= IB_LAW_MISSES))
+        snprintf(
+            text, sizeof text,
+            "not determined by these data: %s misses the times that it was not shown by %.2g %%; times that scatter "
+            "want more launches, others more sizes",
+            ib_law_name(f->law), 100 * f->error);
     else if (f->law == IB_LAW_IDEAL)
         snprintf(text, sizeof text, "ideal: no loss that these times could show");
     else if (!f->determined)
@@ -738,7 +747,7 @@ static void report_all(const scaling *s, ib_report *report)
         next[i] = report_phases(&s->one[i], i + 1, report);
     ib_report_table_end(report);
     for (size_t i = 0; i < s->n_series; i++)
-        if (*next[i])
+        if (*next[i] && s->one[i].n_size >= ib_law_least(IB_LAW_AMDAHL)) /* the ideal law foretells nothing */
             fact(report, "next_bottleneck", i + 1, "next bottleneck of series", next[i]);
     ib_report_section(report, "Factors", "Their product is the efficiency; 1: as on the smallest number.");
     report_factors(s, report);

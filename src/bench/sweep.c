@@ -566,7 +566,7 @@ static size_t gather(const ib_point *p, const ib_launched *l, size_t n, double *
     size_t                   m = 0, worst = 0;
 
     for (size_t k = 0; k < n; k++)
-        if (l[k].ok && l[k].launch >= 1 && !strcmp(l[k].point, p->name) && m < MAX_LAUNCHES) {
+        if (l[k].ok && !l[k].warm && l[k].launch >= 1 && !strcmp(l[k].point, p->name) && m < MAX_LAUNCHES) {
             seconds[m++] = l[k].seconds;
             *samples = l[k].samples;
             for (size_t v = worst; v < 4; v++)

@@ -118,18 +118,24 @@ history ls >out.txt 2>err.txt || rc=$?
 history db rebuild >/dev/null
 launches 6 "rebuilt"
 
-# Of an earlier version: migrated, and whole.
+# Of every earlier version: migrated, and whole.
+for version in 4 3 2 1; do
+    "$PYTHON" - $version <<'P'
+import sqlite3, sys
+version = int(sys.argv[1])
+undo = {5: "DROP INDEX run_campaign; " + "".join(f"ALTER TABLE run DROP COLUMN {c}; " for c in ("campaign", "point", "launch", "weak", "wall_s")),
+        4: "DROP TABLE note; ", 3: "", 2: "DROP TABLE verdict; "}
+d = sqlite3.connect("results/imgbench.db")
+for v in range(d.execute("PRAGMA user_version").fetchone()[0], version, -1):
+    d.executescript(f"{undo[v]}DELETE FROM migration WHERE version = {v}; PRAGMA user_version = {v - 1}")
+P
+    launches 6 "a database of version $version"
+    history db check | grep -q 'tables of version 5' || fail "not migrated from $version: $(history db check)"
+done
 "$PYTHON" -c '
 import sqlite3
 d = sqlite3.connect("results/imgbench.db")
-d.executescript("DROP TABLE verdict; DROP TABLE note; DELETE FROM migration WHERE version > 1; PRAGMA user_version = 1")
-d.commit()'
-launches 6 "a database of version 1"
-history db check | grep -q 'tables of version 4' || fail "not migrated: $(history db check)"
-"$PYTHON" -c '
-import sqlite3
-d = sqlite3.connect("results/imgbench.db")
-assert [r[0] for r in d.execute("SELECT version FROM migration ORDER BY 1")] == [1, 2, 3, 4]
+assert [r[0] for r in d.execute("SELECT version FROM migration ORDER BY 1")] == [1, 2, 3, 4, 5]
 assert d.execute("SELECT count(*) FROM verdict").fetchone() == (0,)
 assert d.execute("SELECT count(*) FROM metric WHERE name = \"T_s\" AND rep = -1").fetchone()[0] >= 3'
 

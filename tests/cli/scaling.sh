@@ -14,11 +14,11 @@ def record(campaign, scaling, n, launch, phases, samples=1000, validity="valid",
     run = {"v": 1, "t": "run", "run_id": f"{number:08d}", "started": f"2026-11-01T00:{number // 60:02d}:{number % 60:02d}Z", "intent": "sweep",
            "campaign_id": campaign, "scaling": scaling, "point": f"ranks={n} threads=2 {more}", "launch": launch,
            "workload": {"workload_id": "w", "inputs": [{"name": "sim:chiles,channel=0.01"}]}, "build": {"build_id": "b"},
-           "machine": {"alias": "made-up"}, "shape": {"ranks": n, "nodes": 1, "threads": 2}}
+           "machine": {"alias": "made-up"}, "shape": {"shape_id": f"s{n}", "ranks": n, "nodes": 1, "threads": 2}}
     rep = {"v": 1, "t": "rep", "T_s": seconds, "phases": {k: {"mean_s": v} for k, v in phases.items()}, "counts": {"gridded": samples}, "warm": launch < 1}
     end = {"v": 1, "t": "end", "status": "ok", "validity": validity, "wall_s": seconds}
     with open(f"{folder}/{number:08d}.jsonl", "w") as f:
-        f.writelines(json.dumps(line) + "\n" for line in (run, rep, end))
+        f.writelines(json.dumps({"run_id": run["run_id"], **line}) + "\n" for line in (run, rep, end))
 for n in 1, 2, 4, 8, 16:
     record("weak", "weak", n, 1, {"grid": 10.0, "write": 0.2 * n})
 for chunks in 256, 3840:
@@ -26,6 +26,8 @@ for chunks in 256, 3840:
         record("settings", "strong", 4, launch, {"grid": 10.0, "write": 512 / chunks}, more=f"isa=v3 chunks={chunks}")
 for n in 1, 2, 4, 8:
     record("few", "strong", n, 1, {"grid": 100 / n}) if n < 4 else None
+    record("three", "strong", n, 1, {"grid": 100.0}) if n < 8 else None
+    record("wild", "strong", n, 1, {"grid": {1: 9, 2: 90, 4: 9, 8: 90}[n]})
 for n in 1, 2, 4, 8, 16:
     record("strong", "strong", n, 0, {"grid": 1e-3})                     # a warm-up
     record("strong", "strong", n, 9, {"grid": 1e-3}, validity="invalid")  # too fast to be true
@@ -33,7 +35,8 @@ for n in 1, 2, 4, 8, 16:
         record("strong", "strong", n, launch, {"grid": 90.0 / n, "write": 10.0}, 446835916)
 open("results/made-up/2026-11/damaged.jsonl", "w").write("{}\n{\n")
 P
-for campaign in strong weak few; do
+mkdir -p results/copies && cat results/made-up/2026-11/0*.jsonl >results/copies/all.jsonl # copies count once
+for campaign in strong weak few three wild; do
     "$IMGBENCH" scaling "$campaign" --format json >$campaign.json 2>err.txt || fail "$(cat err.txt)"
 done
 "$IMGBENCH" scaling --format json >newest.json
@@ -61,6 +64,10 @@ for row in weak["times"][1:]:
     assert near(row["efficiency"]["median"], 10.2 / (10 + 0.2 * row["n"])), row
     assert near(row["speed_up"]["median"], row["n"] * row["efficiency"]["median"]), row
 assert weak["times"][1]["efficiency"]["min"] is None and "descriptive" in weak["fit_1"], weak
+for name in "three", "wild": # no gain at all, and no order in the times: nothing is made up
+    one = json.load(open(f"{name}.json"))
+    assert one["fit_1"].startswith("not determined") and all(row["determined"] == "no" for row in one["fits"]), one
+assert "next_bottleneck_1" not in json.load(open("three.json"))
 few = json.load(open("few.json"))
 assert few["fits"] == [] and "no law can be judged by 2 sizes" in few["fit_1"], few
 P
@@ -81,6 +88,17 @@ rc=0
 rc=0
 "$IMGBENCH" scaling nobody >/dev/null 2>err.txt || rc=$?
 [ "$rc" = 7 ] && grep -q 'no launch of campaign nobody' err.txt || fail "a campaign that is not there: $rc, $(cat err.txt)"
+# A record that was changed afterwards counts nowhere.
+"$PYTHON" - <<'P'
+import glob, os
+os.remove("results/copies/all.jsonl")
+name = max(glob.glob("results/made-up/2026-11/0*.jsonl"))
+last = '"status": "ok"'
+text = open(name).read()
+open(name, "w").write(text.replace(last, last + ', "digest": {"value": "0"}'))
+P
+"$IMGBENCH" scaling strong --format json >changed.json
+"$PYTHON" -c 'import json; n = [r["launches"] for r in json.load(open("changed.json"))["times"]]; assert n == [5, 5, 5, 5, 4], n'
 if command -v gnuplot >/dev/null; then
     "$IMGBENCH" scaling strong --plot strong.png >/dev/null
     "$IMGBENCH" scaling strong --plot strong.svg >table.txt
