@@ -22,7 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_VARIANTS = 8, MAX_ARGUMENTS = 64, MAX_PATH = 1024, NAME = 200 };
+enum { MAX_VARIANTS = 24, MAX_ARGUMENTS = 64, MAX_PATH = 1024, NAME = 200 };
 
 /* clang-format off */
 const ib_help_option ib_ab_options[] = {

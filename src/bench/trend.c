@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_POINTS = 2000, MAX_SERIES = 200, MAX_WORDS = 16, MAX_WORK = 100 };
+/* Of fewer commits than FEW no rank-sum test can say that they differ (p <= 0.005): 2 / C(11, 5) is the first that can. */
+enum { MAX_POINTS = 2000, MAX_SERIES = 200, MAX_WORDS = 16, MAX_WORK = 100, FEW = 11 };
 
 /* ---- commits --------------------------------------------------------------------------------------------- */
 
@@ -291,8 +292,10 @@ typedef struct course {
     double        y[MAX_POINTS], noise;
     ib_step       step[MAX_POINTS / 3 + 1];
     size_t        n_step;
-    size_t        first;   /* point that a new baseline begins at */
-    size_t        suspect; /* the first one, in points of the course; n: none */
+    bool          by_launches; /* so few commits that launches are the points that steps are looked for in */
+    size_t        first;       /* point that a new baseline begins at */
+    size_t        suspect;     /* the first one, in points of the course; n: none */
+    size_t        alarm;       /* point that the state is about; n: none */
     state         state;
     char          text[400];
 } course;
@@ -328,7 +331,7 @@ static bool follow(course *c, const series *s, int metric)
             c->y[c->n] = log(s->point[j].median[metric]);
             c->index[c->n++] = j;
         }
-    c->suspect = c->n;
+    c->suspect = c->alarm = c->n;
     return gates;
 }
 
@@ -359,7 +362,40 @@ static void find_baseline(course *c, const trend *t)
     }
 }
 
-static ib_status find_steps(course *c, double margin, ib_error *err)
+/* Steps of few commits, by their launches: a step lies before the commit whose launches begin nearest to it. */
+static ib_status find_steps_of_launches(course *c, const trend *t, const ib_judging *how, ib_error *err)
+{
+    const size_t commits = c->n - c->first;
+    double      *y = ib_alloc(2 * (size_t)FEW * MAX_WORK, sizeof *y, "launches", err);
+    size_t       n = 0, begin[FEW + 1] = {0}, kept = 0;
+
+    if (!y)
+        return err->status;
+    for (size_t i = 0; i < commits; i++) {
+        n += values(t, at(c, c->first + i), c->metric, how->at_worst, y + n);
+        begin[i + 1] = n;
+    }
+    double *one = y + n;
+    for (size_t i = 0; i < n; i++) {
+        y[i] = log(y[i]);
+        one[i] = 1;
+    }
+    const ib_status rc = ib_steps(y, one, n, how->margin, c->step, &c->n_step, &c->noise, err);
+    for (size_t s = 0; s < c->n_step && commits > 1; s++) {
+        size_t i = 1;
+        while (i + 1 < commits && begin[i] + begin[i + 1] < 2 * c->step[s].at)
+            i++;
+        if (!kept || c->first + i > c->step[kept - 1].at) {
+            c->step[kept] = c->step[s];
+            c->step[kept++].at = c->first + i;
+        }
+    }
+    c->n_step = kept;
+    ib_free(y);
+    return rc;
+}
+
+static ib_status find_steps_of_commits(course *c, const ib_judging *how, ib_error *err)
 {
     double *weight = ib_alloc(c->n + 1, sizeof *weight, "weights", err);
 
@@ -367,27 +403,35 @@ static ib_status find_steps(course *c, double margin, ib_error *err)
         return err->status;
     for (size_t i = 0; i < c->n; i++)
         weight[i] = sqrt((double)at(c, i)->n);
-    const ib_status rc =
-        ib_steps(c->y + c->first, weight + c->first, c->n - c->first, margin, c->step, &c->n_step, &c->noise, err);
+    const ib_status rc = ib_steps(c->y + c->first, weight + c->first, c->n - c->first, how->margin, c->step,
+                                  &c->n_step, &c->noise, err);
     ib_free(weight);
     for (size_t s = 0; s < c->n_step && !rc; s++)
         c->step[s].at += c->first;
+    return rc;
+}
+
+static ib_status find_steps(course *c, const trend *t, const ib_judging *how, ib_error *err)
+{
+    c->by_launches = c->n - c->first < FEW;
+    const ib_status rc = c->by_launches ? find_steps_of_launches(c, t, how, err) : find_steps_of_commits(c, how, err);
     if (!rc)
-        c->suspect = ib_first_suspect(c->y, c->n_step ? c->step[c->n_step - 1].at : c->first, c->n, c->noise, margin);
+        c->suspect =
+            ib_first_suspect(c->y, c->n_step ? c->step[c->n_step - 1].at : c->first, c->n, c->noise, how->margin);
     return rc;
 }
 
 /* A suspect that imgbench ab has compared with a commit before it is what that found. */
 static void settle(course *c, ib_history *history)
 {
-    const ib_past *b = at(c, c->suspect)->newest;
+    const ib_past *b = at(c, c->alarm)->newest;
     ib_settled     s;
     bool           before = false;
     char           build[48];
 
     if (!ib_history_settled(history, b, metric_name(c->metric), &s))
         return;
-    for (size_t i = 0; i < c->suspect; i++)
+    for (size_t i = 0; i < c->alarm; i++)
         before |= !strcmp(at(c, i)->newest->commit, s.a_commit);
     const bool slower = !strcmp(s.verdict, ib_verdict_name(IB_SLOWER));
     if (!before || (!slower && (!strcmp(s.verdict, ib_verdict_name(IB_INCONCLUSIVE)) ||
@@ -403,14 +447,13 @@ static void settle(course *c, ib_history *history)
 /* A step or suspect that a note accepts. Where a step lies is known to a commit or two. */
 static void accept(course *c, const trend *t)
 {
-    const size_t at_step = c->state == SUSPECT ? c->suspect : c->n_step ? c->step[c->n_step - 1].at : c->n;
-    char         found[sizeof c->text];
+    char found[sizeof c->text];
 
     for (size_t i = 0; i < t->n_note && (c->state == SUSPECT || c->state == REGRESSED || c->state == ENVIRONMENT);
          i++) {
         const remark *r = &t->remark[i];
         const size_t  p = point_of(c, r);
-        if (r->note->kind > IB_NOTE_KNOWN || !is_about(r, c, t) || p == c->n || p + 2 < at_step || p > at_step + 2)
+        if (r->note->kind > IB_NOTE_KNOWN || !is_about(r, c, t) || p == c->n || p + 2 < c->alarm || p > c->alarm + 2)
             continue;
         snprintf(found, sizeof found, "%s", c->text);
         snprintf(c->text, sizeof c->text, "%.180s; %s: %.180s", found, ib_note_name(r->note->kind), r->note->text);
@@ -418,39 +461,71 @@ static void accept(course *c, const trend *t)
     }
 }
 
+/* The step that the course is where it is by: the last one, unless one before it went up further than all since have come
+   down. */
+static const ib_step *deciding(const course *c, double margin)
+{
+    const ib_step *found = c->n_step ? &c->step[c->n_step - 1] : NULL;
+    double         since = 0;
+
+    for (size_t s = c->n_step; s-- > 0 && found->shift < 0;) {
+        since += c->step[s].shift;
+        if (c->step[s].shift > 0 && since > log1p(margin))
+            found = &c->step[s];
+    }
+    return found;
+}
+
+/* Median of the latest points before one. */
+static double level_before(const course *c, size_t from, size_t until)
+{
+    double       work[512];
+    const size_t n = until - from < 512 ? until - from : 512;
+
+    memcpy(work, c->y + until - n, n * sizeof *work);
+    return ib_spread_of(work, n).median;
+}
+
 /* What the course comes to at its end.
  * since  commits before do not alarm; -1: none */
-static void conclude(course *c, long since, const trend *t, ib_history *history)
+static void conclude(course *c, double margin, long since, const trend *t, ib_history *history)
 {
-    const ib_step *last = c->n_step ? &c->step[c->n_step - 1] : NULL;
+    const ib_step *last = c->n_step ? &c->step[c->n_step - 1] : NULL, *step = deciding(c, margin);
     char           build[48], change[400] = "";
+    size_t         launches = 0;
 
-    c->state = c->n - c->first < 6 ? SHORT : QUIET;
-    snprintf(c->text, sizeof c->text, "%zu commits", c->n - c->first);
-    if (last) {
-        const point *p = at(c, last->at);
+    for (size_t i = c->first; i < c->n; i++)
+        launches += at(c, i)->n;
+    c->state = c->n - c->first < 2 || launches < FEW ? SHORT : QUIET;
+    snprintf(c->text, sizeof c->text, "%zu commits, %zu launches", c->n - c->first, launches);
+    if (step) {
+        const point *p = at(c, step->at);
         build_name(p->newest, build, sizeof build);
-        ib_past_differences(at(c, last->at - 1)->newest, p->newest, change, sizeof change);
-        c->state = last->shift < 0 ? IMPROVED : *change ? ENVIRONMENT : REGRESSED;
+        ib_past_differences(at(c, step->at - 1)->newest, p->newest, change, sizeof change);
+        c->state = step->shift < 0 ? IMPROVED : *change ? ENVIRONMENT : c->by_launches ? SUSPECT : REGRESSED;
         if (c->state == IMPROVED && c->n_step > 1 && last[-1].shift > 0 && last->at - last[-1].at <= 5 &&
             fabs(last[-1].shift + last->shift) < 0.5 * last[-1].shift)
             c->state = TRANSIENT;
-        if (c->state == REGRESSED && p->position < since)
+        if (step->shift > 0 && c->state != ENVIRONMENT && p->position < since)
             c->state = QUIET;
-        snprintf(c->text, sizeof c->text, "%+.1f %% at %s (p %.1g)%s%.250s", 100 * expm1(last->shift), build, last->p,
+        snprintf(c->text, sizeof c->text, "%+.1f %% at %s (p %.1g)%s%.250s", 100 * expm1(step->shift), build, step->p,
                  *change ? "; " : "", change);
+        c->alarm = step->at;
     }
-    if (c->suspect < c->n && at(c, c->suspect)->position >= since && c->state != REGRESSED) {
-        double       work[512];
-        const size_t first = last ? last->at : c->first, n = c->suspect - first < 512 ? c->suspect - first : 512;
-        memcpy(work, c->y + c->suspect - n, n * sizeof *work);
+    if (c->state == SUSPECT) {
+        snprintf(c->text, sizeof c->text, "%+.1f %% at %s, few commits: imgbench ab %.10s %.10s",
+                 100 * expm1(step->shift), build, at(c, c->alarm - 1)->newest->commit,
+                 at(c, c->alarm)->newest->commit);
+    } else if (c->suspect < c->n && at(c, c->suspect)->position >= since && c->state != REGRESSED) {
         build_name(at(c, c->suspect)->newest, build, sizeof build);
         c->state = SUSPECT;
+        c->alarm = c->suspect;
         snprintf(c->text, sizeof c->text, "%+.1f %% at %s, too new to judge: imgbench ab %.10s %.10s",
-                 100 * expm1(c->y[c->suspect] - ib_spread_of(work, n).median), build,
-                 at(c, c->suspect - 1)->newest->commit, at(c, c->suspect)->newest->commit);
-        settle(c, history);
+                 100 * expm1(c->y[c->alarm] - level_before(c, last ? last->at : c->first, c->alarm)), build,
+                 at(c, c->alarm - 1)->newest->commit, at(c, c->alarm)->newest->commit);
     }
+    if (c->state == SUSPECT)
+        settle(c, history);
     accept(c, t);
     if (c->of->n && c->of->point[c->of->n - 1].refused) {
         build_name(c->of->point[c->of->n - 1].newest, build, sizeof build);
@@ -505,15 +580,17 @@ static ib_status doubt_steps(judged *j, ib_error *err)
 }
 
 /* @param metrics  how many of T and the phases: 1 for T alone */
-static ib_status judge_all(judged *j, const trend *t, int metrics, double margin, long since, ib_history *history,
-                           ib_error *err)
+static ib_status judge_all(judged *j, const trend *t, int metrics, const ib_judging *how, long since,
+                           ib_history *history, ib_error *err)
 {
-    ib_status rc = IB_OK;
+    ib_judging here = *how; /* with the noise of the machine */
+    ib_status  rc = IB_OK;
 
     *j = (judged){.course = ib_alloc_zero(t->n_series * (1 + IB_N_PHASES) + 1, sizeof *j->course, "courses", err)};
     if (!j->course)
         return err->status;
-    for (size_t k = 0; k < t->n_series && !rc; k++)
+    for (size_t k = 0; k < t->n_series && !rc; k++) {
+        here.margin = fmax(how->margin, ib_history_noise(history, t->series[k].first->machine));
         for (int metric = 0; metric < metrics && !rc; metric++) {
             course *c = ib_alloc_zero(1, sizeof *c, "course", err);
             if (!c)
@@ -521,15 +598,16 @@ static ib_status judge_all(judged *j, const trend *t, int metrics, double margin
             j->course[j->n++] = c;
             if (follow(c, &t->series[k], metric)) {
                 find_baseline(c, t);
-                rc = find_steps(c, fmax(margin, ib_history_noise(history, t->series[k].first->machine)), err);
+                rc = find_steps(c, t, &here, err);
             } else {
                 ib_free(c);
                 j->n--;
             }
         }
+    }
     rc = rc ? rc : doubt_steps(j, err);
     for (size_t i = 0; i < j->n && !rc; i++)
-        conclude(j->course[i], since, t, history);
+        conclude(j->course[i], how->margin, since, t, history);
     return rc;
 }
 
@@ -566,8 +644,9 @@ static ib_status outcome(const judged *j, bool strict, ib_error *err)
         return ib_fail(err, IB_ESUSPECT, "%s: %s is suspect, %s", name, metric_name(c->metric), c->text);
     case SHORT:
         if (strict)
-            return ib_fail(err, IB_EUNDECIDED, "%s: %s, six at least are needed", name, c->text);
-        ib_warn("%s: %s, six at least are needed for steps", name, c->text);
+            return ib_fail(err, IB_EUNDECIDED, "%s: %s, two commits and %d launches at least are needed", name,
+                           c->text, FEW);
+        ib_warn("%s: %s, two commits and %d launches at least are needed for steps", name, c->text, FEW);
         return IB_OK;
     default:
         return IB_OK;
@@ -609,7 +688,7 @@ static void put_points(ib_report *report, const course *c, size_t most, const tr
         const point *p = at(c, i);
         const double none = (double)NAN;
         *verdict = 0;
-        if (i && c->state == SHORT)
+        if (i && c->by_launches)
             judge_neighbours(c, i, t, how, verdict, sizeof verdict);
         for (size_t s = 0; s < c->n_step; s++)
             if (c->step[s].at == i)
@@ -810,7 +889,7 @@ static ib_status judge_trend(request *r, const char *terms, bool releases, int m
     if (!rc && r->trend->n_series == 0)
         rc = ib_fail(err, IB_ENODATA, "no %s of unchanged sources worth counting in %.200s%s%.200s",
                      releases ? "release" : "launch", given(r, "record"), *terms ? " satisfies " : "", terms);
-    rc = rc ? rc : judge_all(j, r->trend, metrics, r->how.margin, since, r->history, err);
+    rc = rc ? rc : judge_all(j, r->trend, metrics, &r->how, since, r->history, err);
     ib_free(b.hash);
     return rc;
 }
@@ -1088,8 +1167,7 @@ void ib_trends_verdicts(const ib_trends *t, ib_report *report)
         snprintf(title, sizeof title, "%zu of %zu series: too short", few, few + shown);
         ib_report_verdict(
             report, IB_NEUTRAL, title,
-            "Fewer than six commits were measured; steps are looked for from then on. imgbench compare and "
-            "imgbench ab judge two of them.");
+            "Steps are looked for from two commits and eleven launches on. imgbench ab COMMIT COMMIT makes them.");
     }
     if (more) {
         snprintf(title, sizeof title, "%zu more series", more);
