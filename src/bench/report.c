@@ -21,7 +21,15 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_WORDS = 16, MAX_SHOWN = 16, MAX_CAMPAIGNS = 6, MAX_LISTED = 100, MAX_PICTURES = 12, THUMBNAIL = 256 };
+enum {
+    MAX_WORDS = 16,
+    MAX_SHOWN = 16,
+    MAX_CAMPAIGNS = 6,
+    MAX_LISTED = 100,
+    MAX_PICTURES = 12,
+    THUMBNAIL = 256,
+    MOST_COMPARED = 4
+};
 
 /* clang-format off */
 const ib_help_option ib_make_report_options[] = {
@@ -158,6 +166,17 @@ static void choose_series(page *p)
     }
 }
 
+/* What is lost, in the order in which the factors multiply; what is left is useful. */
+static const struct {
+    const char *key, *loss;
+    int         colour;
+} factors[] = {{"mpi_balance", "ranks with less to do", 3},
+               {"communication", "waiting and transfer", 7},
+               {"io", "files", 5},
+               {"serial", "threads idle in serial parts", 4},
+               {"team", "threads waiting for each other", 1}};
+enum { N_FACTORS = sizeof factors / sizeof *factors };
+
 /* ---- verdicts -------------------------------------------------------------------------------------------- */
 
 static void put_counts(page *p)
@@ -203,16 +222,94 @@ static void put_wrong(page *p)
             "An image that disagrees with the direct Fourier sum is never ranked, however fast it was made.");
 }
 
-static void put_verdicts(page *p, const ib_trends *trends)
+/* The newest campaign of ab: each of its variants by T. */
+static ib_status put_compared(page *p, ib_error *err)
 {
-    begin_part(p, VERDICTS, "What the newest commit of every series comes to.");
-    put_counts(p);
-    put_newest(p);
-    put_wrong(p);
-    if (trends) {
-        ib_trends_verdicts(trends, p->report);
-        ib_trends_findings(trends, p->report);
+    ib_past_verdict *v = NULL;
+    size_t           n = 0, told = 0;
+    char             title[200], text[500];
+    const ib_status  rc = ib_history_verdicts(p->history, 1, &v, &n, err);
+
+    for (size_t i = 0; i < n && told < MOST_COMPARED; i++) {
+        const bool control = !strcmp(v[i].kind, "null");
+        const bool slower = !strcmp(v[i].verdict, ib_verdict_name(IB_SLOWER)),
+                   faster = !strcmp(v[i].verdict, ib_verdict_name(IB_FASTER));
+        if (strcmp(v[i].metric, "T") != 0)
+            continue;
+        snprintf(title, sizeof title, "%.60s: %s%s%.60s", v[i].b, v[i].verdict,
+                 slower || faster ? " than "
+                 : control        ? " as "
+                                  : " against ",
+                 v[i].a);
+        snprintf(text, sizeof text, "%sT %+.1f %% (%+.1f..%+.1f at 95 %%), %zu and %zu launches in turns, %.10s. %s",
+                 control ? "A/A control. " : "", 100 * (v[i].ratio - 1), 100 * (v[i].low - 1), 100 * (v[i].high - 1),
+                 v[i].n_a, v[i].n_b, v[i].started, v[i].problem);
+        ib_report_verdict(p->report,
+                          !strcmp(v[i].verdict, ib_verdict_name(IB_WRONG)) || slower ? IB_BAD
+                          : faster                                                   ? IB_GOOD
+                                                                                     : IB_NEUTRAL,
+                          title, text);
+        told++;
     }
+    ib_free(v);
+    return rc;
+}
+
+/* Where the time of the newest launch goes, how near that is to the machine's limit, and what threads did instead of it. */
+static void put_limiting(page *p)
+{
+    const shown *s = &p->series[0];
+    int          longest = -1, loss = -1;
+    double       most = 0, left = 1, lost = 0;
+    char         title[120], text[700];
+
+    for (int i = 0; i < IB_N_PHASES && p->n_series; i++)
+        if (phase_number(s, i, "mean_s") > most) {
+            most = phase_number(s, i, "mean_s");
+            longest = i;
+        }
+    if (longest < 0)
+        return;
+    for (int i = 0; i < N_FACTORS; i++) {
+        const double kept = left * number(s->rep, "efficiency", factors[i].key);
+        if (left - kept > lost) {
+            lost = left - kept;
+            loss = i;
+        }
+        left = kept;
+    }
+    const char  *name = ib_phase_name((ib_phase)longest);
+    const double times = phase_number(s, longest, "times_bound");
+    snprintf(title, sizeof title, "Most time: %s, %.0f %%", name, 100 * most / s->past->total);
+    snprintf(text, sizeof text, "Of %s, the newest launch (%.300s).", ib_text_seconds(s->past->total).s, s->name);
+    if (times > 0)
+        snprintf(text + strlen(text), sizeof text - strlen(text),
+                 " It runs at %.0f %% of this machine's limit by %.40s.", fmin(100, 100 / times),
+                 words(json_object_get(json_object_get(s->rep, "phases"), name), "nearest"));
+    if (loss >= 0 && left > 0 && lost > 0.005)
+        snprintf(text + strlen(text), sizeof text - strlen(text),
+                 " Threads compute for %.0f %% of their time; most of the rest: %s, %.0f %%.", 100 * left,
+                 factors[loss].loss, 100 * lost);
+    ib_report_verdict(p->report, IB_NEUTRAL, title, text);
+}
+
+static ib_status put_verdicts(page *p, const ib_trends *trends, ib_error *err)
+{
+    size_t n;
+
+    begin_part(p, VERDICTS,
+               "Is it faster than before, how well does it scale, what limits it. Each has its part below.");
+    if (trends)
+        ib_trends_verdicts(trends, p->report);
+    ib_status rc = put_compared(p, err);
+    rc = rc ? rc : ib_scaling_report(p->report, option(p, "record"), 1, true, &n, err);
+    put_limiting(p);
+    put_newest(p);
+    put_counts(p);
+    put_wrong(p);
+    if (trends)
+        ib_trends_findings(trends, p->report);
+    return rc;
 }
 
 /* @param why  there are no trends although there are launches; NULL: none of them counts */
@@ -245,7 +342,7 @@ static ib_status put_scaling(page *p, ib_error *err)
     begin_part(
         p, SCALING,
         "Campaigns whose ranks or threads grew; times of others, where they were published, are drawn as lines.");
-    const ib_status rc = ib_scaling_report(p->report, option(p, "record"), MAX_CAMPAIGNS, &n, err);
+    const ib_status rc = ib_scaling_report(p->report, option(p, "record"), MAX_CAMPAIGNS, false, &n, err);
     if (!rc && !n) {
         ib_report_text(p->report,
                        "Nothing was launched on more than one number of ranks or threads. A sweep fills this part:");
@@ -255,17 +352,6 @@ static ib_status put_scaling(page *p, ib_error *err)
 }
 
 /* ---- efficiency ------------------------------------------------------------------------------------------ */
-
-/* What is lost, in the order in which the factors multiply; what is left is useful. */
-static const struct {
-    const char *key, *loss;
-    int         colour;
-} factors[] = {{"mpi_balance", "ranks with less to do", 3},
-               {"communication", "waiting and transfer", 7},
-               {"io", "files", 5},
-               {"serial", "threads idle in serial parts", 4},
-               {"team", "threads waiting for each other", 1}};
-enum { N_FACTORS = sizeof factors / sizeof *factors };
 
 static void strip_of_efficiency(page *p, const shown *s)
 {
@@ -1123,7 +1209,7 @@ static void put_method(page *p)
         "Comparisons: Hodges-Lehmann ratio with the interval of the exact rank-sum test at 95 %; slower and faster only when the whole interval lies beyond the margin, and among all metrics at a false-discovery rate of 5 % (Benjamini-Hochberg).");
     ib_report_text(
         p->report,
-        "Trends: segments of at least three commits by least absolute deviations with a penalty, steps supported by a rank-sum test (p <= 0.005) and larger than the margin; the newest two commits can only be suspect until imgbench ab has measured them.");
+        "Trends: segments of at least three commits by least absolute deviations with a penalty, steps supported by a rank-sum test (p <= 0.005) and larger than the margin; the newest two commits, and steps of fewer than eleven commits (found in their launches), can only be suspect until imgbench ab has measured them.");
     ib_report_text(
         p->report,
         "Scaling: laws with coefficients that are not negative, chosen by predicting sizes that were left out; bands hold 95 % of 2000 fits to resampled launches (seed 1).");
@@ -1179,15 +1265,15 @@ static ib_status put_page(page *p, const char *terms, ib_error *err)
                        *terms ? " satisfies " : "", terms);
     }
     choose_series(p);
-    rc = ib_trends_open(&trends, p->history, ib_make_report_options, p->value, terms, &why);
-    if (rc && rc != IB_ENODATA && rc != IB_EUNSUPPORTED) {
+    const ib_status trends_rc = ib_trends_open(&trends, p->history, ib_make_report_options, p->value, terms, &why);
+    if (trends_rc && trends_rc != IB_ENODATA && trends_rc != IB_EUNSUPPORTED) {
         *err = why;
-        return rc;
+        return trends_rc;
     }
-    put_verdicts(p, trends);
-    put_trend(p, trends, rc == IB_EUNSUPPORTED ? why.text : NULL);
+    rc = put_verdicts(p, trends, err);
+    put_trend(p, trends, trends_rc == IB_EUNSUPPORTED ? why.text : NULL);
     ib_trends_close(trends);
-    rc = put_scaling(p, err);
+    rc = rc ? rc : put_scaling(p, err);
     if (rc)
         return rc;
     put_efficiency(p);

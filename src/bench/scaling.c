@@ -499,7 +499,8 @@ static double phase_time(const size *at, int p)
     return at->T > busy ? at->T - busy : 0;
 }
 
-/* The law of every phase, and the one that will take most where four times as many workers stand. @return its name */
+/* The law of every phase, and the one that will take most where four times as many workers stand.
+   @param report  NULL: only the name is wanted  @return its name */
 static const char *report_phases(const series *one, size_t number, ib_report *report)
 {
     double       n[IB_MAX_SIZES], t[IB_MAX_SIZES], coef[IB_N_PHASES + 1][IB_MAX_COEF], total = 0, most = 0;
@@ -526,10 +527,11 @@ static const char *report_phases(const series *one, size_t number, ib_report *re
             continue;
         const char  *name = p < IB_N_PHASES ? phase_name[p] : "wait";
         const double share = ib_law_time(law[p], coef[p], far) / total;
-        ib_report_row(report,
-                      (ib_cell[]){ib_cell_count(number), ib_cell_text(name), ib_cell_text(ib_law_name(law[p])),
-                                  ib_cell_real(100 * phase_time(&one->at[0], p) / one->at[0].T),
-                                  ib_cell_real(100 * phase_time(last, p) / last->T), ib_cell_real(100 * share)});
+        if (report)
+            ib_report_row(report,
+                          (ib_cell[]){ib_cell_count(number), ib_cell_text(name), ib_cell_text(ib_law_name(law[p])),
+                                      ib_cell_real(100 * phase_time(&one->at[0], p) / one->at[0].T),
+                                      ib_cell_real(100 * phase_time(last, p) / last->T), ib_cell_real(100 * share)});
         if (share > most) {
             most = share;
             next = name;
@@ -660,41 +662,38 @@ static void fact(ib_report *report, const char *key, size_t number, const char *
     ib_report_fact(report, name, words, text);
 }
 
-static void report_verdict(const series *one, size_t number, ib_report *report)
+static void describe_fit(const series *one, char *text, size_t room)
 {
     const ib_fit *f = &one->fit;
-    char          text[300];
 
     if (!one->fitted)
-        snprintf(text, sizeof text, "no law can be judged by %zu sizes; Amdahl needs %zu, USL %zu", one->n_size,
+        snprintf(text, room, "no law can be judged by %zu sizes; Amdahl needs %zu, USL %zu", one->n_size,
                  ib_law_least(IB_LAW_AMDAHL), ib_law_least(IB_LAW_USL));
     else if (one->n_size < ib_law_least(IB_LAW_AMDAHL))
-        snprintf(text, sizeof text, "not determined: %zu sizes allow no law with losses; Amdahl needs %zu, USL %zu",
+        snprintf(text, room, "not determined: %zu sizes allow no law with losses; Amdahl needs %zu, USL %zu",
                  one->n_size, ib_law_least(IB_LAW_AMDAHL), ib_law_least(IB_LAW_USL));
     else if (!(f->error <= IB_LAW_MISSES))
         snprintf(
-            text, sizeof text,
+            text, room,
             "not determined by these data: %s misses the times that it was not shown by %.2g %%; times that scatter "
             "want more launches, others more sizes",
             ib_law_name(f->law), 100 * f->error);
     else if (f->law == IB_LAW_IDEAL)
-        snprintf(text, sizeof text, "ideal: no loss that these times could show");
+        snprintf(text, room, "ideal: no loss that these times could show");
     else if (!f->determined)
         snprintf(
-            text, sizeof text,
+            text, room,
             "%s, serial share %.2g %% (%.2g..%.2g): not determined by these data; launches on %g would help most",
             ib_law_name(f->law), 100 * f->serial.value, 100 * f->serial.low, 100 * f->serial.high, f->ask);
     else if (f->law == IB_LAW_USL)
-        snprintf(text, sizeof text, "USL, contention %.2g %% (%.2g..%.2g), most speed on %.0f (%.0f..%.0f)",
+        snprintf(text, room, "USL, contention %.2g %% (%.2g..%.2g), most speed on %.0f (%.0f..%.0f)",
                  100 * f->serial.value, 100 * f->serial.low, 100 * f->serial.high, f->peak.value, f->peak.low,
                  f->peak.high);
     else
-        snprintf(text, sizeof text, "%s, serial share %.2g %% (%.2g..%.2g): %.3g times as fast at most",
-                 ib_law_name(f->law), 100 * f->serial.value, 100 * f->serial.low, 100 * f->serial.high,
-                 1 / f->serial.value);
+        snprintf(text, room, "%s, serial share %.2g %% (%.2g..%.2g): %.3g times as fast at most", ib_law_name(f->law),
+                 100 * f->serial.value, 100 * f->serial.low, 100 * f->serial.high, 1 / f->serial.value);
     if (one->fitted && f->descriptive)
-        snprintf(text + strlen(text), sizeof text - strlen(text), "; descriptive: fewer than 5 launches of a size");
-    fact(report, "fit", number, "fit of series", text);
+        snprintf(text + strlen(text), room - strlen(text), "; descriptive: fewer than 5 launches of a size");
 }
 
 static void draw_charts(const scaling *s, ib_report *report);
@@ -732,8 +731,10 @@ static void report_all(const scaling *s, ib_report *report)
         report, "Times",
         "T: median (least..most). Speed-up and efficiency against the smallest number, with 95 % intervals where there are enough launches.");
     report_times(s, report);
-    for (size_t i = 0; i < s->n_series; i++)
-        report_verdict(&s->one[i], i + 1, report);
+    for (size_t i = 0; i < s->n_series; i++) {
+        describe_fit(&s->one[i], text, sizeof text);
+        fact(report, "fit", i + 1, "fit of series", text);
+    }
     ib_report_fold(report, "Laws, phases, factors");
     if (fitted)
         ib_report_section(report, "Laws",
@@ -1056,9 +1057,33 @@ done:
 
 /* ---- in a report ----------------------------------------------------------------------------------------- */
 
+/* The series of most sizes in a sentence. */
+static void put_card(const scaling *s, ib_report *report)
+{
+    const series *one = &s->one[0];
+    char          title[120], fit[300] = "", text[800];
+
+    for (size_t i = 1; i < s->n_series; i++)
+        if (s->one[i].n_size > one->n_size)
+            one = &s->one[i];
+    const size     *first = &one->at[0], *last = &one->at[one->n_size - 1];
+    const double    efficiency = efficiency_of(one, one->n_size - 1);
+    const char     *next = report_phases(one, 0, NULL);
+    const ib_spread ratio = ratio_of(first, last);
+    if (one->fitted)
+        describe_fit(one, fit, sizeof fit);
+    snprintf(title, sizeof title, "%g %s: %.0f %% efficient", last->n, s->over, 100 * efficiency);
+    snprintf(text, sizeof text, "%.2f times as fast as %g (%s, then %s%s).%s%s%s%s%s%s %.60s%s%s.", 1 / ratio.median,
+             first->n, ib_text_seconds(first->shown.median).s, ib_text_seconds(last->shown.median).s,
+             one->weak ? ", for equal work" : "", *fit ? " Law: " : "", fit, *fit ? "." : "",
+             *next ? " Next bottleneck: " : "", next, *next ? "." : "",
+             *s->launch->campaign ? s->launch->campaign : s->launch->input, *one->name ? ", " : "", one->name);
+    ib_report_verdict(report, efficiency >= 0.8 ? IB_GOOD : efficiency >= 0.5 ? IB_NEUTRAL : IB_WARN, title, text);
+}
+
 /* One campaign over one of its settings; nothing where it did not vary. */
 static ib_status put_campaign(ib_report *report, const ib_launched *launch, size_t n, const char *campaign,
-                              const char *over, size_t *shown, ib_error *err)
+                              const char *over, bool card, size_t *shown, ib_error *err)
 {
     scaling  *s = ib_alloc_zero(1, sizeof *s, "scaling", err);
     char      title[160];
@@ -1083,10 +1108,14 @@ static ib_status put_campaign(ib_report *report, const ib_launched *launch, size
     for (size_t i = 0; !rc && i < s->n_series; i++)
         grows |= s->one[i].n_size > 1;
     if (rc == IB_EUSAGE) { /* too many series for one table: the page goes on */
-        ib_report_section(report, *campaign ? campaign : "Launches of no campaign", err->text);
+        if (!card)
+            ib_report_section(report, *campaign ? campaign : "Launches of no campaign", err->text);
         rc = IB_OK;
     }
-    if (!rc && grows) {
+    if (!rc && grows && card) {
+        put_card(s, report);
+        (*shown)++;
+    } else if (!rc && grows) {
         snprintf(title, sizeof title, "%s over %s", *campaign ? campaign : "Launches of no campaign", s->over);
         ib_report_section(report, title, "");
         report_all(s, report);
@@ -1098,23 +1127,24 @@ done:
 }
 
 /* A campaign over ranks, threads and every other number that its points vary. */
-static ib_status put_axes(ib_report *report, const ib_launched *launch, size_t n, const ib_launched *one,
+static ib_status put_axes(ib_report *report, const ib_launched *launch, size_t n, const ib_launched *one, bool card,
                           size_t *shown, ib_error *err)
 {
-    ib_status rc = put_campaign(report, launch, n, one->campaign, "ranks", shown, err);
+    ib_status rc = put_campaign(report, launch, n, one->campaign, "ranks", card, shown, err);
 
-    rc = rc ? rc : put_campaign(report, launch, n, one->campaign, "threads", shown, err);
-    for (const char *word = one->point; *word && !rc; word += strcspn(word, " "), word += *word == ' ') {
+    rc = rc ? rc : put_campaign(report, launch, n, one->campaign, "threads", card, shown, err);
+    for (const char *word = one->point; *word && !rc && !card; word += strcspn(word, " "), word += *word == ' ') {
         char key[24];
         snprintf(key, sizeof key, "%.*s", (int)strcspn(word, "= "), word);
         if (strcmp(key, "ranks") && strcmp(key, "threads") && strcmp(key, "nodes") &&
             !isnan(setting_of(one->point, key)))
-            rc = put_campaign(report, launch, n, one->campaign, key, shown, err);
+            rc = put_campaign(report, launch, n, one->campaign, key, false, shown, err);
     }
     return rc;
 }
 
-ib_status ib_scaling_report(ib_report *report, const char *folder, size_t most, size_t *shown, ib_error *err)
+ib_status ib_scaling_report(ib_report *report, const char *folder, size_t most, bool card, size_t *shown,
+                            ib_error *err)
 {
     ib_launched *launch;
     size_t       n;
@@ -1126,7 +1156,7 @@ ib_status ib_scaling_report(ib_report *report, const char *folder, size_t most, 
         for (size_t k = i + 1; k < n && !known; k++)
             known = counts(&launch[k]) && !strcmp(launch[k].campaign, launch[i].campaign);
         if (!known)
-            rc = put_axes(report, launch, n, &launch[i], shown, err);
+            rc = put_axes(report, launch, n, &launch[i], card, shown, err);
     }
     ib_free(launch);
     return rc;

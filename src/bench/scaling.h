@@ -14,8 +14,10 @@ extern const ib_help_option ib_scaling_options[];
 ib_status ib_scaling(int argc, char *const *argv, FILE *out, ib_error *err);
 
 /** The newest campaigns of a folder whose ranks or threads grew, drawn and told as the subcommand does.
+ *  @param card   a sentence each, as a verdict, instead of drawings and tables
  *  @param shown  receives how many there were */
-ib_status ib_scaling_report(ib_report *report, const char *folder, size_t most, size_t *shown, ib_error *err);
+ib_status ib_scaling_report(ib_report *report, const char *folder, size_t most, bool card, size_t *shown,
+                            ib_error *err);
 
 /** A time that others published for the whole of a data set whose shape a simulation has (docs/sweeps.md). */
 typedef struct ib_published {
