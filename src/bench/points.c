@@ -63,6 +63,20 @@ static ib_status fill(const ib_sweep_grid *grid, ib_point *p, ib_error *err)
                                  : ib_fail(err, IB_EUSAGE, "the settings of a point are too many: %.80s...", p->name);
 }
 
+/* A number of chunks that comes to the same as p's, because channels are fewer; 0: none. */
+static int same_chunks(const ib_sweep_grid *grid, const ib_point *p, int chunks)
+{
+    ib_error ignored;
+    int64_t  number;
+
+    for (size_t a = 0; a < grid->n_axis && p->channels; a++)
+        for (size_t k = 0; k < grid->axis[a].n && !strcmp(grid->axis[a].key, "chunks"); k++)
+            if (!ib_text_to_int(grid->axis[a].value[k], &number, &ignored) && number < chunks &&
+                number >= (int64_t)p->channels)
+                return (int)number;
+    return 0;
+}
+
 static void exclude(const ib_sweep_grid *grid, ib_point *p)
 {
     const int64_t busy = (int64_t)p->ranks * p->threads, cores = (int64_t)p->nodes * grid->cores;
@@ -78,6 +92,9 @@ static void exclude(const ib_sweep_grid *grid, ib_point *p)
         snprintf(p->excluded, size, "%d ranks for %zu image channels", p->ranks, p->channels);
     else if (chunks > 0 && chunks < p->ranks)
         snprintf(p->excluded, size, "%d ranks for %d chunks", p->ranks, chunks);
+    else if (chunks > 0 && same_chunks(grid, p, chunks))
+        snprintf(p->excluded, size, "the same as %d chunks: there are %zu channels", same_chunks(grid, p, chunks),
+                 p->channels);
 }
 
 size_t ib_points_plan(const ib_sweep_grid *grid, ib_point *point, ib_error *err)

@@ -214,12 +214,13 @@ static json_t *machine(const ib_machine *m)
 
 static json_t *job(void)
 {
-    static const struct {
+    const struct {
         const char *scheduler, *id, *array_id, *array_index, *partition, *restart;
     } known[] = {
         {"slurm", "SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_JOB_PARTITION",
          "SLURM_RESTART_COUNT"},
-        {"pbs", "PBS_JOBID", "PBS_ARRAY_ID", "PBS_ARRAY_INDEX", "PBS_QUEUE", NULL},
+        {"pbs", "PBS_JOBID", "PBS_ARRAY_ID", getenv("PBS_ARRAYID") ? "PBS_ARRAYID" : "PBS_ARRAY_INDEX", "PBS_QUEUE",
+         NULL},
     };
 
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {

@@ -175,6 +175,22 @@ static bool takes_list(const ib_option *o)
     return false;
 }
 
+/* A value that no launch would take is refused before the first one. */
+static ib_status check_values(const ib_axis *axis, ib_error *err)
+{
+    ib_status rc = IB_OK;
+
+    for (size_t i = 0; i < axis->n && !rc; i++) {
+        char        word[64];
+        char *const argv[] = {word, NULL};
+        ib_command  command;
+        snprintf(word, sizeof word, "--%s=%s", axis->key, axis->value[i]);
+        rc = ib_command_parse(&command, 1, argv, NULL, err);
+        ib_command_clear(&command);
+    }
+    return rc;
+}
+
 static ib_status lay_axes(sweep *s, ib_error *err)
 {
     ib_status rc = ib_axis_add(&s->grid, "ranks", own(s, "ranks"), false, err);
@@ -186,8 +202,10 @@ static ib_status lay_axes(sweep *s, ib_error *err)
     for (size_t i = 0; i < ib_option_count() && !rc; i++) {
         const ib_option *o = ib_option_at(i);
         const char      *list = is_own(o->key) ? NULL : own(s, o->key);
-        if (list && takes_list(o))
-            rc = ib_axis_add(&s->grid, o->key, list, false, err);
+        if (!list || !takes_list(o))
+            continue;
+        rc = ib_axis_add(&s->grid, o->key, list, false, err);
+        rc = rc ? rc : check_values(&s->grid.axis[s->grid.n_axis - 1], err);
     }
     return rc ? ib_within(err, "sweep ") : IB_OK;
 }
@@ -934,7 +952,12 @@ ib_status ib_sweep(int argc, char *const *argv, FILE *out, ib_error *err)
         goto done;
     if (!s->quiet)
         say_plan(s);
-    if (*own(s, "submit"))
+    size_t possible = 0;
+    for (size_t i = 0; i < s->n_point; i++)
+        possible += !*s->point[i].excluded;
+    if (!possible && !*own(s, "plan"))
+        rc = ib_fail(err, IB_EUSAGE, "sweep: no point can be launched; %s: %s", s->point->name, s->point->excluded);
+    else if (*own(s, "submit"))
         rc = submit_all(s, out, form, err);
     else if (!*own(s, "plan"))
         rc = run_all(s, err);

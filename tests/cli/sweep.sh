@@ -20,6 +20,19 @@ sweep $tiny --ranks 1,2,8 --launches 2 --oversubscribe --format json >first.json
 grep -q 'without ranks=8 threads=1: 8 ranks for 4 image channels' err.txt || fail "$(cat err.txt)"
 [ -z "$(find . -name '*.hdf5')" ] || fail "cubes were left: $(ls)"
 
+# What cannot be launched at all is refused, before anything is; more chunks than channels are the same again.
+refuses() { # PATTERN ARGUMENTS...
+    pattern=$1
+    shift
+    rc=0
+    sweep "$@" >/dev/null 2>err.txt || rc=$?
+    [ "$rc" = 2 ] && grep -q -e "$pattern" err.txt || fail "$*: $rc, $(cat err.txt)"
+}
+refuses 'no point can be launched' $tiny --ranks 8 --oversubscribe --seed 9
+refuses '--support: "x"' $tiny --support 7,x --seed 9
+refuses '--support: 2 is outside' $tiny --support 7,2 --plan
+sweep $tiny --chunks 2,4,256,3840 --plan 2>err.txt | grep -c 'the same as 4 chunks: there are 4 channels' | grep -qx 2 || fail "$(cat err.txt)"
+
 # The same again makes nothing; one more launch or value makes what is missing, with its warm-up.
 sweep $tiny --ranks 1,2 --launches 2 --oversubscribe >/dev/null 2>err.txt || fail "$(cat err.txt)"
 grep -q '4 recorded, 0 to make' err.txt || fail "$(cat err.txt)"

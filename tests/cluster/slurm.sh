@@ -84,7 +84,8 @@ done
 # The nodes are one machine: shared memory would take them for one, and other jobs' files for its own.
 cat >header <<C
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_btl=self,tcp OMPI_MCA_btl_tcp_if_include=lo
-export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1 OMPI_MCA_orte_tmpdir_base=$D/tmp PATH=$PATH
+export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_mpi_yield_when_idle=1 PATH=$PATH
+OMPI_MCA_orte_tmpdir_base=\$(mktemp -d $D/tmp/XXXXXX) && export OMPI_MCA_orte_tmpdir_base # jobs beside each other on one machine
 C
 finished() { # SECONDS: all jobs have left the queue
     for i in $(seq "$(($1 * 2))"); do
@@ -145,3 +146,14 @@ finished 90
 sweep --launches 2 --warmup 0 --submit torque --array --campaign tasks --time 5:00 >jobs.txt
 finished 90
 [ "$(recorded tasks)" = 2 ] || fail "tasks: $(recorded tasks) of 2 launches; $(cat jobs/tasks* ./*.o* ./*.e* 2>/dev/null)"
+
+# ---- scripts/slurm, with the numbers of this cluster --------------------------------------------------------------------
+. ./header
+export IMGBENCH OMP_PROC_BIND=false
+sbatch --wait --nodes=2 --ntasks-per-node=1 --cpus-per-task=1 "$IMGBENCH_SOURCE/scripts/slurm/imgbench.sbatch" \
+    sim:point,channels=8,times=1,image=0.2 --output sbatch.hdf5 >/dev/null || fail "imgbench.sbatch: $? $(cat imgbench-*.log)"
+[ -e sbatch.hdf5 ] || fail "imgbench.sbatch left no image: $(cat imgbench-*.log)"
+sed -e 's/ppn=16/ppn=1/; s/^ranks_per_node=2/ranks_per_node=1/; s/^threads=8/threads=1/' "$IMGBENCH_SOURCE/scripts/slurm/imgbench.pbs" >mine.pbs
+INPUT=sim:point,channels=8,times=1,image=0.2 OPTIONS="--output qsub.hdf5 --quiet" qsub -V mine.pbs >/dev/null
+finished 60
+[ -e qsub.hdf5 ] || fail "imgbench.pbs left no image: $(cat mine.pbs.*)"
