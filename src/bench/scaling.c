@@ -28,9 +28,9 @@ const ib_help_option ib_scaling_options[] = {
     {NULL, NULL, NULL, NULL}};
 
 static const ib_published published[] = {
-    {"chiles", "CASA 6.2, tclean",            128,  5 * 3600.0, 2072.0 * 351 * 30720 * 2},
-    {"chiles", "CNGI prototype, 3840 chunks", 128, 45 *   60.0, 2072.0 * 351 * 30720 * 2},
-    {"chiles", "CNGI prototype, 256 chunks",  128, 14 * 3600.0, 2072.0 * 351 * 30720 * 2},
+    {"chiles", "CASA 6.2, tclean",            128,  5 * 3600.0, 2072.0 * 351 * 30720 * 2, 0, 0},
+    {"chiles", "CNGI prototype, 3840 chunks", 128, 45 *   60.0, 2072.0 * 351 * 30720 * 2, 0.65, 16},
+    {"chiles", "CNGI prototype, 256 chunks",  128, 14 * 3600.0, 2072.0 * 351 * 30720 * 2, 0, 0},
 };
 /* clang-format on */
 enum { N_PUBLISHED = sizeof published / sizeof *published, MAX_SERIES = 64, CURVE = 60, MAX_DRAWN = 6 };
@@ -628,6 +628,17 @@ static double published_seconds(const series *one, size_t p)
     return published[p].seconds * one->at[0].samples / published[p].samples;
 }
 
+static bool has_efficiency(const series *one, size_t p)
+{
+    return published[p].efficiency > 0 && published_seconds(one, p) > 0;
+}
+
+/* Does the law say something about these times? Only then is it drawn. */
+static bool holds(const series *one)
+{
+    return one->fitted && one->n_size >= ib_law_least(IB_LAW_AMDAHL) && one->fit.error <= IB_LAW_MISSES;
+}
+
 static void report_published(const scaling *s, ib_report *report)
 {
     static const ib_heading heading[] = {
@@ -773,8 +784,9 @@ static void draw_charts(const scaling *s, ib_report *report)
     numbers     *all = ib_alloc_zero(n, sizeof *all, "drawing", &ignored);
     ib_curve     time[3 * MAX_DRAWN + 1], efficiency[2 * MAX_DRAWN + 1];
     size_t       n_time = 0, n_efficiency = 0, n_level = 0;
-    ib_rule      level[N_PUBLISHED];
-    char         words[N_PUBLISHED][80], text[160], names[MAX_DRAWN][120];
+    ib_rule      level[N_PUBLISHED], reached[1 + N_PUBLISHED] = {{0.8, "0.8"}};
+    char         words[N_PUBLISHED][80], others[N_PUBLISHED][80], text[160], names[MAX_DRAWN][120];
+    size_t       n_reached = 1;
     double       ends[2] = {INFINITY, 0}, ideal[2];
 
     for (size_t i = 0; all && i < n; i++) {
@@ -795,7 +807,7 @@ static void draw_charts(const scaling *s, ib_report *report)
             ends[0] = fmin(ends[0], at->n);
             ends[1] = fmax(ends[1], at->n);
         }
-        if (one->fitted) {
+        if (holds(one)) {
             const double T0 = ib_law_time(one->fit.law, one->fit.coef, one->at[0].n);
             size_t       m = 0;
             for (; m < CURVE && one->curve[m] <= 2.001 * one->at[one->n_size - 1].n; m++) {
@@ -846,6 +858,12 @@ static void draw_charts(const scaling *s, ib_report *report)
             (ib_curve){.name = "ideal", .kind = IB_CURVE_DASHED, .colour = 8, .n = 2, .x = ends, .y = ideal};
     for (size_t p = 0; p < N_PUBLISHED && !one->weak; p++)
         if (published_seconds(one, p) > 0) {
+            if (has_efficiency(one, p)) {
+                snprintf(others[n_reached - 1], sizeof others[0], "%s, %d to %d cores", published[p].what,
+                         published[p].from, published[p].cores);
+                reached[n_reached] = (ib_rule){published[p].efficiency, others[n_reached - 1]};
+                n_reached++;
+            }
             snprintf(words[n_level], sizeof words[0], "%s, %d cores", published[p].what, published[p].cores);
             level[n_level] = (ib_rule){published_seconds(one, p), words[n_level]};
             n_level++;
@@ -880,8 +898,8 @@ static void draw_charts(const scaling *s, ib_report *report)
                 .most = 1,
                 .curve = efficiency,
                 .n_curve = n_efficiency,
-                .level = (const ib_rule[]){{0.8, "0.8"}},
-                .n_level = 1});
+                .level = reached,
+                .n_level = n_reached});
     ib_free(all);
 }
 
@@ -897,7 +915,7 @@ static void put_data(FILE *out, const series *one, size_t i)
         fprintf(out, "%g %.9g %.9g %.9g %.9g\n", at->n, at->shown.median, at->shown.min, at->shown.max, E);
     }
     fprintf(out, "EOD\n");
-    if (!one->fitted)
+    if (!holds(one))
         return;
     const double T0 = ib_law_time(one->fit.law, one->fit.coef, one->at[0].n);
     fprintf(out, "$law%zu << EOD\n", i);
@@ -916,11 +934,11 @@ static void put_lines(FILE *out, const scaling *s, const char *measured, int law
 
     for (size_t i = 0; i < n; i++) {
         const series *one = &s->one[i];
-        if (one->fitted && band)
+        if (holds(one) && band)
             fprintf(out,
                     "$law%zu using 1:3:4 with filledcurves fillcolor '%s' fillstyle transparent solid %s notitle, ",
                     i, colour[i], one->fit.descriptive ? "0.08" : "0.18");
-        if (one->fitted)
+        if (holds(one))
             fprintf(out, "$law%zu using 1:%d with lines linewidth 1.5 dashtype %d linecolor '%s' notitle, ", i,
                     law_column, one->fit.descriptive ? 2 : 1, colour[i]);
         fprintf(out, "$times%zu using %s pointtype %zu pointsize 0.8 linecolor '%s' title ", i, measured, 5 + 2 * i,
@@ -938,7 +956,7 @@ static void put_script(FILE *out, const scaling *s, bool svg)
 
     for (size_t i = 0; i < s->n_series && i < MAX_DRAWN; i++) {
         put_data(out, &s->one[i], i);
-        last = fmax(last, (s->one[i].fitted ? 4 : 1.5) * s->one[i].at[s->one[i].n_size - 1].n);
+        last = fmax(last, (holds(&s->one[i]) ? 4 : 1.5) * s->one[i].at[s->one[i].n_size - 1].n);
     }
     fprintf(out, "set terminal %s noenhanced size 900,900 font 'sans,12' background '#ffffff'%s\nset encoding utf8\n",
             svg ? "svg" : "pngcairo", svg ? " name 'scaling'" : "");
@@ -967,10 +985,17 @@ static void put_script(FILE *out, const scaling *s, bool svg)
         fprintf(out, "%.9g with lines dashtype 3 linecolor '#000000' title 'ideal'\n", T0);
     else
         fprintf(out, "%.9g/x with lines dashtype 3 linecolor '#000000' title 'ideal'\n", T0 * first);
-    fprintf(
-        out,
-        "unset title\nunset label\nunset logscale y\nset yrange [0:1.1<*]\nset ylabel 'efficiency'\nunset key\nplot ");
+    fprintf(out,
+            "unset title\nunset label\nunset logscale y\nset yrange [0:1.1<*]\nset ylabel 'efficiency'\nunset key\n");
+    for (size_t p = 0; p < N_PUBLISHED && !one->weak; p++)
+        if (has_efficiency(one, p))
+            fprintf(out, "set label '%s, %d to %d cores' at graph 0.99,first %g right offset 0,0.5\n",
+                    published[p].what, published[p].from, published[p].cores, published[p].efficiency);
+    fprintf(out, "plot ");
     put_lines(out, s, "1:5 with points", 5, false);
+    for (size_t p = 0; p < N_PUBLISHED && !one->weak; p++)
+        if (has_efficiency(one, p))
+            fprintf(out, "%g with lines dashtype 4 linecolor '#888888', ", published[p].efficiency);
     fprintf(out, "1 with lines dashtype 3 linecolor '#000000', 0.8 with lines dashtype 2 linecolor '#aaaaaa'\n"
                  "unset multiplot\n");
 }

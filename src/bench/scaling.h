@@ -24,6 +24,8 @@ typedef struct ib_published {
     const char *preset, *what;
     int         cores;
     double      seconds, samples;
+    double      efficiency; /* of so many cores against `from` cores; 0: not published */
+    int         from;
 } ib_published;
 
 /** NULL beyond the last. */
