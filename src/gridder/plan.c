@@ -197,7 +197,7 @@ static ib_status choose_mosaic(ib_plan *plan, ib_config *cfg, const ib_isa *isa,
         return rc;
     choose_planes(g, plan->n_grid);
     cfg->support = g->support = plan->mosaic.field.support;
-    cfg->oversampling = plan->mosaic.field.oversampling;
+    cfg->oversampling = g->squares = plan->mosaic.field.oversampling;
     cfg->padding = fmin((double)g->grid_nx / (double)g->nx, (double)g->grid_ny / (double)g->ny);
     isa->mosaic_patch[cfg->precision](g->support, g->planes, &g->patch);
     return IB_OK;

@@ -23,6 +23,7 @@ typedef struct ib_geometry {
     int    planes; /* complex values of a cell: the same, times the terms of w gridded side by side */
     ib_wterm w;
     ib_patch patch;                  /* of the leaf loops */
+    int      squares;                /* of a cell along an axis, each with kernels of its own; 0, 1: whole cells */
     size_t   margin, stride, height; /* half plane as stored: columns left of zero, cells per row, rows */
     size_t   tile;                   /* side of a tile, cells */
 } ib_geometry;

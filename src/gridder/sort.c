@@ -91,8 +91,9 @@ typedef struct places {
     double   half, origin_u, origin_v, limit_u, limit_v;
     divisor  side, group_u, group_v;
     uint32_t groups_u, tiles_u, quarter;
-    uint32_t groups; /* of a tile, each as often as there are kinds */
-    uint32_t kinds;  /* of a group */
+    uint32_t groups;  /* of a tile, each as often as there are squares and kinds */
+    uint32_t kinds;   /* of a square */
+    uint32_t squares; /* of a cell, along one axis */
 
     const ib_wterm *w;
     double          scale_w; /* rad per metre */
@@ -113,28 +114,40 @@ static places find_places(const ib_geometry *g, double freq, uint32_t n_kind)
                         .side = make_divisor(side),
                         .tiles_u = tiles_u,
                         .kinds = n_kind,
+                        .squares = g->squares > 1 ? (uint32_t)g->squares : 1,
                         .quarter = (tiles_u / 2 + 1) * (tiles_v / 2 + 1),
                         .w = &g->w,
                         .scale_w = freq / IB_LIGHT * IB_PI * g->w.deepest};
     const double   quarters = (double)IB_COLOURS * p.quarter * (g->w.n_term ? g->w.n_slab : 1);
 
-    for (;;) { /* groups of grids of many GiB share keys, which costs them locality alone */
+    for (;;) { /* squares and groups of grids of many GiB share keys, which costs them locality alone */
         p.groups_u = side / group_u + 2;
         p.groups = p.groups_u * (side / group_v + 2);
-        if (quarters * p.groups * p.kinds <= UINT32_MAX)
+        if (quarters * p.groups * p.squares * p.squares * p.kinds <= UINT32_MAX)
             break;
-        if (group_u > side && group_v > side) /* as few as there can be */
+        if (p.squares > 1)
+            p.squares = 1;
+        else if (group_u > side && group_v > side) /* as few as there can be */
             p.kinds = 1;
         else
             *(group_u < group_v ? &group_u : &group_v) *= 2;
     }
-    p.groups *= p.kinds;
+    p.groups *= p.squares * p.squares * p.kinds;
     p.group_u = make_divisor(group_u);
     p.group_v = make_divisor(group_v);
     return p;
 }
 
-/* Slab, colour, tile, group, kind: in this order of importance. */
+/* Square of a cell that a support begins in. Which one is called which does not matter. */
+static inline uint32_t find_square(const places *p, double u, double v)
+{
+    const double   x = u * p->scale_u - p->half, y = v * p->scale_v - p->half;
+    const uint32_t column = (uint32_t)((x - floor(x)) * p->squares), line = (uint32_t)((y - floor(y)) * p->squares);
+
+    return (line < p->squares ? line : 0) * p->squares + (column < p->squares ? column : 0);
+}
+
+/* Slab, colour, tile, group, square, kind: in this order of importance. */
 static inline uint32_t find_key(const places *p, double u, double v, double w, uint32_t kind)
 {
     const uint32_t column = first_cell(u * p->scale_u, p->half, p->origin_u, p->limit_u);
@@ -145,7 +158,8 @@ static inline uint32_t find_key(const places *p, double u, double v, double w, u
     const uint32_t slab = p->w->n_slab > 1 ? (uint32_t)ib_wterm_slab(p->w, w * p->scale_w) : 0;
     const uint32_t tile = (slab * IB_COLOURS + colour) * p->quarter + tv / 2 * (p->tiles_u / 2 + 1) + tu / 2;
 
-    return tile * p->groups + (gv * p->groups_u + gu) * p->kinds + (p->kinds > 1 ? kind : 0);
+    const uint32_t group = tile * (p->groups / p->kinds) + (gv * p->groups_u + gu) * p->squares * p->squares;
+    return (group + (p->squares > 1 ? find_square(p, u, v) : 0)) * p->kinds + (p->kinds > 1 ? kind : 0);
 }
 
 /* Rows of thread t out of n: contiguous, so that threads together do what one does. */

@@ -16,7 +16,7 @@ typedef struct ib_tile {
 } ib_tile;
 
 /**
- * Rows of one block sorted by slab of w, colour, tile, group of cells, and kind, at one reference frequency.
+ * Rows of one block sorted by slab of w, colour, tile, group of cells, square of a cell, and kind, at one reference frequency.
  *
  * Tiles of one colour touch no common cell, whatever channel of the bin is gridded: they may be gridded side by side.
  * Every user goes through the colours in turn and through a tile in list order, so that each cell's additions happen in
@@ -50,7 +50,7 @@ void ib_order_clear(ib_order *order);
 
 /** Sort rows at a frequency, with n_thread threads: the order does not depend on them. Thread-safe over different
  *  orders.
- *  @param kind  [n_row], below n_kind: rows of one group of cells are sorted by it; NULL: they are all alike
+ *  @param kind  [n_row], below n_kind: rows of one square of a group of cells are sorted by it; NULL: they are all alike
  *  @return IB_ENOMEM. */
 ib_status ib_order_rows(ib_order *order, const ib_geometry *geometry, size_t n_row, const double (*uvw)[3],
                         const int32_t (*antenna)[2], const uint32_t *kind, uint32_t n_kind, double freq, int n_thread,

@@ -100,9 +100,9 @@ static void tiles_keep_their_colours_on_grids_of_any_size(ib_test *t)
     check_grid(t, IB_BASE, 65536, 8, 8, 3, NULL, 1); /* the largest grid that may be asked for */
 }
 
-/* Samples of a group of cells are sorted by kind, so that as many as can be share what belongs to a kind; and within a
-   kind by row. */
-static void kinds_are_together_within_a_group_of_cells(ib_test *t)
+/* Samples of a group of cells are sorted by square of their cells, if there are any, so that as many as can be share its
+   kernels; within a square by kind, likewise; and within a kind by row. */
+static void check_groups(ib_test *t, int squares)
 {
     enum { KINDS = 23 };
     static uint32_t kind[N_ROW];
@@ -117,6 +117,7 @@ static void kinds_are_together_within_a_group_of_cells(ib_test *t)
     check_grid(t, IB_BASE, 65536, 8, 8, 3, kind, 60000); /* more than keys have room for: the tiles are right */
 
     ib_lay_out(&g, ib_isa_find("auto"), IB_SINGLE, 1, 7, 1.2);
+    g.squares = squares;
     scatter_rows(&g);
     IB_CHECK(t, !ib_order_rows(&o, &g, N_ROW, (const double(*)[3])uvw, (const int32_t(*)[2])antenna, kind, KINDS, 1e9,
                                1, &err));
@@ -128,22 +129,32 @@ static void kinds_are_together_within_a_group_of_cells(ib_test *t)
             const double group[2] = {g.patch.group_u, g.patch.group_v},
                          origin[2] = {(double)g.margin, (double)(g.grid_ny / 2)};
             bool together = true;
-            for (int axis = 0; axis < 2; axis++) {
+            int  square[2] = {0, 0};
+            for (int axis = 1; axis >= 0; axis--) {
                 const double *x = axis ? o.v : o.u, scale = axis ? sv : su;
                 const double  limit = axis ? (double)g.height : (double)g.stride;
                 double        place[2];
-                for (size_t s = 0; s < 2; s++)
-                    place[s] = floor(fmin(fmax(floor(x[i - 1 + s] * scale - 3.5) + 1 + origin[axis], 0), limit - 1) /
-                                     group[axis]);
+                for (size_t s = 0; s < 2; s++) {
+                    const double from = x[i - 1 + s] * scale - 3.5;
+                    place[s] = floor(fmin(fmax(floor(from) + 1 + origin[axis], 0), limit - 1) / group[axis]);
+                    square[s] = square[s] * squares + (int)((from - floor(from)) * squares);
+                }
                 together = together && place[0] == place[1];
             }
-            same += together;
-            wrong += together && (kind[a] > kind[b] || (kind[a] == kind[b] && a >= b));
+            same += together && square[0] == square[1];
+            wrong += together && square[0] > square[1];
+            wrong += together && square[0] == square[1] && (kind[a] > kind[b] || (kind[a] == kind[b] && a >= b));
         }
-    IB_CHECK(t, same > N_ROW / 100);
+    IB_CHECK(t, same > N_ROW / 200);
     IB_NEAR(t, (double)wrong, 0, 0);
     ib_order_clear(&o);
 }
 
+static void kinds_are_together_within_squares_within_groups_of_cells(ib_test *t)
+{
+    check_groups(t, 0);
+    check_groups(t, 3);
+}
+
 IB_TEST_MAIN({IB_TEST(tiles_keep_their_colours_on_grids_of_any_size),
-              IB_TEST(kinds_are_together_within_a_group_of_cells)})
+              IB_TEST(kinds_are_together_within_squares_within_groups_of_cells)})

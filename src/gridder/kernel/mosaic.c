@@ -22,7 +22,7 @@ enum {
     MOST_ROWS = SUMS / 2,
     MOST_REALS = 16, /* of a cell */
     MOST_PLANES = 4, /* of which sums are kept at a time */
-    MOST = 16,       /* items of a group at a time */
+    MOST = 32,       /* items of a group at a time */
     TERMS = IB_MOSAIC_TERMS,
     BLOCK = SUMS * LANES /* reals of a block's sums */
 };
