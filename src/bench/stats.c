@@ -37,13 +37,17 @@ double ib_median_interval(const double *sorted, size_t n, double alpha, double *
 
 /* ---- two samples ----------------------------------------------------------------------------------------- */
 
-/* Arrangements of n and m values with rank sum u, over all of them: values are taken in ascending order; one of the n
-   counts those of the m before it. */
-static void rank_sums(size_t n, size_t m, double probability[EXACT * EXACT + 1])
+/* P(U <= u) for every u: arrangements of n and m values with rank sum u, over all of them. Values are taken in ascending
+   order; one of the n counts those of the m before it. The last table is kept, since one comparison asks for many u. */
+static const double *rank_sums(size_t n, size_t m)
 {
-    static double ways[EXACT + 1][EXACT * EXACT + 1]; /* single-threaded, as all of this floor */
-    double        all = 0;
+    static double ways[EXACT + 1][EXACT * EXACT + 1],
+        below[EXACT * EXACT + 1]; /* single-threaded, as all of this floor */
+    static size_t of_n, of_m;
+    double        all = 0, sum = 0;
 
+    if (n == of_n && m == of_m)
+        return below;
     memset(ways, 0, sizeof ways);
     ways[0][0] = 1;
     for (size_t j = 0; j < n + m; j++)
@@ -55,8 +59,13 @@ static void rank_sums(size_t n, size_t m, double probability[EXACT * EXACT + 1])
         }
     for (size_t u = 0; u <= n * m; u++)
         all += ways[n][u];
-    for (size_t u = 0; u <= n * m; u++)
-        probability[u] = ways[n][u] / all;
+    for (size_t u = 0; u <= n * m; u++) {
+        sum += ways[n][u] / all;
+        below[u] = sum;
+    }
+    of_n = n;
+    of_m = m;
+    return below;
 }
 
 double ib_rank_sum_below(size_t n, size_t m, double u)
@@ -69,12 +78,7 @@ double ib_rank_sum_below(size_t n, size_t m, double u)
         return 1;
     if (n > EXACT || m > EXACT)
         return gsl_cdf_ugaussian_P((floor(u) + 0.5 - nm / 2) / sqrt(nm * (double)(n + m + 1) / 12));
-
-    double probability[EXACT * EXACT + 1], sum = 0;
-    rank_sums(n, m, probability);
-    for (size_t i = 0; (double)i <= u; i++)
-        sum += probability[i];
-    return sum;
+    return rank_sums(n, m)[(size_t)u];
 }
 
 static double least_p(size_t n, size_t m)
