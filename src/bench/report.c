@@ -222,33 +222,28 @@ static void put_wrong(page *p)
             "An image that disagrees with the direct Fourier sum is never ranked, however fast it was made.");
 }
 
-/* The newest campaign of ab: each of its variants by T. */
+/* The newest campaign of ab by T: the variant named last, and those that are decided. */
 static ib_status put_compared(page *p, ib_error *err)
 {
     ib_past_verdict *v = NULL;
-    size_t           n = 0, told = 0;
+    size_t           n = 0, told = 0, last = 0;
     char             title[200], text[500];
     const ib_status  rc = ib_history_verdicts(p->history, 1, &v, &n, err);
 
+    for (size_t i = 0; i < n; i++)
+        last = strcmp(v[i].metric, "T") ? last : i;
     for (size_t i = 0; i < n && told < MOST_COMPARED; i++) {
-        const bool control = !strcmp(v[i].kind, "null");
         const bool slower = !strcmp(v[i].verdict, ib_verdict_name(IB_SLOWER)),
-                   faster = !strcmp(v[i].verdict, ib_verdict_name(IB_FASTER));
-        if (strcmp(v[i].metric, "T") != 0)
+                   faster = !strcmp(v[i].verdict, ib_verdict_name(IB_FASTER)),
+                   wrong = !strcmp(v[i].verdict, ib_verdict_name(IB_WRONG));
+        if (strcmp(v[i].metric, "T") != 0 || !(slower || faster || wrong || i == last))
             continue;
-        snprintf(title, sizeof title, "%.60s: %s%s%.60s", v[i].b, v[i].verdict,
-                 slower || faster ? " than "
-                 : control        ? " as "
-                                  : " against ",
-                 v[i].a);
+        snprintf(title, sizeof title, "%.60s: %s %s %.60s", v[i].b, v[i].verdict,
+                 slower || faster ? "than" : "against", v[i].a);
         snprintf(text, sizeof text, "%sT %+.1f %% (%+.1f..%+.1f at 95 %%), %zu and %zu launches in turns, %.10s. %s",
-                 control ? "A/A control. " : "", 100 * (v[i].ratio - 1), 100 * (v[i].low - 1), 100 * (v[i].high - 1),
-                 v[i].n_a, v[i].n_b, v[i].started, v[i].problem);
-        ib_report_verdict(p->report,
-                          !strcmp(v[i].verdict, ib_verdict_name(IB_WRONG)) || slower ? IB_BAD
-                          : faster                                                   ? IB_GOOD
-                                                                                     : IB_NEUTRAL,
-                          title, text);
+                 strcmp(v[i].kind, "null") ? "" : "A/A control. ", 100 * (v[i].ratio - 1), 100 * (v[i].low - 1),
+                 100 * (v[i].high - 1), v[i].n_a, v[i].n_b, v[i].started, v[i].problem);
+        ib_report_verdict(p->report, slower || wrong ? IB_BAD : faster ? IB_GOOD : IB_NEUTRAL, title, text);
         told++;
     }
     ib_free(v);

@@ -1163,7 +1163,7 @@ void ib_trends_verdicts(const ib_trends *t, ib_report *report)
         snprintf(text, sizeof text, "%s. %s", c->text, name);
         ib_report_verdict(report, gravity_of(c->state), title, text);
     }
-    if (few) {
+    if (few && !shown) { /* else the trends below tell */
         snprintf(title, sizeof title, "%zu of %zu series: too short", few, few + shown);
         ib_report_verdict(
             report, IB_NEUTRAL, title,
@@ -1310,7 +1310,8 @@ void ib_trends_courses(const ib_trends *t, ib_report *report)
     for (size_t i = 0; i < t->j.n && d; i++) {
         const course *c = t->j.course[i];
         whole = c->metric ? whole : c->state;
-        const bool graver = c->metric && c->state > TRANSIENT && whole <= TRANSIENT; /* a phase on its own */
+        const bool graver = c->metric && ((c->state > SHORT && whole <= SHORT) || /* a phase on its own */
+                                          (c->state > TRANSIENT && whole <= TRANSIENT));
         single += !c->metric && c->n < 2;
         if (c->n >= 2 && (!c->metric || graver) && shown++ < MAX_CHARTS)
             draw_course(c, t->r.trend, d, report);
