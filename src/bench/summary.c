@@ -280,7 +280,9 @@ static void print_quality(FILE *out, const ib_result *r)
                 r->w_slabs == 1 ? "" : "s");
     else
         fprintf(out, "%s\n",
-                r->w_phase > W_PHASE_LIMIT ? ": imaging without w distorts the edges; use --wterm stack" : "");
+                !(r->w_phase > W_PHASE_LIMIT) ? ""
+                : r->n_pointing               ? ": imaging without w distorts what is far from the pointings"
+                                              : ": imaging without w distorts the edges; use --wterm stack");
     if (r->beam[0] > 0)
         fprintf(out, "beam       %s x %s, position angle %.1f deg (middle channel)\n", ib_text_angle(r->beam[0]).s,
                 ib_text_angle(r->beam[1]).s, r->beam[2] * 180 / acos(-1.0));

@@ -312,6 +312,32 @@ static double w_drift(const ib_geometry *g, const ib_vis_info *info, const ib_ex
     return drift;
 }
 
+/* Mosaics neglect w, of every field about its own centre; at the lowest frequency the beam wins. */
+static ib_status neglect_w(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, const ib_extent *extent,
+                           ib_error *err)
+{
+    double lowest, highest, longest = 0;
+
+    extremes(info, &lowest, &highest);
+    for (size_t s = 0; s < info->n_spw; s++)
+        longest = fmax(longest, extent[s].w);
+    const double theta = ib_mosaic_angle(&plan->mosaic, lowest, SEEN);
+    plan->w_phase = IB_PI * longest * lowest / IB_LIGHT * theta * theta;
+    if (cfg->wterm == IB_WTERM_STACK)
+        return ib_fail(
+            err, IB_EUNSUPPORTED,
+            "--wterm stack with --gridder mosaic: every field lies in a plane of its own, and w is neglected "
+            "there; leave out one of them");
+    if (cfg->wterm == IB_WTERM_AUTO && plan->w_phase > W_PHASE_LIMIT)
+        return ib_fail(
+            err, IB_EUNSUPPORTED,
+            "--gridder mosaic neglects w, whose phase reaches %.2g rad where primary beams fall to %g; "
+            "give --wterm none to image without it, or image one field at a time (--field N --gridder standard)",
+            plan->w_phase, SEEN);
+    cfg->wterm = IB_WTERM_NONE;
+    return IB_OK;
+}
+
 static ib_status choose_w(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, const ib_extent *extent,
                           ib_error *err)
 {
@@ -327,13 +353,6 @@ static ib_status choose_w(ib_plan *plan, ib_config *cfg, const ib_vis_info *info
         for (size_t c = 0; c < info->spw[s].n_chan; c++)
             task.longest = fmax(task.longest, extent[s].w * info->spw[s].freq[c] / IB_LIGHT);
     plan->w_phase = 2 * IB_PI * task.longest * ib_deepest(g->nx, g->ny, g->cell);
-    if (cfg->gridder == IB_MOSAIC && cfg->wterm == IB_WTERM_STACK)
-        return ib_fail(
-            err, IB_EUNSUPPORTED,
-            "--wterm stack with --gridder mosaic: every field lies in a plane of its own, and w is neglected "
-            "there; leave out one of them");
-    if (cfg->gridder == IB_MOSAIC)
-        cfg->wterm = IB_WTERM_NONE;
     if (cfg->wterm == IB_WTERM_AUTO)
         cfg->wterm = plan->w_phase > W_PHASE_LIMIT ? IB_WTERM_STACK : IB_WTERM_NONE;
     if (cfg->wterm == IB_WTERM_NONE)
@@ -847,7 +866,7 @@ ib_status ib_plan_make(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, c
 {
     const ib_isa *isa = ib_isa_find(cfg->isa);
     size_t        n_stokes = 0;
-    double        lowest, highest, longest_u = 0, longest_w = 0;
+    double        lowest, highest, longest_u = 0;
 
     memset(plan, 0, sizeof *plan);
     if (!isa) {
@@ -871,7 +890,7 @@ ib_status ib_plan_make(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, c
     if (!rc)
         rc = choose_channels(plan, cfg, info, err);
     if (!rc)
-        rc = choose_w(plan, cfg, info, extent, err);
+        rc = (cfg->gridder == IB_MOSAIC ? neglect_w : choose_w)(plan, cfg, info, extent, err);
     if (!rc && cfg->gridder == IB_MOSAIC)
         rc = choose_mosaic(plan, cfg, isa, info, err);
     else if (!rc && cfg->epsilon > 0)
@@ -894,16 +913,10 @@ ib_status ib_plan_make(ib_plan *plan, ib_config *cfg, const ib_vis_info *info, c
 
     const ib_geometry *g = &plan->geometry;
     extremes(info, &lowest, &highest);
-    for (size_t s = 0; s < info->n_spw; s++) {
+    for (size_t s = 0; s < info->n_spw; s++)
         longest_u = fmax(longest_u, extent[s].u);
-        longest_w = fmax(longest_w, extent[s].w);
-    }
     const double cells = longest_u * highest / IB_LIGHT * g->cell[0] * (double)g->grid_nx;
     plan->columns = (size_t)fmin(floor(cells + 0.5 * g->support) + 1, (double)g->grid_nx / 2 + 1);
-    if (plan->mosaic.primary) { /* of every field about its own centre; at the lowest frequency the beam wins */
-        const double theta = ib_mosaic_angle(&plan->mosaic, lowest, SEEN);
-        plan->w_phase = IB_PI * longest_w * lowest / IB_LIGHT * theta * theta;
-    }
     choose_check(plan, cfg, info);
     return plan->centre.motion == IB_AS_IS ? check_fields(info, g, err) : IB_OK;
 }

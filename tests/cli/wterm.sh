@@ -29,3 +29,7 @@ image 1 fine "$far" --epsilon 1e-5
 image 1 finest "$far" --epsilon 1e-7 --precision double
 refused 2 'none of' "$far" --wterm perhaps
 refused 69 'wterm stack with --gridder mosaic' sim:aca-9eb,times=20,channels=2,imsize=64,cell=3arcsec --gridder mosaic --wterm stack
+mosaic=sim:point,pointings=2,beam=physical,times=2,baselines=45,channels=2,imsize=64,noise=0
+refused 69 'neglects w, whose phase reaches' $mosaic --gridder mosaic
+image 1 mosaic $mosaic --gridder mosaic --wterm none
+grep '^w phase .*far from the pointings' mosaic.log || fail "no warning: $(grep 'w phase' mosaic.log)"
