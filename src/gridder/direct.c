@@ -10,6 +10,7 @@ void ib_direct_begin(ib_direct *direct)
         for (size_t i = 0; i < direct->n_l; i++)
             direct->depth[j][i] = ib_depth(direct->l[i], direct->m[j]);
     memset(direct->sum, 0, sizeof direct->sum);
+    memset(direct->grid, 0, sizeof direct->grid);
     direct->weight = direct->square = 0;
 }
 
@@ -39,8 +40,10 @@ void ib_direct_merge(ib_direct *direct, const ib_direct *part)
 {
     for (size_t j = 0; j < direct->n_m; j++)
         for (size_t i = 0; i < direct->n_l; i++)
-            for (int side = 0; side < 4; side++)
+            for (int side = 0; side < 4; side++) {
                 direct->sum[j][side / 2][i][side % 2] += part->sum[j][side / 2][i][side % 2];
+                direct->grid[j][side / 2][i][side % 2] += part->grid[j][side / 2][i][side % 2];
+            }
     direct->weight += part->weight;
     direct->square += part->square;
 }

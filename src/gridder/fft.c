@@ -30,8 +30,9 @@ struct ib_transform {
     const ib_depths *depths;
     fftwf_plan       column_f, row_f; /* one contiguous line, not in place */
     fftw_plan        column_d, row_d;
-    void            *correct_x; /* real [nx], 1/c */
-    double          *correct_y; /* [ny], with the signs of the centring */
+    void            *correct_x;        /* real [nx], 1/c */
+    double          *correct_y;        /* [ny], with the signs of the centring */
+    double (*turn_x)[2], (*turn_y)[2]; /* [grid_nx], [grid_ny]: cos, sin of so many parts of a turn */
 };
 
 /* ---- sizes ------------------------------------------------------------------------------------------------- */
@@ -279,6 +280,20 @@ static ib_status make_corrections(ib_transform *t, const ib_convfn *fn, ib_error
     return IB_OK;
 }
 
+static ib_status make_turns(double (**out)[2], size_t n, ib_error *err)
+{
+    double(*turn)[2] = ib_alloc(n, sizeof *turn, "transform", err);
+
+    if (!turn)
+        return err->status;
+    for (size_t k = 0; k < n; k++) {
+        turn[k][0] = cos(2 * IB_PI * (double)k / (double)n);
+        turn[k][1] = sin(2 * IB_PI * (double)k / (double)n);
+    }
+    *out = turn;
+    return IB_OK;
+}
+
 ib_status ib_transform_create(ib_transform **out, const ib_geometry *geometry, const ib_convfn *fn, const char *isa,
                               const char *wisdom, ib_error *err)
 {
@@ -295,6 +310,10 @@ ib_status ib_transform_create(ib_transform **out, const ib_geometry *geometry, c
     ib_status  rc = make_plans(t, wise ? FFTW_MEASURE | FFTW_WISDOM_ONLY : FFTW_ESTIMATE, err);
     if (!rc)
         rc = make_corrections(t, fn, err);
+    if (!rc)
+        rc = make_turns(&t->turn_x, geometry->grid_nx, err);
+    if (!rc)
+        rc = make_turns(&t->turn_y, geometry->grid_ny, err);
     if (rc) {
         ib_transform_destroy(t);
         return rc;
@@ -310,6 +329,8 @@ void ib_transform_destroy(ib_transform *t)
     drop_plans(t);
     ib_free(t->correct_x);
     ib_free(t->correct_y);
+    ib_free(t->turn_x);
+    ib_free(t->turn_y);
     ib_free(t);
 }
 
@@ -482,6 +503,81 @@ void ib_transform_rows(const ib_transform *t, void *grid, const ib_touched *touc
         t->lines->crop(image + j * g->nx, two ? image + (j + 1) * g->nx : NULL, row, g->grid_nx, g->nx, t->correct_x,
                        scale * t->correct_y[j], two ? scale * t->correct_y[j + 1] : 0);
     }
+}
+
+/* ---- few pixels --------------------------------------------------------------------------------------------------- */
+
+/* a b modulo n. */
+static size_t turn_of(int64_t a, size_t b, size_t n)
+{
+    const int64_t rest = a * (int64_t)b % (int64_t)n;
+    return (size_t)(rest < 0 ? rest + (int64_t)n : rest);
+}
+
+/* Rows [first, end) of a plane: sums over a few columns in the precision of the grid, over these in double. */
+static void sum_rows(const ib_transform *t, const void *grid, size_t first, size_t end, size_t columns, int plane,
+                     size_t n_l, const size_t *right, size_t n_m, const size_t *up, ib_direct_sum *sum)
+{
+    enum { SOME = 64 };
+    const ib_geometry *g = &t->geometry;
+    double             circle_d[IB_DIRECT_MAX][SOME][2];
+    float              circle_f[IB_DIRECT_MAX][SOME][2];
+
+    for (size_t c = 0; c < columns; c += SOME) {
+        const size_t n = smaller(SOME, columns - c);
+        for (size_t i = 0; i < n_l; i++)
+            for (size_t k = 0; k < n; k++)
+                for (int part = 0; part < 2; part++) {
+                    const size_t at_x = turn_of((int64_t)(c + k) - (int64_t)g->margin, right[i], g->grid_nx);
+                    circle_d[i][k][part] = t->turn_x[at_x][part];
+                    circle_f[i][k][part] = (float)t->turn_x[at_x][part];
+                }
+        for (size_t r = first; r < end; r++)
+            for (size_t i = 0; i < n_l; i++) {
+                double s[4] = {0};
+                t->lines->project(at(t, (void *)(uintptr_t)grid, r, c), n, (size_t)g->planes, (size_t)plane,
+                                  t->precision == IB_DOUBLE ? (const void *)circle_d[i] : circle_f[i], s);
+                /* times exp(-i turn) at +l, exp(i turn) at -l */
+                const double re[2] = {s[0] + s[3], s[0] - s[3]}, im[2] = {s[2] - s[1], s[2] + s[1]};
+                for (size_t j = 0; j < n_m; j++) {
+                    const double *turn =
+                        t->turn_y[turn_of((int64_t)r - (int64_t)(g->grid_ny / 2), up[j], g->grid_ny)];
+                    for (int side = 0; side < 2; side++) { /* rows grow with -v */
+                        sum[j][0][i][side] += re[side] * turn[0] - im[side] * turn[1];
+                        sum[j][1][i][side] += re[side] * turn[0] + im[side] * turn[1];
+                    }
+                }
+            }
+    }
+}
+
+void ib_transform_sum(const ib_transform *t, const void *grid, const ib_touched *touched, int plane, size_t n_l,
+                      const size_t *right, size_t n_m, const size_t *up, ib_direct_sum *sum, int n_thread)
+{
+    enum { BANDS = 16 };
+    const ib_geometry *g = &t->geometry;
+    const size_t       first = touched->row_first, n = touched->row_end > first ? touched->row_end - first : 0;
+    ib_direct_sum      part[BANDS][IB_DIRECT_MAX];
+
+    memset(part, 0, sizeof part);
+#pragma omp parallel for schedule(dynamic) num_threads(n_thread) if (n_thread > 1) default(none)                     \
+    shared(t, grid, touched, plane, n_l, right, n_m, up, first, n, part)
+    for (size_t b = 0; b < BANDS; b++)
+        sum_rows(t, grid, first + n * b / BANDS, first + n * (b + 1) / BANDS, touched->columns, plane, n_l, right,
+                 n_m, up, part[b]);
+    for (size_t j = 0; j < n_m; j++)
+        for (size_t i = 0; i < n_l; i++) {
+            const size_t x = g->nx / 2 - right[i];
+            const double correct = t->correct_y[g->ny / 2 + up[j]] * (t->precision == IB_DOUBLE
+                                                                          ? ((const double *)t->correct_x)[x]
+                                                                          : (double)((const float *)t->correct_x)[x]);
+            for (int side = 0; side < 4; side++) {
+                double total = 0;
+                for (size_t b = 0; b < BANDS; b++)
+                    total += part[b][j][side / 2][i][side % 2];
+                sum[j][side / 2][i][side % 2] = total * fabs(correct);
+            }
+        }
 }
 
 /* Two rows of the image with the w-term, from the pass's terms. rows[2]: depths, term, the one before or after it, sum. */

@@ -8,6 +8,7 @@
 #define IB_GRIDDER_FFT_H
 
 #include "gridder/convfn.h"
+#include "gridder/direct.h"
 #include "gridder/plan.h"
 
 /** Time of a complex line of n cells, n a good size (plan.h): nanoseconds on the machine it was measured on, elsewhere good
@@ -49,6 +50,13 @@ void ib_transform_columns(const ib_transform *transform, void *grid, const ib_to
  *  @param touched  as for the columns; image [ny][nx] */
 void ib_transform_rows(const ib_transform *transform, void *grid, const ib_touched *touched, int plane,
                        double sum_of_weights, size_t first, size_t n, void *work, float *image);
+
+/** What a plane of a grid is at few pixels, times its sum of weights, by the sum over cells instead of the transform: at the
+ *  pixels of a direct sum, so many to either side of the centre. The grid is as the samples left it.
+ *  @param sum  as in ib_direct: [m][+, -][l][+, -] */
+void ib_transform_sum(const ib_transform *transform, const void *grid, const ib_touched *touched, int plane,
+                      size_t n_l, const size_t *right, size_t n_m, const size_t *up, ib_direct_sum *sum,
+                      int n_thread);
 
 /** The same with a pass of the w-term: the terms of one plane, each times its polynomial of the depth of the pixels, are
  *  added up. What lies beyond the horizon is 0.

@@ -12,9 +12,9 @@
 enum {
     PIECE = 1 << 14, /* rows weighed at a time: fixed, because the order of additions depends on it */
     MOST_PIECES = IB_BLOCK_ROWS / PIECE,
-    WAIT = 2 * IB_BATCH,        /* samples that may wait for the direct sum */
-    AHEAD = 24,                 /* samples fetched ahead: the latency of memory over the time of a sample */
-    PLACES = IB_BATCH + IB_RANK /* what leaf loops may read */
+    DIRECT = 8 * IB_DIRECT_BLOCK, /* rows collected at a time for the direct sum */
+    AHEAD = 24,                   /* samples fetched ahead: the latency of memory over the time of a sample */
+    PLACES = IB_BATCH + IB_RANK   /* what leaf loops may read */
 };
 
 struct ib_scratch {
@@ -27,12 +27,10 @@ struct ib_scratch {
     int32_t   *pair, *pointing; /* mosaic: [IB_BATCH] of the samples */
     ib_touched touched;         /* by this thread */
 
-    /* the direct sum of this thread, and samples that wait until they are enough to be worth it */
+    /* the direct sum of this thread, and samples collected for it */
     ib_direct direct;
-    double    direct_s;
-    size_t    n_wait;
-    double    wait_u[WAIT], wait_v[WAIT], wait_w[WAIT]; /* m */
-    double    wait_value[WAIT][2], weight[WAIT];        /* or floats, as the precision says */
+    double    direct_u[DIRECT], direct_v[DIRECT], direct_w[DIRECT]; /* m */
+    double    direct_value[DIRECT][2], direct_weight[DIRECT];       /* or floats, as the precision says */
 };
 
 static size_t real_size(int precision)
@@ -490,87 +488,6 @@ static size_t sift(const ib_gridder *gridder, const ib_lane *lane, const ib_orde
     return m;
 }
 
-/* A thread's part of a lane's direct sum: the same pixels, nothing added yet. */
-static void begin_direct(ib_scratch *s, const ib_lane *lane)
-{
-    s->direct_s = 0;
-    s->n_wait = 0;
-    if (lane->direct_plane < 0)
-        return;
-    s->direct = lane->direct;
-    ib_direct_begin(&s->direct);
-}
-
-static void add_waiting(const ib_gridder *gridder, const ib_view *view, ib_scratch *s)
-{
-    ib_direct_add(&s->direct, gridder->direct, s->n_wait,
-                  &(ib_direct_samples){.scale = view->freq / IB_LIGHT,
-                                       .u = s->wait_u,
-                                       .v = s->wait_v,
-                                       .w = s->wait_w,
-                                       .value = s->wait_value,
-                                       .weight = s->weight});
-    s->n_wait = 0;
-}
-
-/* What waits of samples that are not in order: values of a plane, and weights of rows. Rows come in grid order, which is none for
-   the memory: they are fetched ahead. */
-static inline __attribute__((always_inline)) void wait_for(ib_scratch *s, const ib_lane *lane, const uint32_t *rows,
-                                                           size_t n, size_t left, size_t record, const size_t real)
-{
-    const char *value = (const char *)s->sample + 2 * (size_t)lane->direct_plane * real;
-    const char *weight = (const char *)lane->weight + weight_at(lane, 0, lane->direct_plane) * real;
-    char *to_value = (char *)s->wait_value + 2 * s->n_wait * real, *to_weight = (char *)s->weight + s->n_wait * real;
-    const size_t step = lane->weight_row * real;
-
-    for (size_t i = 0; i < n; i++)
-        memcpy(to_value + 2 * i * real, value + 2 * i * record * real, 2 * real);
-    for (size_t i = 0; i < n; i++) {
-        __builtin_prefetch(weight + (rows[i + AHEAD < left ? i + AHEAD : i] & IB_ROW_MASK) * step);
-        memcpy(to_weight + i * real, weight + (rows[i] & IB_ROW_MASK) * step, real);
-    }
-}
-
-/* Samples that are not outside, of n that wait, move together. @return how many */
-static size_t close_ranks(ib_scratch *s, const bounds *b, const uint32_t *rows, size_t n, size_t real)
-{
-    char *const value = (char *)s->wait_value, *const weight = (char *)s->weight;
-    size_t m = s->n_wait;
-
-    for (size_t i = 0, k = m; i < n; i++, k++)
-        if (!is_outside(s, b, i, (rows[i] & IB_CONJUGATED) != 0)) {
-            s->wait_u[m] = s->wait_u[k];
-            s->wait_v[m] = s->wait_v[k];
-            s->wait_w[m] = s->wait_w[k];
-            memcpy(value + 2 * m * real, value + 2 * k * real, 2 * real);
-            memcpy(weight + m * real, weight + k * real, real);
-            m++;
-        }
-    return m - s->n_wait;
-}
-
-/* The samples that are gridded, once more, for the direct sum. Those without weight are zero and add nothing. */
-static void add_direct(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, const ib_order *order,
-                       size_t first, size_t n, const bounds *b, bool inside, ib_scratch *s)
-{
-    const uint32_t *const rows = order->row + first;
-    const size_t          record = (size_t)gridder->plan->geometry.record, left = order->n - first;
-    const double          start = ib_now();
-
-    memcpy(s->wait_u + s->n_wait, order->u + first, n * sizeof *s->wait_u);
-    memcpy(s->wait_v + s->n_wait, order->v + first, n * sizeof *s->wait_v);
-    if (order->w)
-        memcpy(s->wait_w + s->n_wait, order->w + first, n * sizeof *s->wait_w);
-    if (gridder->fn->precision == IB_SINGLE)
-        wait_for(s, lane, rows, n, left, record, sizeof(float));
-    else
-        wait_for(s, lane, rows, n, left, record, sizeof(double));
-    s->n_wait += inside ? n : close_ranks(s, b, rows, n, real_size(gridder->fn->precision));
-    if (s->n_wait > WAIT - IB_BATCH)
-        add_waiting(gridder, view, s);
-    s->direct_s += ib_now() - start;
-}
-
 static void touch(ib_touched *t, size_t columns, size_t row_first, size_t row_end)
 {
     t->columns = columns > t->columns ? columns : t->columns;
@@ -652,8 +569,6 @@ static void add_batch(const ib_gridder *gridder, ib_lane *lane, const ib_view *v
 
     if (gridder->kernels)
         find_kinds(gridder, view, order, first, n, s);
-    else if (lane->direct_plane >= 0 && tally)
-        add_direct(gridder, lane, view, order, first, n, &b, inside, s);
     if (order->w)
         memcpy(s->w, order->w + first, n * sizeof *s->w);
     const size_t m = inside && !n_empty ? n : sift(gridder, lane, order, first, n, &b, s, tally);
@@ -757,26 +672,6 @@ static double sum_weights(const ib_gridder *gridder, const ib_lane *lane, size_t
     return sum;
 }
 
-/* Seconds that the direct sum took, mean over threads. */
-static double end_direct(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, ib_scratch *const *scratch,
-                         int n_thread)
-{
-    double seconds = 0;
-
-#pragma omp parallel for schedule(static) num_threads(n_thread) if (n_thread > 1) default(none)                      \
-    shared(gridder, view, scratch, n_thread)
-    for (int t = 0; t < n_thread; t++) {
-        const double start = ib_now();
-        add_waiting(gridder, view, scratch[t]);
-        scratch[t]->direct_s += ib_now() - start;
-    }
-    for (int t = 0; t < n_thread; t++) {
-        ib_direct_merge(&lane->direct, &scratch[t]->direct);
-        seconds += scratch[t]->direct_s / n_thread;
-    }
-    return seconds;
-}
-
 /* ---- kinds of a mosaic ---------------------------------------------------------------------------------------- */
 
 /* Sums of the weights that were gridded, kind by kind: the sum over kinds does not depend on the order of pointings in the
@@ -803,82 +698,6 @@ static void add_kinds(const ib_gridder *gridder, ib_lane *lane, const ib_view *v
         }
         lane->tally[p].weight = total;
     }
-}
-
-/* Add the samples of a kind to the direct sum `own`, moved to the centre of the image. */
-static void collect_kind(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, size_t kind,
-                         ib_scratch *s, ib_direct *own)
-{
-    const ib_mosaic *mosaic = &gridder->plan->mosaic;
-    const double    *at = mosaic->centre->pointing[kind / mosaic->n_pair], wavenumber = view->freq / IB_LIGHT;
-    const bool       single = gridder->fn->precision == IB_SINGLE;
-    const size_t     record = (size_t)gridder->plan->geometry.record, plane = (size_t)lane->direct_plane;
-    double           turns[WAIT], phase[WAIT][2], value[WAIT][2];
-
-    for (uint32_t first = view->kind_first[kind], m; first < view->kind_first[kind + 1]; first += m) {
-        const uint32_t left = view->kind_first[kind + 1] - first;
-        size_t         n = 0;
-
-        m = left < WAIT ? left : WAIT;
-        for (uint32_t i = first; i < first + m; i++) {
-            const size_t row = view->by_kind[i];
-            const double weight = get(lane->weight, single, weight_at(lane, row, lane->direct_plane));
-            if (!(weight > 0))
-                continue;
-            put(s->weight, single, n, weight);
-            s->wait_u[n] = view->uvw[row][0];
-            s->wait_v[n] = view->uvw[row][1];
-            value[n][0] = get(lane->value, single, 2 * (row * record + plane));
-            value[n][1] = get(lane->value, single, 2 * (row * record + plane) + 1);
-            turns[n] = (s->wait_u[n] * at[0] + s->wait_v[n] * at[1]) * wavenumber;
-            n++;
-        }
-        ib_phasors(n, turns, phase);
-        for (size_t i = 0; i < n; i++) {
-            const double re = value[i][0], im = value[i][1];
-            put(s->wait_value, single, 2 * i, re * phase[i][0] - im * phase[i][1]);
-            put(s->wait_value, single, 2 * i + 1, re * phase[i][1] + im * phase[i][0]);
-        }
-        ib_direct_add(own, gridder->direct, n,
-                      &(ib_direct_samples){.scale = wavenumber,
-                                           .u = s->wait_u,
-                                           .v = s->wait_v,
-                                           .w = s->wait_w,
-                                           .value = s->wait_value,
-                                           .weight = s->weight});
-    }
-}
-
-/* The direct sum of a mosaic: kind by kind, each seen through its beam. @return seconds */
-static double add_direct_kinds(const ib_gridder *gridder, ib_lane *lane, const ib_view *view,
-                               ib_scratch *const *scratch, int n_thread)
-{
-    const ib_mosaic *mosaic = &gridder->plan->mosaic;
-    const double     start = ib_now();
-
-#pragma omp parallel for schedule(dynamic) num_threads(n_thread) if (n_thread > 1) default(none)                     \
-    shared(gridder, lane, view, scratch, mosaic)
-    for (size_t k = 0; k < mosaic->n_kind; k++) {
-        ib_scratch *s = scratch[omp_get_thread_num()];
-        ib_direct   own = lane->direct;
-
-        ib_direct_begin(&own);
-        collect_kind(gridder, lane, view, k, s, &own);
-        if (!(own.weight > 0))
-            continue;
-        const double *at = mosaic->centre->pointing[k / mosaic->n_pair];
-        for (size_t j = 0; j < own.n_m; j++)
-            for (size_t i = 0; i < own.n_l; i++)
-                for (int side = 0; side < 4; side++) {
-                    const double l = side % 2 ? -own.l[i] : own.l[i], m = side / 2 ? -own.m[j] : own.m[j];
-                    own.sum[j][side / 2][i][side % 2] *= ib_primary_beam(mosaic->primary, (int)(k % mosaic->n_pair),
-                                                                         hypot(l - at[0], m - at[1]), view->freq);
-                }
-        ib_direct_merge(&s->direct, &own);
-    }
-    for (int t = 0; t < n_thread; t++)
-        ib_direct_merge(&lane->direct, &scratch[t]->direct);
-    return ib_now() - start;
 }
 
 /* All tiles of the order, colour by colour; those of one colour side by side. Tallies are merged in the order of the
@@ -911,6 +730,115 @@ static void add_tiles(const ib_gridder *gridder, ib_lane *lane, const ib_view *v
         merge_outside(outside, tile_tally[t]);
 }
 
+/* ---- the direct sum --------------------------------------------------------------------------------------------- */
+
+/* Samples that were gridded, of the n rows listed, or from `first` on where there is no list; u, v and w of the metre. What was not
+   has no weight. @return how many */
+static inline __attribute__((always_inline)) size_t collect(const ib_lane *lane, const ib_view *view,
+                                                            const uint32_t *rows, size_t first, size_t n,
+                                                            size_t record, ib_scratch *s, const bool single)
+{
+    const size_t real = single ? sizeof(float) : sizeof(double), plane = (size_t)lane->direct_plane;
+    size_t       m = 0;
+
+    for (size_t i = first; i < first + n; i++) {
+        const size_t row = rows ? rows[i] : i;
+        const double weight = get(lane->weight, single, weight_at(lane, row, lane->direct_plane));
+
+        s->direct_u[m] = view->uvw[row][0];
+        s->direct_v[m] = view->uvw[row][1];
+        s->direct_w[m] = view->uvw[row][2];
+        memcpy((char *)s->direct_value + 2 * m * real, (char *)lane->value + 2 * (row * record + plane) * real,
+               2 * real);
+        put(s->direct_weight, single, m, weight);
+        m += weight > 0;
+    }
+    return m;
+}
+
+/* Turn collected samples of a pointing, phased to their own field, to the centre of the image. */
+static void turn_collected(ib_scratch *s, const double pointing[2], double wavenumber, bool single, size_t n)
+{
+    double turns[DIRECT] = {0}, phase[DIRECT][2];
+
+    for (size_t i = 0; i < n; i++)
+        turns[i] = (s->direct_u[i] * pointing[0] + s->direct_v[i] * pointing[1]) * wavenumber;
+    ib_phasors(n, turns, phase);
+    for (size_t i = 0; i < n; i++) {
+        const double re = get(s->direct_value, single, 2 * i), im = get(s->direct_value, single, 2 * i + 1);
+        put(s->direct_value, single, 2 * i, re * phase[i][0] - im * phase[i][1]);
+        put(s->direct_value, single, 2 * i + 1, re * phase[i][1] + im * phase[i][0]);
+    }
+}
+
+/* Add at most DIRECT rows, as `collect` takes them, to a direct sum. pointing: NULL, or where they look */
+static void add_rows(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, const uint32_t *rows,
+                     size_t first, size_t n, const double *pointing, ib_scratch *s, ib_direct *to)
+{
+    const bool   single = gridder->fn->precision == IB_SINGLE;
+    const size_t record = (size_t)gridder->plan->geometry.record;
+    const double wavenumber = view->freq / IB_LIGHT;
+    const size_t m = single ? collect(lane, view, rows, first, n, record, s, true)
+                            : collect(lane, view, rows, first, n, record, s, false);
+
+    if (pointing)
+        turn_collected(s, pointing, wavenumber, single, m);
+    ib_direct_add(to, gridder->direct, m,
+                  &(ib_direct_samples){.scale = wavenumber,
+                                       .u = s->direct_u,
+                                       .v = s->direct_v,
+                                       .w = s->direct_w,
+                                       .value = s->direct_value,
+                                       .weight = s->direct_weight});
+}
+
+/* The direct sum of a kind, seen through its beam. */
+static void add_kind(const ib_gridder *gridder, const ib_lane *lane, const ib_view *view, size_t kind, ib_scratch *s)
+{
+    const ib_mosaic *mosaic = &gridder->plan->mosaic;
+    const double    *at = mosaic->centre->pointing[kind / mosaic->n_pair];
+    const uint32_t   end = view->kind_first[kind + 1];
+    ib_direct        own = lane->direct;
+
+    ib_direct_begin(&own);
+    for (uint32_t first = view->kind_first[kind]; first < end; first += DIRECT)
+        add_rows(gridder, lane, view, view->by_kind, first, end - first < DIRECT ? end - first : DIRECT, at, s, &own);
+    for (size_t j = 0; j < own.n_m && own.weight > 0; j++)
+        for (size_t i = 0; i < own.n_l; i++)
+            for (int side = 0; side < 4; side++) {
+                const double l = side % 2 ? -own.l[i] : own.l[i], m = side / 2 ? -own.m[j] : own.m[j];
+                own.sum[j][side / 2][i][side % 2] *= ib_primary_beam(mosaic->primary, (int)(kind % mosaic->n_pair),
+                                                                     hypot(l - at[0], m - at[1]), view->freq);
+            }
+    ib_direct_merge(&s->direct, &own);
+}
+
+/* Once more what was gridded, for the direct sum: in the order of the rows, or of a mosaic's kinds. @return seconds */
+static double add_direct(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, ib_scratch *const *scratch,
+                         int n_thread)
+{
+    const double start = ib_now();
+    const size_t n_part = gridder->kernels ? gridder->plan->mosaic.n_kind : (view->n_row + DIRECT - 1) / DIRECT;
+
+    for (int t = 0; t < n_thread; t++) {
+        scratch[t]->direct = lane->direct;
+        ib_direct_begin(&scratch[t]->direct);
+    }
+#pragma omp parallel for schedule(dynamic, 8) num_threads(n_thread) if (n_thread > 1) default(none)                  \
+    shared(gridder, lane, view, scratch, n_part)
+    for (size_t k = 0; k < n_part; k++) {
+        ib_scratch  *s = scratch[omp_get_thread_num()];
+        const size_t first = k * DIRECT, left = view->n_row - first;
+        if (gridder->kernels)
+            add_kind(gridder, lane, view, k, s);
+        else
+            add_rows(gridder, lane, view, NULL, first, left < DIRECT ? left : DIRECT, NULL, s, &s->direct);
+    }
+    for (int t = 0; t < n_thread; t++)
+        ib_direct_merge(&lane->direct, &scratch[t]->direct);
+    return ib_now() - start;
+}
+
 double ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view, const ib_order *order, int pass,
                    ib_scratch *const *scratch, ib_tally (*tile_tally)[IB_MAX_STOKES], int n_thread)
 {
@@ -927,10 +855,8 @@ double ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view
             c->autocorrelation += view->n_auto;
             c->not_finite += view->n_row - view->n_auto - order->n; /* rows without finite uvw */
         }
-    for (int t = 0; t < n_thread; t++) {
+    for (int t = 0; t < n_thread; t++)
         scratch[t]->touched = nothing;
-        begin_direct(scratch[t], lane);
-    }
     memcpy(before, lane->tally, sizeof before);
     if (gridder->kernels)
         ib_mosaic_respond(&gridder->plan->mosaic, gridder->cfg->mosaic_psf, view->freq, lane->response);
@@ -951,7 +877,5 @@ double ib_lane_add(const ib_gridder *gridder, ib_lane *lane, const ib_view *view
               scratch[t]->touched.row_end);
     if (gridder->kernels)
         add_kinds(gridder, lane, view, before, n_thread);
-    if (gridder->kernels && lane->direct_plane >= 0)
-        return add_direct_kinds(gridder, lane, view, scratch, n_thread);
-    return lane->direct_plane < 0 || !tells ? 0 : end_direct(gridder, lane, view, scratch, n_thread);
+    return lane->direct_plane >= 0 && tells ? add_direct(gridder, lane, view, scratch, n_thread) : 0;
 }

@@ -83,12 +83,14 @@ struct ib_imager {
     ib_mosaic_kernels kernels;     /* of a mosaic */
     double           *kind_weight; /* [input channel as plan->part][n_stokes][kind] */
 
-    ib_tree   grids, densities;
-    uint8_t  *checked;           /* [n_chan] plane to check, plus one; 0: not checked */
-    size_t    peak[2];           /* pixel of a PSF's peak */
-    double    promise, rounding; /* accuracy of the convolution function; amplification of rounding */
-    ib_timers timers;
-    bool      shared_density;
+    ib_tree       grids, densities;
+    uint8_t      *checked;              /* [n_chan] plane to check, plus one; 0: not checked */
+    size_t        checked_share;        /* of an mfs image, where one is */
+    ib_direct_sum whole[IB_DIRECT_MAX]; /* what the grid of all shares has at the pixels */
+    size_t        peak[2];              /* pixel of a PSF's peak */
+    double        promise, rounding;    /* accuracy of the convolution function; amplification of rounding */
+    ib_timers     timers;
+    bool          shared_density;
 };
 
 /* ---- making ------------------------------------------------------------------------------------------------ */
@@ -112,6 +114,7 @@ static void choose_checked(ib_imager *im)
         if (n)
             im->checked[first + scramble(k) % n] = (uint8_t)(1 + scramble(k + 1000) % (uint64_t)plan->n_stokes);
     }
+    im->checked_share = scramble(2000) % plan->n_unit;
 }
 
 /* The i-th pair of columns or rows to be checked: so many pixels to either side of the centre; one in each of n_pixel / 2
@@ -129,6 +132,19 @@ static size_t check_offset(const ib_plan *plan, size_t chan, int axis, size_t i)
     }
     const size_t first = n * i / n_pair, length = n * (i + 1) / n_pair - first;
     return 1 + first + (length ? scramble(chan * 64 + (size_t)axis * 32 + i) % length : 0);
+}
+
+/* A grid at the pixels of a check. */
+static void sum_grid(const ib_imager *im, const ib_lane *lane, ib_direct_sum *sum)
+{
+    size_t right[IB_DIRECT_MAX], up[IB_DIRECT_MAX];
+
+    for (size_t i = 0; i < lane->direct.n_l; i++) {
+        right[i] = check_offset(im->plan, 0, 0, i);
+        up[i] = check_offset(im->plan, 0, 1, i);
+    }
+    ib_transform_sum(im->transform, lane->grid, &lane->touched, lane->direct_plane, lane->direct.n_l, right,
+                     lane->direct.n_m, up, sum, im->n_thread);
 }
 
 static void begin_check(const ib_plan *plan, size_t chan, ib_direct *d)
@@ -639,7 +655,8 @@ static double add_unit(ib_imager *im, size_t unit, ib_range chans, task what, in
 
 /* ---- planes --------------------------------------------------------------------------------------------------- */
 
-/* Compare a finished plane with the direct sum at the chosen pixels (imaging-spec 2.3, 3.11a). */
+/* Compare a finished plane with the direct sum at the chosen pixels (imaging-spec 2.3, 3.11a); where that is of one share, its
+   grid with it, and the plane with the grid of all. */
 static void check_plane(const ib_imager *im, size_t chan, const ib_direct *d, const float *image,
                         const ib_tally *tally, const ib_plane_stats *stats, size_t columns, ib_verdict *verdict)
 {
@@ -656,8 +673,12 @@ static void check_plane(const ib_imager *im, size_t chan, const ib_direct *d, co
                 const size_t y = side / 2 ? g->ny / 2 - up : g->ny / 2 + up;
                 const bool   seen = !d->w || hypot(d->l[i], d->m[j]) < 1;
                 const double want = seen ? d->sum[j][side / 2][i][side % 2] / d->weight : 0;
-                const double off = (double)image[y * g->nx + x] - want;
-                square += off * off;
+                const double have = (double)image[y * g->nx + x];
+                if (im->plan->check_share)
+                    square += pow(d->grid[j][side / 2][i][side % 2] / d->weight - want, 2) +
+                              pow(im->whole[j][side / 2][i][side % 2] / tally->weight - have, 2);
+                else
+                    square += pow(have - want, 2);
             }
         }
     const double n = (double)im->plan->n_pixel * im->plan->n_pixel;
@@ -1071,7 +1092,7 @@ static void begin_unit(ib_imager *im, size_t unit, ib_lane *lane)
     const size_t   chan = plan->mode == IB_MFS ? 0 : unit;
 
     ib_lane_begin(lane);
-    if (im->checked[chan]) {
+    if (im->checked[chan] && (!plan->check_share || unit == im->checked_share)) {
         lane->direct_plane = im->checked[chan] - 1;
         if (plan->mode == IB_CUBE)
             begin_check(plan, chan, &lane->direct);
@@ -1225,6 +1246,11 @@ static ib_status work_on_all(ib_imager *im, ib_range units, ib_range chans, int 
             work_alone(im, &all, k, im->lane[own_lane ? (size_t)omp_get_thread_num() : k]);
     }
     double start = ib_now();
+    for (size_t k = 0; k < units.n && tasks & SUM && im->plan->check_share; k++)
+        if (im->lane[k]->direct_plane >= 0) {
+            sum_grid(im, im->lane[k], im->lane[k]->direct.grid);
+            ib_book(&im->timers, IB_PHASE_CHECK, &start);
+        }
     for (size_t k = 0; k < units.n && tasks & SUM && !all.first.status; k++) /* all threads add */
         push_grid(im, units.first + k, im->lane[k], &all.first);
     if (tasks & SUM)
@@ -1441,6 +1467,11 @@ ib_status ib_imager_finish(ib_imager *im, int pass, ib_outcome *outcome, ib_erro
     lane->touched = (ib_touched){g->stride, total->first / row, (total->end + row - 1) / row};
     lane->direct_plane = im->checked[0] - 1;
     memset(&im->bench[0].timers, 0, sizeof im->bench[0].timers);
+    if (lane->direct_plane >= 0 && im->plan->check_share) {
+        double start = ib_now();
+        sum_grid(im, lane, im->whole);
+        ib_book(&im->bench[0].timers, IB_PHASE_CHECK, &start);
+    }
     ib_status rc = IB_OK;
     if (pass + 1 < im->n_pass) {
         double start = ib_now();

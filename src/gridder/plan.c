@@ -822,7 +822,9 @@ void ib_plan_narrow(ib_plan *plan, const ib_vis_info *info, size_t window)
 
 /* Planes that are compared with the direct sum, and pixels of each: so few that the check stays a small part of the work. A
    sample of a plane that is compared takes, for 8 x 8, 4 x 4, 2 x 2 pixels, as long as 2, 1, 0.5 samples to be gridded
-   (support 7, AVX-512), so it is the share of these samples that counts. An mfs image is one plane of all of them. */
+   (support 7, AVX-512), so it is the share of these samples that counts. An mfs image is one plane of all of them: there one share of its channels
+   will do, whose grid is at hand before it is added to the others. With the w-term, and in mosaics, an image is not so easily
+   had from a grid, and gridding takes so long that all samples may be summed. */
 static void choose_check(ib_plan *plan, const ib_config *cfg, const ib_vis_info *info)
 {
     double samples = 0;
@@ -834,7 +836,9 @@ static void choose_check(ib_plan *plan, const ib_config *cfg, const ib_vis_info 
         plan->n_check = 16;
     /* every pixel has a phasor of its own for w; gridding and transform take longer, too */
     const double w = plan->geometry.w.n_term ? 4 : 1;
-    const double share = w * (double)plan->n_check / (double)plan->n_chan / plan->n_stokes;
+    plan->check_share = plan->mode == IB_MFS && plan->n_unit > 1 && !plan->geometry.w.n_term && !plan->mosaic.primary;
+    const double part = plan->check_share ? 1 / (double)plan->n_unit : 1;
+    const double share = part * w * (double)plan->n_check / (double)plan->n_chan / plan->n_stokes;
     plan->n_pixel = share <= 1.0 / 64 || share * samples <= 1e5 ? 8 : share <= 1.0 / 32 ? 4 : 2;
 }
 

@@ -78,6 +78,8 @@ typedef struct ib_plan {
     double w_phase;    /* rad: the largest phase of the w-term */
     size_t n_check;    /* image channels to compare with the direct sum */
     int    n_pixel;    /* its pixels along l and along m; even */
+    bool
+        check_share; /* mfs: the samples of one share are compared with its grid, and the image with the grid of all */
 
     /* memory of one rank, bytes */
     size_t  n_lane, window; /* grids resident at once; image channels read at once, input channels if not fused */

@@ -110,18 +110,18 @@ INLINE void part(const real *value, vec *re, vec *im)
 static void add(ib_direct *direct, const ib_direct_samples *b)
 {
     phasors value, east[IB_DIRECT_MAX], north[2];
-    wide    weight = {0}, square = {0};
+    vec     weight = {0};
+    wide    square = {0}; /* would leave the range of floats early */
 
     for (int k = 0; k < VECTORS; k++) {
         part((const real *)b->value + 2 * k * LANES, &value.re[k], &value.im[k]);
         const wide re = __builtin_convertvector(value.re[k], wide), im = __builtin_convertvector(value.im[k], wide);
-        weight += __builtin_convertvector(load((const real *)b->weight + k * LANES), wide);
+        weight += load((const real *)b->weight + k * LANES);
         square += re * re + im * im;
     }
-    for (int k = 0; k < LANES; k++) {
-        direct->weight += weight[k];
+    direct->weight += sum_lanes(weight);
+    for (int k = 0; k < LANES; k++)
         direct->square += square[k];
-    }
     for (size_t i = 0; i < direct->n_l; i++)
         for (int k = 0; k < VECTORS; k++)
             phasor(load_wide(b->u + k * LANES) * (-direct->l[i] * b->scale), &east[i].re[k], &east[i].im[k]);

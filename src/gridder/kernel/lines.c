@@ -241,5 +241,41 @@ static void crop(float *a, float *b, const void *circle, size_t n, size_t nx, co
     }
 }
 
+/* All planes of a cell, which lie side by side, and several cells at once: as wide as the longest vector. */
+INLINE void project_all(const real *cells, size_t n, size_t plane, const real *circle, double sum[4],
+                        const size_t planes)
+{
+    enum { WIDE = 32 };
+    const size_t side = 2 * planes, step = WIDE / side;
+    real         with_cos[WIDE] = {0}, with_sin[WIDE] = {0};
+
+    for (; n >= step; n -= step, cells += WIDE, circle += 2 * step)
+        for (size_t k = 0; k < WIDE; k++) {
+            with_cos[k] += cells[k] * circle[2 * (k / side)];
+            with_sin[k] += cells[k] * circle[2 * (k / side) + 1];
+        }
+    for (size_t k = 0; k < side * n; k++) {
+        with_cos[k] += cells[k] * circle[2 * (k / side)];
+        with_sin[k] += cells[k] * circle[2 * (k / side) + 1];
+    }
+    for (size_t k = 2 * plane; k < WIDE; k += side)
+        for (size_t part = 0; part < 2; part++) {
+            sum[2 * part] += (double)with_cos[k + part];
+            sum[2 * part + 1] += (double)with_sin[k + part];
+        }
+}
+
+static void project(const void *cells, size_t n, size_t planes, size_t plane, const void *circle, double sum[4])
+{
+    if (planes == 1)
+        project_all(cells, n, plane, circle, sum, 1);
+    else if (planes == 2)
+        project_all(cells, n, plane, circle, sum, 2);
+    else if (planes == 4)
+        project_all(cells, n, plane, circle, sum, 4);
+    else
+        project_all(cells, n, plane, circle, sum, 8);
+}
+
 extern const ib_lines NAME(ib_lines_);
-const ib_lines        NAME(ib_lines_) = {UNIT, gather, scatter, move, fold, join, crop};
+const ib_lines        NAME(ib_lines_) = {UNIT, gather, scatter, move, fold, join, crop, project};

@@ -37,6 +37,9 @@ typedef struct ib_lines {
      *  @param correct  real [nx]; b may be NULL */
     void (*crop)(float *a, float *b, const void *circle, size_t n, size_t nx, const void *correct, double scale_a,
                  double scale_b);
+
+    /** Sums over n cells of a plane, of `planes`: re cos, re sin, im cos, im sin. @param circle  real [n][2]: cos, sin */
+    void (*project)(const void *cells, size_t n, size_t planes, size_t plane, const void *circle, double sum[4]);
 } ib_lines;
 
 /** Loops of an instruction set by its name, as in kernel.h ("reference" has those of "base"), and precision: 0 single,
