@@ -471,7 +471,7 @@ ib_status ib_report_end(ib_report *r, ib_error *err)
     is_page(r, NOTHING);
     const bool lost = r->lost;
     if (r->form == IB_FORM_JSON) {
-        json_dumpf(r->document, r->out, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
+        json_dumpf(r->document, r->out, JSON_INDENT(1) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15));
         fputc('\n', r->out);
         json_decref(r->document);
     }
