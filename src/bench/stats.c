@@ -323,6 +323,23 @@ static double noise_of(const double *y, size_t n, double *work)
     return fmax(noise, 1e-4);
 }
 
+/* Lag-1 correlation of the noise by that of the differences between neighbours, which is -(1 - rho) / 2 and which few steps do not
+   move; of n points no more than they tell apart from white noise. A course that is all noise would be cut until its residuals
+   remember nothing. */
+static double memory_of(const double *y, size_t n, double noise)
+{
+    const double most = 3 * sqrt(2) * noise;
+    double       product = 0, square = 0, last = 0;
+
+    for (size_t i = 0; i + 1 < n; i++) {
+        const double d = fmax(-most, fmin(most, y[i + 1] - y[i]));
+        product += i ? d * last : 0;
+        square += d * d;
+        last = d;
+    }
+    return square > 0 ? fmin(0.8, fmax(0, 1 + 2 * product / square - 1.5 / sqrt((double)n))) : 0;
+}
+
 ib_status ib_steps(const double *y, const double *weight, size_t n, double margin, ib_step *step, size_t *n_step,
                    double *noise, ib_error *err)
 {
@@ -360,11 +377,13 @@ ib_status ib_steps(const double *y, const double *weight, size_t n, double margi
         }
         rank[i] = low + 1;
     }
-    double rho = 0;
+    const double memory = memory_of(y, n, *noise);
+    double       rho = memory;
+    *noise /= sqrt(1 - memory);
     for (int turn = 0; turn < 2; turn++) {
         const double penalty = 2 * *noise * log((double)n) * sqrt((1 + rho) / (1 - rho));
         count = split(&s, y, w, penalty, best, before, begin);
-        rho = correlation(y, n, begin, count, work);
+        rho = fmax(memory, correlation(y, n, begin, count, work));
     }
     *n_step = prune(y, n, margin, begin, count, step, work);
 done:

@@ -72,7 +72,8 @@ typedef struct ib_step {
  *  @param weight  [n], relative; the square root of the launches behind a point
  *  @param margin  steps of a smaller ratio are none
  *  @param step    [n / 3 + 1], receives them in order
- *  @param noise   receives the standard deviation between neighbours, robust, at least 1e-4 */
+ *  @param noise   receives the standard deviation about the medians, by that of neighbours and what they remember of each other, robust,
+ *                 at least 1e-4 */
 ib_status ib_steps(const double *y, const double *weight, size_t n, double margin, ib_step *step, size_t *n_step,
                    double *noise, ib_error *err);
 
