@@ -13,7 +13,7 @@ echo "imaged$made"
 [ "$(echo "$made" | wc -w)" = 10 ] || fail "there are other presets than ten:$made"
 
 # Mosaics as one image, too; what is compared lies where their beams see.
-for mosaic in aca-141,times=141,channels=2 hetero,times=21,channels=8; do
+for mosaic in aca-9eb,times=20,channels=2 aca-141,times=141,channels=2 alma-mos,times=30,channels=2,baseline=0.1,image=0.6 hetero,times=21,channels=8; do
     image 1 mosaic "sim:$mosaic,noise=0" --gridder mosaic --mode mfs --overwrite
     grep -q '^RESULT valid' mosaic.log || fail "$mosaic: $(tail -1 mosaic.log)"
 done
