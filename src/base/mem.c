@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { ALIGN = 64, HUGE = 2 << 20 };
+enum { ALIGN = 64, PAGE = 64 << 10, MAPPED = 256 << 10, HUGE = 2 << 20 };
 
 /* Stands in front of every block, one cache line, so that freeing needs no size. */
 typedef struct header {
@@ -35,16 +35,20 @@ static int must_fail(void)
     return n >= 0 && (long)atomic_fetch_add(&calls, 1) == n;
 }
 
-/* Large blocks come from the system, whole huge pages and all zero: whoever first writes to a page has it near, and pages
-   of several threads are made side by side. Sanitizers see the allocator's blocks only. */
+/* Large blocks come from the system, and go back to it at once: all zero, so that whoever first writes to a page has it near,
+   and pages of several threads are made side by side; in huge pages, as far as they fill these, so that a block takes no
+   more memory than was planned. Sanitizers see the allocator's blocks only. */
 static void *map(size_t total)
 {
 #ifdef IB_SANITIZED
     return NULL;
 #else
-    char *const wide = mmap(NULL, total + HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const size_t spare = total >= HUGE ? HUGE : 0;
+    char *const  wide = mmap(NULL, total + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (wide == MAP_FAILED)
         return NULL;
+    if (!spare)
+        return wide;
     const size_t before = (HUGE - (uintptr_t)wide % HUGE) % HUGE;
     if (before)
         munmap(wide, before);
@@ -63,10 +67,10 @@ static void *alloc(size_t n, size_t size, const char *what, int zero, ib_error *
         ib_fail(err, IB_ENOMEM, "%s: %zu items of %zu bytes overflow the address space", what, n, size);
         return NULL;
     }
-    const size_t align = bytes >= HUGE ? HUGE : ALIGN;
+    const int    large = bytes >= MAPPED, fails = must_fail();
+    const size_t align = large ? PAGE : ALIGN;
     const size_t total = (bytes + ALIGN + align - 1) / align * align;
-    const int    fails = must_fail();
-    char        *base = !fails && align == HUGE ? map(total) : NULL;
+    char        *base = !fails && large ? map(total) : NULL;
     const int    mapped = base != NULL;
 
     if (!fails && !mapped)
