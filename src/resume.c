@@ -364,16 +364,15 @@ ib_status ib_resume_close(ib_resume *r, MPI_Comm comm, ib_status rc, size_t *fin
 
 ib_status ib_resume_audit(const ib_resume *r, const ib_units *units, ib_error *err)
 {
-    ib_ledger ledger;
     uint32_t  epoch;
     size_t    damage, n = 0;
-    ib_status rc = ib_journal_recall(r->folder, &ledger, err);
+    uint8_t  *done = ib_alloc(r->n_unit, sizeof *done, "records", err);
+    ib_status rc = !done ? err->status : IB_OK;
 
-    if (rc)
-        return rc;
-    char    *kept = ib_alloc(r->n_unit, units->payload, "records", err);
-    uint8_t *done = ib_alloc(r->n_unit, sizeof *done, "records", err);
-    rc = kept && done ? ib_journal_scan(r->folder, &ledger, kept, done, &epoch, &damage, err) : err->status;
+    if (!rc && !ib_journal_exists(r->folder))
+        rc = ib_fail(err, IB_EIO, "somebody has removed %s/header while the run went on; start it again", r->folder);
+    if (!rc)
+        rc = ib_journal_scan(r->folder, &r->ledger, NULL, done, &epoch, &damage, err);
     for (size_t c = 0; !rc && c < r->n_unit; c++)
         n += done[c];
     if (!rc && n != r->n_unit)
@@ -381,9 +380,7 @@ ib_status ib_resume_audit(const ib_resume *r, const ib_units *units, ib_error *e
             err, IB_EIO,
             "the journals in %s have %zu of %zu %s: something has changed them; give --resume to make the others again",
             r->folder, n, r->n_unit, units->name);
-    ib_free(kept);
     ib_free(done);
-    ib_ledger_clear(&ledger);
     return rc;
 }
 

@@ -557,13 +557,20 @@ static bool is_good(const ib_ledger *ledger, const char *bytes)
            head.run_id == ledger->run_id && head.unit < ledger->n_unit && digest == XXH3_64bits(bytes, n);
 }
 
-static void read_journal(const ib_ledger *ledger, const buffer *b, char *records, uint8_t *done, size_t *damage)
+/* Record by record: there may be more of them than fit the memory that a run was promised to need. */
+static ib_status read_journal(const char *path, const ib_ledger *ledger, char *records, uint8_t *done, size_t *damage,
+                              ib_error *err)
 {
     const size_t size = record_size(ledger);
+    ib_status    rc = IB_OK;
     bool         torn = false;
+    FILE        *file = fopen(path, "rbe");
+    char        *bytes = malloc(size);
 
-    for (size_t at = 0; at + size <= b->room; at += size) {
-        if (!is_good(ledger, b->bytes + at)) {
+    if (!bytes)
+        rc = ib_fail(err, IB_ENOMEM, "the system refused %zu bytes for a record of %s", size, path);
+    while (!rc && file && fread(bytes, size, 1, file) == 1) {
+        if (!is_good(ledger, bytes)) {
             torn = true;
             continue;
         }
@@ -572,10 +579,17 @@ static void read_journal(const ib_ledger *ledger, const buffer *b, char *records
             continue;
         }
         record head;
-        memcpy(&head, b->bytes + at, sizeof head);
-        memcpy(records + head.unit * ledger->payload, b->bytes + at + sizeof head, ledger->payload);
+        memcpy(&head, bytes, sizeof head);
+        if (records)
+            memcpy(records + head.unit * ledger->payload, bytes + sizeof head, ledger->payload);
         done[head.unit] = 1;
     }
+    if (!rc && (!file || ferror(file)))
+        rc = ib_fail(err, IB_EIO, "read %s: %s", path, strerror(errno));
+    if (file)
+        fclose(file);
+    free(bytes);
+    return rc;
 }
 
 ib_status ib_journal_scan(const char *folder, const ib_ledger *ledger, void *records, uint8_t *done, uint32_t *epoch,
@@ -592,15 +606,11 @@ ib_status ib_journal_scan(const char *folder, const ib_ledger *ledger, void *rec
     for (const struct dirent *entry; !rc && (entry = readdir(dir));) {
         char     path[PATH], extra;
         unsigned e, r;
-        buffer   b = {0};
         if (strlen(entry->d_name) > 40 || sscanf(entry->d_name, "journal.%u.%u%c", &e, &r, &extra) != 2)
             continue;
         last = e > last ? e : last;
         name_file(path, folder, entry->d_name);
-        rc = read_whole(path, &b, err);
-        if (!rc)
-            read_journal(ledger, &b, records, done, damage);
-        free(b.bytes);
+        rc = read_journal(path, ledger, records, done, damage, err);
     }
     closedir(dir);
     *epoch = last + 1;

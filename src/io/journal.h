@@ -51,7 +51,7 @@ void      ib_ledger_clear(ib_ledger *ledger);
  *  @param partial  its present name. @return IB_EDATA: the file is not there or too short. */
 ib_status ib_journal_restore(const ib_ledger *ledger, size_t k, const char *partial, ib_error *err);
 
-/** All records of all starts. @param record [n_unit][payload], done [n_unit] out: 1 where there is one
+/** All records of all starts. @param record [n_unit][payload] or NULL, done [n_unit] out: 1 where there is one
  *  @param epoch  out: the next start's number; damage: records after which a journal goes on although they are broken */
 ib_status ib_journal_scan(const char *folder, const ib_ledger *ledger, void *record, uint8_t *done, uint32_t *epoch,
                           size_t *damage, ib_error *err);
