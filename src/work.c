@@ -211,7 +211,10 @@ static ib_status share_density(ib_run_job *j, ib_error *err)
         rc = sum_trees(j, tree, err);
     if (rc)
         return rc;
-    double *total = j->rank ? ib_alloc(bytes, 1, "density of weights", err) : ib_tree_total(tree)->sum;
+    const ib_tree_node *sum = j->rank ? NULL : ib_tree_total(tree);
+    double             *total = j->rank ? ib_alloc(bytes, 1, "density of weights", err) : sum ? sum->sum : NULL;
+    if (!j->rank && !sum)
+        ib_fail(err, IB_EINTERNAL, "a channel's density of weights is missing");
     if (!(rc = ib_agree(j->comm, total ? IB_OK : err->status, err))) {
         ib_broadcast(total, bytes, 0, j->comm);
         ib_imager_set_density(j->imager, total);

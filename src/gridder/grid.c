@@ -78,8 +78,9 @@ ib_status ib_lane_create(ib_lane **out, const ib_plan *plan, const ib_config *cf
     ib_lane     *lane = ib_alloc_zero(1, sizeof *lane, "grids", err);
     bool         ok = lane != NULL;
 
-    ok = ok && (lane->grid = ib_alloc_zero(1, ib_grid_bytes(g, cfg->precision), "grids", err)) &&
-         (lane->value = ib_alloc_zero(plan->max_rows * 2 * record, real, "weighted samples", err));
+    if (ok && plan->mode == IB_CUBE) /* else the tree of partial sums lends it */
+        ok = (lane->grid = ib_alloc_zero(1, ib_grid_bytes(g, cfg->precision), "grids", err));
+    ok = ok && (lane->value = ib_alloc_zero(plan->max_rows * 2 * record, real, "weighted samples", err));
     if (ok && plan->mosaic.primary)
         ok = (lane->response = ib_alloc(plan->mosaic.n_kind, sizeof *lane->response, "weighted samples", err));
     if (ok && plan->psf && !plan->mosaic.primary) { /* the samples of a mosaic's PSF are complex */

@@ -1121,19 +1121,15 @@ static ib_status push_densities(ib_imager *im, size_t unit, const ib_lane *lane,
     return IB_OK;
 }
 
-static ib_status push_grid(ib_imager *im, size_t unit, ib_lane *lane, ib_error *err)
+static void push_grid(ib_imager *im, size_t unit, ib_lane *lane)
 {
     const ib_geometry *g = &im->plan->geometry;
     const size_t       row = 2 * (size_t)g->planes * g->stride; /* reals */
-    void              *next = ib_tree_buffer(&im->grids, err);
+    const bool         empty = lane->touched.row_end <= lane->touched.row_first;
 
-    if (!next)
-        return err->status;
-    const bool empty = lane->touched.row_end <= lane->touched.row_first;
     ib_tree_push(&im->grids, (ib_tree_node){0, unit, empty ? 0 : lane->touched.row_first * row,
                                             empty ? 0 : lane->touched.row_end * row, lane->grid});
-    lane->grid = next;
-    return IB_OK;
+    lane->grid = NULL;
 }
 
 /* Do a unit's tasks on the samples held. SHARE and SUM are done by the caller, in the order of the units. */
@@ -1223,6 +1219,9 @@ static ib_status work_on_all(ib_imager *im, ib_range units, ib_range chans, int 
 
     for (int t = 0; t < im->n_thread; t++)
         memset(&im->bench[t].timers, 0, sizeof im->bench[t].timers);
+    for (size_t k = 0; k < units.n && tasks & GRID && im->plan->mode == IB_MFS; k++) /* its grid will be a leaf */
+        if (!im->lane[k]->grid && !(im->lane[k]->grid = ib_tree_buffer(&im->grids, err)))
+            return err->status;
     if (!side_by_side) {
         for (size_t k = 0; k < units.n && !all.first.status && !im->port->urgent(im->port->self); k++) {
             ib_lane *lane = im->lane[own_lane ? 0 : k];
@@ -1252,7 +1251,7 @@ static ib_status work_on_all(ib_imager *im, ib_range units, ib_range chans, int 
             ib_book(&im->timers, IB_PHASE_CHECK, &start);
         }
     for (size_t k = 0; k < units.n && tasks & SUM && !all.first.status; k++) /* all threads add */
-        push_grid(im, units.first + k, im->lane[k], &all.first);
+        push_grid(im, units.first + k, im->lane[k]);
     if (tasks & SUM)
         ib_book(&im->timers, IB_PHASE_SUM, &start);
     for (int t = 0; t < im->n_thread; t++)
@@ -1462,9 +1461,9 @@ ib_status ib_imager_finish(ib_imager *im, int pass, ib_outcome *outcome, ib_erro
     ib_lane            *lane = im->lane[0];
 
     if (!total)
-        return ib_fail(err, IB_EINTERNAL, "no share of the mfs image was gridded");
-    ib_tree_swap(&im->grids, &lane->grid);
+        return ib_fail(err, IB_EINTERNAL, "a share of the mfs image was not gridded");
     lane->touched = (ib_touched){g->stride, total->first / row, (total->end + row - 1) / row};
+    lane->grid = ib_tree_take(&im->grids);
     lane->direct_plane = im->checked[0] - 1;
     memset(&im->bench[0].timers, 0, sizeof im->bench[0].timers);
     if (lane->direct_plane >= 0 && im->plan->check_share) {
@@ -1475,7 +1474,6 @@ ib_status ib_imager_finish(ib_imager *im, int pass, ib_outcome *outcome, ib_erro
     ib_status rc = IB_OK;
     if (pass + 1 < im->n_pass) {
         double start = ib_now();
-        ib_tree_reset(&im->grids);
         add_pass(im, lane, pass, outcome, im->work, im->n_thread);
         ib_book(&im->bench[0].timers, IB_PHASE_FFT, &start);
     } else

@@ -89,6 +89,8 @@ const ib_tree_node *ib_tree_total(ib_tree *tree)
         /* The right edge has no siblings to wait for: it rises until its left neighbour is one. */
         ib_tree_node *last = &tree->node[tree->n_node - 1];
         while (!siblings(tree)) {
+            if (last->level >= last[-1].level) /* what lies between them was never pushed */
+                return NULL;
             last->level++;
             last->index /= 2;
         }
@@ -109,10 +111,8 @@ void ib_tree_reset(ib_tree *tree)
     tree->n_node = 0;
 }
 
-void ib_tree_swap(ib_tree *tree, void **buffer)
+void *ib_tree_take(ib_tree *tree)
 {
-    void *const total = tree->node[0].sum;
-
-    tree->node[0].sum = *buffer;
-    *buffer = total;
+    tree->n_node = 0;
+    return tree->node[0].sum;
 }

@@ -36,11 +36,11 @@ void *ib_tree_buffer(ib_tree *tree, ib_error *err);
  *  one of the tree's or like one: from ib_alloc, with zeros outside of what the node says. */
 void ib_tree_push(ib_tree *tree, ib_tree_node node);
 
-/** The sum of all, once every leaf has been pushed; NULL: none was. Stays the tree's. */
+/** The sum of all, once every leaf has been pushed; NULL: none was, or one in the middle is missing. Stays the tree's. */
 const ib_tree_node *ib_tree_total(ib_tree *tree);
 
-/** The total's buffer for one of zeros, or the other way round. */
-void ib_tree_swap(ib_tree *tree, void **buffer);
+/** The buffer of ib_tree_total, which becomes the caller's: no nodes are left. */
+void *ib_tree_take(ib_tree *tree);
 
 /** No nodes, as in the beginning; the buffers stay. */
 void ib_tree_reset(ib_tree *tree);

@@ -67,4 +67,19 @@ static void nothing_sums_to_nothing(ib_test *t)
     ib_tree_clear(&tree);
 }
 
-IB_TEST_MAIN({IB_TEST(the_sum_has_the_same_bits_for_any_number_of_ranks), IB_TEST(nothing_sums_to_nothing)})
+static void a_missing_leaf_is_no_sum(ib_test *t)
+{
+    for (size_t missing = 0; missing < 8; missing++) {
+        ib_tree  tree;
+        ib_error err;
+        ib_tree_begin(&tree, LENGTH, IB_SINGLE, 1);
+        for (size_t k = 0; k < 9; k++)
+            if (k != missing)
+                ib_tree_push(&tree, (ib_tree_node){0, k, 0, LENGTH, ib_tree_buffer(&tree, &err)});
+        IB_CHECK(t, ib_tree_total(&tree) == NULL);
+        ib_tree_clear(&tree);
+    }
+}
+
+IB_TEST_MAIN({IB_TEST(the_sum_has_the_same_bits_for_any_number_of_ranks), IB_TEST(nothing_sums_to_nothing),
+              IB_TEST(a_missing_leaf_is_no_sum)})
