@@ -219,13 +219,14 @@ static double predicted_check(const ib_plan *plan, const double predicted[2])
 
 /* ---- rates ----------------------------------------------------------------------------------------------- */
 
-static bool parse_recorded(job *j, const json_t *run, const char *own_input)
+/* The command line of a record. @param word  what the command borrows */
+static bool parse_recorded(job *j, const json_t *run, const char *own_input, char word[IB_MAX_OPTIONS + 1][300])
 {
     const json_t *workload = json_object_get(run, "workload"), *params = json_object_get(workload, "params");
     const json_t *input = json_array_get(json_object_get(workload, "inputs"), 0);
     const char   *name = json_string_value(json_object_get(input, "name"));
     char         *argv[IB_MAX_OPTIONS + 2];
-    char          word[IB_MAX_OPTIONS + 1][300], keys[] = TAKEN;
+    char          keys[] = TAKEN;
     int           argc = 0;
     ib_error      err;
 
@@ -233,14 +234,14 @@ static bool parse_recorded(job *j, const json_t *run, const char *own_input)
         const char *value = json_string_value(json_object_get(params, key));
         if (!value || !*value || !strcmp(key, "threads") || !strcmp(key, "memory") || !strcmp(key, "record"))
             continue; /* memory: large enough for any; threads: as the shape has them */
-        snprintf(word[argc], sizeof word[0], "--%s=%s", key, value);
+        snprintf(word[argc], sizeof *word, "--%s=%s", key, value);
         argv[argc] = word[argc];
         argc++;
     }
     const char *base = strrchr(own_input, '/');
     if (name && !strcmp(base ? base + 1 : own_input, name))
         name = own_input; /* records leave folders out */
-    snprintf(word[argc], sizeof word[0], "%s", name ? name : "");
+    snprintf(word[argc], sizeof *word, "%s", name ? name : "");
     argv[argc] = word[argc];
     argc += name && *name;
     j->parsed = !ib_command_parse(&j->command, argc, argv, TAKEN, &err);
@@ -265,8 +266,9 @@ static bool learn(rates *out, const json_t *lines, const projection *p)
     ib_plan   plan = {0};
     double    predicted[2];
     uint32_t *sorted = NULL;
+    char      word[IB_MAX_OPTIONS + 1][300];
     ib_error  err;
-    bool      ok = schedule && cores > 0 && parse_recorded(&was, run, p->job.command.cfg.input);
+    bool      ok = schedule && cores > 0 && parse_recorded(&was, run, p->job.command.cfg.input, word);
 
     ok = ok && !describe(&was, false, &err) && !plan_job(&was, n_rank, n_thread, &plan, predicted, &err);
     ok = ok && (p->job.stored || !was.stored); /* what computing samples costs, a file does not tell */

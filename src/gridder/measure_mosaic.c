@@ -125,11 +125,12 @@ static ib_status prepare(subject *s, const ib_mosaic_case *how, ib_error *err)
 
 static void finish(subject *s)
 {
-    void *const own[] = {s->pu,       s->pv,   s->value,    s->grid,     s->phase[0],
-                         s->phase[1], s->taps, s->plane[0], s->plane[1], s->scratch};
+    void *const own[] = {s->pu, s->pv, s->value, s->grid, s->phase[0], s->phase[1], s->taps, s->scratch};
 
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         ib_free(own[i]);
+    for (int p = 0; p < PLANES; p++)
+        ib_free(s->plane[p]);
 }
 
 static void add(const subject *s)
