@@ -22,6 +22,9 @@ enum {
 #define DRIFT         0.5        /* cells that samples may move within a bin */
 #define READ_AHEAD    (64 << 20) /* bytes of samples beyond which a longer read is no faster */
 #define WRITE_AT_ONCE (4 << 20)  /* bytes beyond which a longer write is no faster */
+#define LIBRARIES     (8 << 20) /* bytes that MPI, HDF5 and FFTW took once work began, and a little more, as measured */
+#define THREAD        (256 << 10) /* of a thread's stack, and of what libraries keep for it */
+#define PER_CHANNEL   1024        /* of what is known of a finished channel, in memory and on its way to journals */
 #define LEAST_WRITE   (64 << 10)
 #define MOST_WRITES   16 /* buffers of them */
 #define AHEAD         8  /* reads at least, where short ones cost nothing */
@@ -642,33 +645,56 @@ static size_t most_bins(const ib_plan *plan, const ib_vis_info *info, size_t n)
     return most;
 }
 
-/* Runs of a power of two, each at a multiple of its length, that [first, end) falls into: nodes of a tree. */
+/* The longest run of a power of two, at a multiple of its length, that begins [first, end): a node of a tree. */
+static size_t node_size(size_t first, size_t end)
+{
+    size_t size = first ? first & -first : end;
+
+    while (size & (size - 1))
+        size &= size - 1;
+    while (size > end - first)
+        size /= 2;
+    return size;
+}
+
 static int64_t nodes_of(size_t first, size_t end)
 {
     int64_t n = 0;
 
-    for (size_t size; first < end; first += size, n++) {
-        for (size = first ? first & -first : end; size & (size - 1); size &= size - 1) {
-        }
-        while (size > end - first)
-            size /= 2;
-    }
+    for (; first < end; first += node_size(first, end))
+        n++;
     return n;
 }
 
-/* Buffers of a tree of partial sums: those that wait for their siblings, and one that is filled; on rank 0 those of all. */
-static int64_t tree_nodes(const ib_plan *plan, int n_rank)
+/* Buffers of a tree of partial sums: those that wait for their siblings, and those that are filled, by n_lane units at once of
+   one's own or, on rank 0, by what another rank has summed. */
+static int64_t tree_nodes(const ib_plan *plan, size_t n_lane)
 {
     int64_t most = 0;
 
-    for (int r = 0; r < n_rank; r++) {
-        const ib_range u = ib_plan_share(plan, r, n_rank);
-        for (size_t k = 0; k < (r ? u.n : plan->n_unit); k++) {
-            const int64_t n = nodes_of(u.first, u.first + k) + 1;
+    for (int r = 0; r < plan->n_rank; r++) {
+        const ib_range u = ib_plan_share(plan, r, plan->n_rank);
+        const size_t   end = u.first + u.n;
+        for (size_t k = u.first; k < end; k += n_lane) {
+            const int64_t n = nodes_of(u.first, k) + (int64_t)(end - k < n_lane ? end - k : n_lane);
+            most = n > most ? n : most;
+        }
+        for (size_t k = u.first; k < end; k += node_size(k, end)) {
+            const int64_t n = nodes_of(0, k) + 1;
             most = n > most ? n : most;
         }
     }
     return most;
+}
+
+/* Sums of densities, which are cleared before grids are touched; those of an mfs image are sums, too, of which one is
+   transformed. */
+static int64_t tree_bytes(const ib_plan *plan, size_t n_lane)
+{
+    const int64_t lanes = (int64_t)n_lane * plan->rest_bytes;
+    const int64_t more = plan->density_bytes > lanes ? plan->density_bytes - lanes : 0;
+    const int64_t grids = tree_nodes(plan, n_lane) * plan->part_bytes + plan->rest_bytes;
+    return plan->mode == IB_CUBE ? more : grids > plan->density_bytes ? grids : plan->density_bytes;
 }
 
 /* Rows of a grid that samples reach: before it is transformed the others are not touched, and cost nothing. */
@@ -684,31 +710,35 @@ static size_t reached_rows(const ib_geometry *g, const ib_vis_info *info, const 
 }
 
 /* What one rank needs, term by term, as imager.c allocates it. */
-static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, size_t n_row, int n_rank, int n_thread,
+static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, size_t n_row, int n_thread,
                         int64_t base_bytes)
 {
     const ib_geometry *g = &plan->geometry;
     const size_t       real = cfg->precision == IB_DOUBLE ? sizeof(double) : sizeof(float);
     const size_t       pixels = g->nx * g->ny, whole = ib_grid_bytes(g, cfg->precision);
     const size_t reached = whole / g->height * n_row + 2 * HUGE_PAGE, sparse = reached < whole ? reached : whole;
-    const size_t grids = plan->mode == IB_MFS ? sparse : whole;
-    const size_t density = plan->needs_density ? (size_t)plan->n_stokes * pixels * sizeof(double) : 0;
+    const size_t all = plan->needs_density ? (size_t)plan->n_stokes * pixels * sizeof(double) : 0;
+    const size_t cells =
+        all / g->height * n_row + (size_t)plan->n_stokes * 2 * HUGE_PAGE; /* at most, that samples reach */
+    const size_t density = plan->density_all || cells > all ? all : cells;
     const size_t sums = g->w.n_pass > 1 ? (size_t)plan->n_grid * pixels * real : 0; /* of all passes */
     const size_t thread = pixels * sizeof(float) + ib_summary_bytes(g->nx, g->ny, ib_histogram_bins(g->nx, g->ny)) +
                           ib_transform_work(g, cfg->precision) + IB_SCRATCH_BYTES +
-                          (size_t)(g->planes + g->record) * IB_BATCH * 2 * real + IB_BATCH * 104;
+                          (size_t)(g->planes + g->record) * IB_BATCH * 2 * real + IB_BATCH * 104 + THREAD;
     const size_t row = sizeof(double[3]) + sizeof(int32_t[2]) + IB_MAX_CORR * sizeof(float) + 1 +
                        (plan->centre.motion == IB_AS_IS ? 0 : sizeof(int32_t) + sizeof(double));
 
+    const size_t known = (cfg->resume ? 2 : 1) * PER_CHANNEL; /* and what earlier starts have noted */
+
     plan->base_bytes = base_bytes;
-    plan->lane_bytes = (int64_t)(grids + density + (plan->mode == IB_MFS ? 0 : sums) +
+    plan->lane_bytes = (int64_t)(density + (plan->mode == IB_MFS ? 0 : whole + sums) +
                                  d->rows * (2 * (size_t)g->record + (plan->psf ? 0 : (size_t)plan->n_stokes)) * real);
     plan->sample_bytes = (int64_t)d->sample_bytes;
     plan->order_bytes =
         (int64_t)(d->rows * ((g->w.n_term ? 3 : 2) * sizeof(double) + sizeof(uint32_t) + 2 * sizeof(uint64_t)));
-    plan->fixed_bytes = (int64_t)(d->rows * row + 64 * d->n_read + 512 * plan->n_chan + (size_t)n_thread * thread) +
+    plan->fixed_bytes = (int64_t)(d->rows * row + 64 * d->n_read + known * plan->n_chan + (size_t)n_thread * thread) +
                         (int64_t)((size_t)(cfg->oversampling + 8) * ((size_t)cfg->support + 24) * real) +
-                        (12 << 20) + /* table of taps; plans, buffers of libraries */
+                        LIBRARIES + /* above it: the table of taps */
                         (plan->mode == IB_MFS ? (int64_t)sums : 0);
     if (plan->mosaic.primary) {
         const size_t n_kind = plan->mosaic.n_kind, n_stokes = (size_t)plan->n_stokes;
@@ -723,16 +753,16 @@ static void count_bytes(ib_plan *plan, const ib_config *cfg, const demand *d, si
     const size_t plane = pixels * sizeof(float) / 3 * 4 + LEAST_WRITE; /* with its mipmaps and statistics */
     plan->write_bytes = (int64_t)(plane < WRITE_AT_ONCE ? plane / 4096 * 4096 : WRITE_AT_ONCE);
     plan->n_write = 2; /* one is filled while one is written */
-    /* That of the densities is cleared before that of the grids grows. */
-    const size_t dense = plan->density_all ? density : 0, gridded = plan->mode == IB_MFS ? grids : 0;
-    plan->tree_bytes = tree_nodes(plan, n_rank) * (int64_t)(dense > gridded ? dense : gridded);
-    plan->tree_bytes += plan->mode == IB_MFS ? (int64_t)(whole - grids) : 0; /* of the one that is transformed */
+    plan->density_bytes = all && plan->density_all ? tree_nodes(plan, 1) * (int64_t)all : 0;
+    plan->part_bytes = plan->mode == IB_MFS ? (int64_t)sparse : 0;
+    plan->rest_bytes = (int64_t)whole - plan->part_bytes;
 }
 
 static int64_t bytes_of(const ib_plan *plan, const ib_vis_info *info, size_t n_lane, size_t n_read)
 {
-    return plan->base_bytes + plan->fixed_bytes + plan->tree_bytes + (int64_t)plan->n_write * plan->write_bytes +
-           (int64_t)n_lane * plan->lane_bytes + (int64_t)n_read * (plan->ahead ? 2 : 1) * plan->sample_bytes +
+    return plan->base_bytes + plan->fixed_bytes + tree_bytes(plan, n_lane) +
+           (int64_t)plan->n_write * plan->write_bytes + (int64_t)n_lane * plan->lane_bytes +
+           (int64_t)n_read * (plan->ahead ? 2 : 1) * plan->sample_bytes +
            (int64_t)most_bins(plan, info, n_read) * plan->order_bytes;
 }
 
@@ -764,10 +794,11 @@ static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis
     const ib_range most = ib_plan_share(plan, n_rank - 1, n_rank);
     const size_t   unit = plan->mode == IB_CUBE && d.one_read ? d.unit : 1; /* input channels read together */
 
+    plan->n_rank = n_rank;
     plan->fused = plan->mode == IB_CUBE && d.one_read;
     plan->block_rows = IB_BLOCK_ROWS;
     plan->max_rows = d.rows;
-    count_bytes(plan, cfg, &d, reached_rows(&plan->geometry, info, extent), n_rank, n_thread, base_bytes);
+    count_bytes(plan, cfg, &d, reached_rows(&plan->geometry, info, extent), n_thread, base_bytes);
     plan->fixed_bytes += info->held_bytes + n_thread * info->thread_bytes + (*cfg->trace ? cfg->trace_memory : 0);
 
     const int64_t least = bytes_of(plan, info, 1, unit);
@@ -783,7 +814,9 @@ static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis
     plan->ahead = is_stored(info);
     if (bytes_of(plan, info, n_lane, plan->fused ? n_lane * unit : 1) > cfg->memory)
         plan->ahead = false;
-    while (plan->n_write < 2 * n_lane + 2 && plan->n_write < MOST_WRITES &&
+    const size_t few = most.n * (size_t)plan->n_grid / 2; /* planes: most of a few are not under way at once */
+    while (plan->mode == IB_CUBE && plan->n_write < 2 * n_lane + 2 && plan->n_write < MOST_WRITES &&
+           plan->n_write < few &&
            bytes_of(plan, info, n_lane, plan->fused ? n_lane * unit : 1) + plan->write_bytes <= cfg->memory)
         plan->n_write++;
 
@@ -797,12 +830,16 @@ static ib_status choose_window(ib_plan *plan, const ib_config *cfg, const ib_vis
         n_read = n_read < enough ? n_read : enough;
     }
     plan->ahead = plan->ahead && n_read < (plan->mode == IB_MFS ? d.n_read : most.n * d.unit);
+    const size_t sweep = (d.n_read * n_lane + plan->n_unit - 1) / plan->n_unit;
+    if (plan->mode == IB_MFS && n_read > sweep) /* one share for each lane is read at a time */
+        n_read = sweep;
     n_read = (n_read + unit - 1) / unit * unit;
     while (n_read > unit && bytes_of(plan, info, n_lane, n_read) > cfg->memory)
         n_read = (n_read / 2 + unit - 1) / unit * unit;
 
     plan->n_lane = n_lane;
     plan->window = plan->fused ? n_read / unit : n_read;
+    plan->tree_bytes = tree_bytes(plan, n_lane);
     plan->total_bytes = bytes_of(plan, info, n_lane, n_read);
     return IB_OK;
 }

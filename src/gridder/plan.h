@@ -85,10 +85,14 @@ typedef struct ib_plan {
     size_t  n_lane, window; /* grids resident at once; image channels read at once, input channels if not fused */
     int64_t base_bytes;     /* program and libraries, as measured before work */
     int64_t fixed_bytes;    /* rows, threads, tables */
-    int64_t lane_bytes;     /* of each lane: grids, densities */
+    int64_t lane_bytes;     /* of each lane: grids, where they are not partial sums, and densities */
     int64_t sample_bytes;   /* of each input channel read */
     int64_t order_bytes;    /* of each bin sorted */
-    int64_t tree_bytes;     /* partial sums */
+    int     n_rank;         /* of this launch */
+    int64_t density_bytes;  /* of the sums of densities */
+    int64_t part_bytes;     /* of a partial sum of an mfs image */
+    int64_t rest_bytes;     /* of a grid that is transformed, beside that */
+    int64_t tree_bytes;     /* of all partial sums, those that lanes fill included */
     bool    ahead;          /* a read is prepared while the one before is worked on: twice sample_bytes */
     size_t  n_write;        /* buffers of planes on their way to the files, so many bytes each */
     int64_t write_bytes;

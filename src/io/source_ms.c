@@ -850,7 +850,8 @@ static void describe_tiles(opening *o)
     source_ms        *ms = o->ms;
     const char *const column[] = {ms->column, "FLAG", "WEIGHT_SPECTRUM"};
     const double      bytes[] = {sizeof(float[2]), 1 / 8., sizeof(float)};
-    int64_t           held[] = {TILE_CACHE << 20, TILE_CACHE << 20, TILE_CACHE << 20};
+    double            largest[3] = {0}, all[3] = {0}; /* tile, and tiles together */
+    double            rows = 1 << 19;                 /* what is not in tiles, and room to divide it */
 
     for (size_t s = 0; s < ms->n_window; s++) {
         const window *w = &ms->windows[s];
@@ -860,12 +861,13 @@ static void describe_tiles(opening *o)
         while (r + 1 < w->n_run && !(w->runs[r].cells & HAS_DATA))
             r++;
         for (size_t k = 0; k < sizeof column / sizeof *column; k++) {
-            size_t n_chan, n_row; /* of a tile, which is held, however large, and read into a buffer of its size */
+            size_t n_chan, n_row; /* of a tile */
             if (!ib_casa_tile(ms->main, column[k], w->runs[r].row, &n_chan, &n_row))
                 continue;
             const double tile = bytes[k] * (double)(w->n_corr * n_chan) * (double)n_row;
-            const double need = tile + fmax(tile, TILE_CACHE << 20);
-            held[k] = need > (double)held[k] ? (int64_t)need : held[k];
+            largest[k] = fmax(largest[k], tile);
+            all[k] += tile * ceil((double)w->n_chan / (double)n_chan) *
+                      ceil((double)rows_touched(w, n_row, ib_casa_rows(ms->main)) / (double)n_row);
         }
         double together = 1; /* columns that lie between each other */
         if (!ib_casa_tile(ms->main, ms->column, w->runs[r].row, &t->n_chan, &t->n_row)) {
@@ -873,13 +875,16 @@ static void describe_tiles(opening *o)
             if (t->n_chan > w->n_chan)
                 together = w->use_spectrum ? 3 : 2;
         }
+        rows += (double)ib_casa_rows(ms->main) * (512 + 16 * (double)(w->n_corr * w->n_chan));
         o->info->held_bytes += w->row_flag ? (int64_t)ib_casa_rows(ms->main) : 0;
         t->n_chan = t->n_chan < w->n_chan ? t->n_chan : w->n_chan;
         t->sample_bytes = bytes[0] + bytes[1] + (w->use_spectrum ? bytes[2] : 0);
         t->row_bytes = together * t->sample_bytes * (double)(t->n_chan * w->n_corr) *
                        (double)rows_touched(w, t->n_row, ib_casa_rows(ms->main)) / (double)w->n_row;
     }
-    o->info->held_bytes += held[0] + held[1] + held[2] + ((int64_t)ROW_CACHE << 20);
+    for (int k = 0; k < 3; k++) /* a tile is held, however large, and read into a buffer of its size */
+        o->info->held_bytes += (int64_t)(largest[k] + fmin(all[k], fmax(largest[k], TILE_CACHE << 20)));
+    o->info->held_bytes += (int64_t)fmin(rows, ROW_CACHE << 20);
 }
 
 /* ---- opening: all of it ------------------------------------------------------------------------------------- */

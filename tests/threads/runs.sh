@@ -26,6 +26,7 @@ quiet 1 depth sim:chiles,times=2,channel=0.005,image=0.1 --wterm stack
 
 "$IMGBENCH" simulate $small -o file.vis.hdf5 >simulate.log 2>&1 || fail "$(cat simulate.log)"
 quiet 1 file file.vis.hdf5 --memory 128MiB
+quiet 2 traced $small --trace timeline.json --chunks 3 --schedule dynamic
 
 # Interrupted once something is finished, and gone on with.
 many=sim:point,times=4,baselines=45,channels=1000,imsize=128
