@@ -33,11 +33,11 @@ same() {
 
 # image N NAME ARGUMENTS...: a small run that must succeed; leaves NAME.hdf5 (and NAME.psf.hdf5), no record.
 image() {
-    ranks=$1 name=$2
+    ranks=$1 image_name=$2 # a caller's name is another one
     shift 2
-    on "$ranks" --output "$name.hdf5" --record "" --quiet "$@" >"$name.log" 2>&1 || {
+    on "$ranks" --output "$image_name.hdf5" --record "" --quiet "$@" >"$image_name.log" 2>&1 || {
         status=$?
-        cat "$name.log"
+        cat "$image_name.log"
         fail "imgbench $* on $ranks ranks ended with $status"
     }
 }
