@@ -93,7 +93,7 @@ unset at
 export IMGBENCH_FLUSH_S=0
 
 # What is on the disk is compared with what was computed: a changed pixel is imaged again, a changed journal not believed.
-begin() { # ARGUMENTS...: leaves a run with a finished channel 0
+begin() { # ARGUMENTS...: leaves a run with a finished channel, whichever was first
     for back in 100 80 60 50 40 30 20; do
         rm -rf cube*
         struck 1 "$((alone - back))" kill 0 "$@" && fail "not struck"
@@ -108,10 +108,10 @@ begin
 "$PYTHON" -c '
 import h5py
 f = h5py.File("cube.hdf5.partial", "r+")
-f["0/DATA"][0, 0, 7, 9] += 1
+f["0/DATA"][:, :, 7, 9] += 1
 '
 on 2 "$sim" --fits --output cube.hdf5 --record "" --quiet --resume >again.log 2>&1 || fail "after damage: $(cat again.log)"
-grep -q '1 channels on the disk are not what was written' again.log || fail "damage was not seen: $(cat again.log)"
+grep -q '[1-6] channels on the disk are not what was written' again.log || fail "damage was not seen: $(cat again.log)"
 same whole.hdf5 cube.hdf5
 
 begin
