@@ -69,8 +69,11 @@ static ib_status judge(ib_run_job *j, ib_error *err)
     if (!(r->measured < 0) && !(r->measured <= IB_GATE * r->promised))
         return ib_fail(
             err, IB_ECHECK,
-            "the image differs from the direct Fourier sum by %.3g, and %.3g was promised; no file was kept",
-            r->measured, r->promised);
+            "the image differs from the direct Fourier sum by %.3g, and %.3g was promised; no file was kept%s",
+            r->measured, r->promised,
+            !strcmp(r->isa, "reference") && r->precision == IB_SINGLE
+                ? " (--isa reference adds samples one by one, and what is small is lost beside what is bright; leave it out, or give --precision double)"
+                : "");
     return IB_OK;
 }
 

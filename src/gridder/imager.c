@@ -84,8 +84,9 @@ struct ib_imager {
     double           *kind_weight; /* [input channel as plan->part][n_stokes][kind] */
 
     ib_tree       grids, densities;
-    uint8_t      *checked;              /* [n_chan] plane to check, plus one; 0: not checked */
-    size_t        checked_share;        /* of an mfs image, where one is */
+    uint8_t      *checked;       /* [n_chan] plane to check, plus one; 0: not checked */
+    int           owed;          /* checks that planes without a signal had nothing to say to: of channels to come */
+    size_t        checked_share; /* of an mfs image, where one is */
     ib_direct_sum whole[IB_DIRECT_MAX]; /* what the grid of all shares has at the pixels */
     size_t        peak[2];              /* pixel of a PSF's peak */
     double        promise, rounding;    /* accuracy of the convolution function; amplification of rounding */
@@ -104,7 +105,8 @@ static uint64_t scramble(uint64_t x)
     return x ^ x >> 31;
 }
 
-/* One channel in each of n_check equal runs, one of its planes. */
+/* One channel in each of n_check equal runs, one of its planes: the first where there is but one check, since V of a source
+   that has none, say, tells nothing. */
 static void choose_checked(ib_imager *im)
 {
     const ib_plan *plan = im->plan;
@@ -112,7 +114,8 @@ static void choose_checked(ib_imager *im)
     for (size_t k = 0; k < plan->n_check; k++) {
         const size_t first = plan->n_chan * k / plan->n_check, n = plan->n_chan * (k + 1) / plan->n_check - first;
         if (n)
-            im->checked[first + scramble(k) % n] = (uint8_t)(1 + scramble(k + 1000) % (uint64_t)plan->n_stokes);
+            im->checked[first + scramble(k) % n] =
+                (uint8_t)(1 + (plan->n_check > 1 ? scramble(k + 1000) % (uint64_t)plan->n_stokes : 0));
     }
     im->checked_share = scramble(2000) % plan->n_unit;
 }
@@ -1081,10 +1084,32 @@ static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_ou
         }
     }
     ib_verdict_merge(&b->verdict, &verdict);
+    if (lane->direct_plane >= 0 && !verdict.n_plane) {
+#pragma omp atomic
+        im->owed++;
+    }
     return im->port->finished ? im->port->finished(im->port->self, chan, outcome, &verdict, err) : IB_OK;
 }
 
 /* ---- sweeps over samples ------------------------------------------------------------------------------------------ */
+
+/* Is there a check that an earlier channel has left? Then it is the caller's. */
+static bool takes_over(ib_imager *im)
+{
+    int left;
+
+#pragma omp atomic read
+    left = im->owed;
+    if (left < 1)
+        return false;
+#pragma omp atomic capture
+    left = im->owed--;
+    if (left < 1) { /* another thread was quicker */
+#pragma omp atomic
+        im->owed++;
+    }
+    return left > 0;
+}
 
 static void begin_unit(ib_imager *im, size_t unit, ib_lane *lane)
 {
@@ -1092,11 +1117,12 @@ static void begin_unit(ib_imager *im, size_t unit, ib_lane *lane)
     const size_t   chan = plan->mode == IB_MFS ? 0 : unit;
 
     ib_lane_begin(lane);
-    if (im->checked[chan] && (!plan->check_share || unit == im->checked_share)) {
+    if (!plan->check_share || unit == im->checked_share)
         lane->direct_plane = im->checked[chan] - 1;
-        if (plan->mode == IB_CUBE)
-            begin_check(plan, chan, &lane->direct);
-    }
+    if (lane->direct_plane < 0 && plan->mode == IB_CUBE && takes_over(im))
+        lane->direct_plane = (int)(chan % (size_t)plan->n_stokes); /* another one every time */
+    if (lane->direct_plane >= 0 && plan->mode == IB_CUBE)
+        begin_check(plan, chan, &lane->direct);
     for (int p = 0; p < plan->n_stokes && plan->needs_density && !im->shared_density; p++)
         ib_density_clear(lane->density[p]);
 }
