@@ -68,7 +68,8 @@ bool ib_run_urgent(void *self)
 ib_status ib_run_deadline(const ib_config *cfg, double began, double *deadline, ib_error *err)
 {
     const char  *end = getenv("SLURM_JOB_END_TIME"); /* s since 1970 */
-    const double left = end && atof(end) > 0 ? atof(end) - (double)time(NULL) : 0;
+    const char  *whole = getenv("PBS_WALLTIME"); /* s of the job, which begins with its launch if it has but one */
+    const double left = end && atof(end) > 0 ? atof(end) - (double)time(NULL) : whole ? fmax(0, atof(whole)) : 0;
 
     *deadline = cfg->time_limit > 0 ? began + cfg->time_limit : left > 0 ? began + left : 0;
     if (cfg->time_limit > 0 || left >= 0)

@@ -77,3 +77,8 @@ for rank in 0 1; do
 done
 grep -q 'time limit came near' err.0 || fail "time limit: $(cat err.0)"
 [ ! -e cube.hdf5 ] || fail "a cube under its final name although there was no time for it"
+
+# That of a Torque job is its whole time.
+rm -rf cube*
+PBS_WALLTIME=5 on_each 2 "$long" --output cube.hdf5 --record "" --quiet
+[ "$(cat code.0)" = 75 ] && grep -q 'time limit came near' err.0 || fail "PBS_WALLTIME: $(cat code.0) $(cat err.0)"
