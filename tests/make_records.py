@@ -4,7 +4,7 @@
 
 Keys, all with defaults: commit, describe, dirty, machine, T (s), phases {name: s}, params {option: text}, input, ranks, threads,
 status, exit, validity, error (measured; promised is 1e-4), tag, kernel, launch (of a campaign; 0: a warm-up), started (s since 2026-01-01; else a minute after
-the launch before it), stop ("run": no line after the first), build_id. Prints the run's names."""
+the launch before it), stop ("run": no line after the first), build_id, rows (their digest). Prints the run's names."""
 import datetime, json, os, sys
 
 DEFAULTS = dict(support="7", threads="0", tag="", memory="2GiB", isa="auto", precision="single", chunks="0")
@@ -47,7 +47,7 @@ def lines(number, s):
     if s.get("stop") == "run":
         return
     if status == "ok":
-        yield dict(t="rep", rep=0, warm=False, wall_s=T, T_s=T, threads=threads, isa="v4", counts=dict(gridded=10**9),
+        yield dict(t="rep", rep=0, warm=False, wall_s=T, T_s=T, threads=threads, isa="v4", counts=dict(gridded=10**9), **({"input": s["rows"]} if "rows" in s else {}),
                    phases={k: dict(max_s=v, mean_s=v, min_s=v, max_rank=0, share=v / T) for k, v in phases.items()},
                    memory=dict(peak_bytes=10**9), bytes=dict(read=10**9, written=10**9)), run_id, machine, when
         yield dict(t="check", name="direct Fourier sum", kind="oracle", value=error, tol=3 * promised,

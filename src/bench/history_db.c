@@ -5,6 +5,7 @@
 #include "bench/record.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
@@ -243,6 +244,22 @@ ib_status ib_db_reset(ib_history *h, ib_error *err)
     return rc ? rc : migrate(h, err);
 }
 
+/* What processes that were killed while they wrote left behind. */
+static void forget_partials(const char *path)
+{
+    enum { ABANDONED_S = 3600 };
+    char        pattern[IB_MAX_PATH + 32];
+    glob_t      names = {0};
+    struct stat st;
+
+    snprintf(pattern, sizeof pattern, "%s.*.part", path);
+    if (!glob(pattern, 0, NULL, &names))
+        for (size_t i = 0; i < names.gl_pathc; i++)
+            if (!stat(names.gl_pathv[i], &st) && time(NULL) - st.st_mtime > ABANDONED_S)
+                remove(names.gl_pathv[i]);
+    globfree(&names);
+}
+
 void ib_db_save(ib_history *h)
 {
     sqlite3_int64  bytes = 0;
@@ -260,6 +277,7 @@ void ib_db_save(ib_history *h)
         snprintf(h->state.why, sizeof h->state.why, "it is only in memory: %s", data ? strerror(errno) : "no memory");
     if (!ok && file)
         remove(partial);
+    forget_partials(h->state.path);
     h->state.bytes = ok ? (size_t)bytes : 0;
     sqlite3_free(data);
 }

@@ -22,6 +22,8 @@ launches("1", 1.1, kernel="Linux 7")
 launches("2", 1.1, dirty=True)
 launches("a", 0.8, params=dict(isa="v3"))
 launches("3", 1, machine="other")
+launches("6", 1.1, rows="d1")
+launches("7", 1.2, rows="d2")
 for k in range(6):
     print(json.dumps(dict(commit="4" * 40, T=100 * (1 + 0.2 * (k % 3 - 1)))))
 P
@@ -46,6 +48,9 @@ verdict 0 'T .*too few +4$' ffffffff 55555555 # three cannot reach 5 %, whatever
 verdict 0 'verdict: environment changed' --where isa=auto aaaaaaaa 11111111
 grep -q 'kernel: Linux 6 -> Linux 7' out.txt || fail "$(cat out.txt)"
 verdict 3 'slower' --where isa=auto --any-environment aaaaaaaa 11111111
+verdict 0 'verdict: environment changed' 66666666 77777777 # the input has the same name, and is another one
+grep -q 'input: d1 -> d2' out.txt || fail "$(cat out.txt)"
+verdict 3 'slower' --where isa=auto aaaaaaaa 66666666 # of which no digest was taken then
 verdict 3 'slower' --where isa=auto aaaaaaaa 22222222-dirty
 verdict 7 'only .*-dirty|changed sources' --where isa=auto aaaaaaaa 22222222
 verdict 0 '^verdict: faster ' commit=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,isa=auto aaaaaaaa,isa=v3

@@ -147,6 +147,12 @@ for delay in 0.001 0.003 0.01; do
     launches 6 "killed after $delay s"
 done
 
+touch -d '2 hours ago' results/imgbench.db.1.part
+touch results/imgbench.db.2.part
+history db rebuild >/dev/null
+[ ! -e results/imgbench.db.1.part ] && [ -e results/imgbench.db.2.part ] || fail "what a killed one left: $(ls results)"
+rm results/imgbench.db.2.part
+
 # Records: copies count once, concatenated ones as one each, one that is gone is forgotten, one that changed is read.
 mkdir results/copies
 cat results/quiet/*/*.jsonl >results/copies/all.jsonl

@@ -41,7 +41,7 @@ grep -q '4 recorded, 3 to make' err.txt || fail "$(cat err.txt)"
 
 # Stopped, it says how to go on, leaves no half record or cube; the same command makes the rest.
 rc=0
-"$IMGBENCH" sweep $tiny --ranks 1,2 --launches 4 --oversubscribe --seed 2 >/dev/null 2>err.txt &
+"$IMGBENCH" sweep $tiny --ranks 1,2 --launches 40 --oversubscribe --seed 2 >/dev/null 2>err.txt &
 sweeper=$!
 for i in $(seq 600); do
     [ "$(grep -c ' to go' err.txt)" -ge 3 ] && break
@@ -88,6 +88,16 @@ rc=0
 sweep $tiny --seed 4 --launches 2 --mpirun --no-such-option >failed.txt 2>err.txt || rc=$?
 [ "$rc" = 8 ] && grep -q 'this point is left out' err.txt || fail "a failing mpirun: $rc, $(cat err.txt)"
 
+mkdir hasty # an mpirun that fails before the program begins, every other time
+cat >hasty/mpirun <<S
+#!/bin/sh
+[ -e failed ] && rm failed && exec $(command -v mpirun) "\$@"
+echo "mkdir: no such folder" >failed
+exit 1
+S
+chmod +x hasty/mpirun
+PATH=$PWD/hasty:$PATH sweep $tiny --seed 4 --launches 2 --campaign hasty >/dev/null 2>err.txt || fail "an mpirun that fails now and then: $(cat err.txt)"
+
 sweep $tiny --weak --ranks 1,2 --launches 1 --oversubscribe --warmup 0 --campaign grow >/dev/null 2>err.txt || fail "$(cat err.txt)"
 "$PYTHON" - <<'P'
 import collections, glob, json
@@ -103,7 +113,7 @@ runs = [json.loads(open(f).readline()) for f in glob.glob("results/*/*/*.jsonl")
 assert all(r["intent"] == "sweep" and r["seed"] in (1, 2, 3, 4) and r["launch"] == r["block"] for r in runs)
 made = collections.Counter((r["campaign_id"], r["point"], r["launch"]) for r in runs if r["launch"] > 0)
 assert max(made.values()) == 1, made
-assert sum(r["seed"] == 2 and r["launch"] > 0 for r in runs) == 8
+assert sum(r["seed"] == 2 and 0 < r["launch"] <= 4 for r in runs) == 8
 for r in runs:
     assert r["point"] == f"ranks={r['shape']['ranks']} threads=1", r["point"]
 grown = {r["shape"]["ranks"]: r["workload"]["inputs"][0]["name"] for r in runs if r["campaign_id"] == "grow"}
