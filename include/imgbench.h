@@ -84,6 +84,7 @@ typedef struct ib_config {
     const char *field;  /* selections by number, range or name; "": all */
     const char *spw;
     const char *channels;
+    const char *times; /* periods of rows, FROM~TO; "": all */
     /* image */
     double      cell[2];     /* rad along l, m; 0: from the longest baseline */
     int64_t     imsize[2];   /* pixels along l, m; 0: from the primary beam */

@@ -73,7 +73,7 @@ static ib_status help(const invocation *in, ib_error *err);
 /* clang-format off */
 static const subcommand subcommands[] = { /* the first is meant where none is named */
     {{"run",      "[OPTIONS] [INPUT]",               "image INPUT, measure, check, record; the word run may be left out", NULL}, NULL, run, NULL, NULL},
-    {{"convert",  "INPUT FILE.h5", "write visibilities of any input as native HDF5 (docs/visibilities.md), in parallel with mpirun; what the options of input select, averaged with --average-channels and --average-time; takes --overwrite, --resume, --memory and --quiet, too", NULL}, "column field spw channels average-channels average-time output overwrite resume memory quiet", convert, NULL, NULL},
+    {{"convert",  "INPUT FILE.h5", "write visibilities of any input as native HDF5 (docs/visibilities.md), in parallel with mpirun; what the options of input select, averaged with --average-channels and --average-time; takes --overwrite, --resume, --memory and --quiet, too", NULL}, "column field spw channels times average-channels average-time output overwrite resume memory quiet", convert, NULL, NULL},
     {{"simulate", "sim:PRESET[,key=value...] FILE.h5", "write simulated visibilities to a file; takes --overwrite, --resume, --memory and --quiet, too", NULL}, "output overwrite resume memory quiet", simulate, NULL, NULL},
     {{"view",     "CUBE [OPTIONS]", "draw a plane of a cube (HDF5 or FITS) with its beam, the contours of its primary beam and its point spread function, as a PNG file", ib_view_options}, NULL, NULL, NULL, ib_view},
     {{"verify",   "CUBE...", "compare every plane of HDF5 cubes with the checksum that was taken while it was in memory", ib_verify_options}, NULL, NULL, NULL, ib_verify},

@@ -28,7 +28,13 @@ static const struct topic {
      "    M8*            names; * stands for any letters, ? for one\n"
      "\n"
      "Fields and spectral windows are numbered as in the input. Channels are counted within each selected window, "
-     "from 0. A selection that means nothing is an error that says what there is."},
+     "from 0. A selection that means nothing is an error that says what there is.\n"
+     "\n"
+     "--times takes periods, both ends included, separated by commas; UTC.\n"
+     "\n"
+     "    2021-03-04T05:00~2021-03-04T06:30:10.5\n"
+     "    05:00~06:30    on the day of the first row; 25:00 is of the next day\n"
+     "    06:30~         to the end"},
     {"simulation", "observations made up on the spot",
      "An input of the form sim:PRESET[,key=value...] is simulated while it is read: no file, the same numbers for any "
      "number of ranks. Without an input a small observation with 3840 channels is simulated.\n"

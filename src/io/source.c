@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/trace.h"
+#include "model/period.h"
 #include "model/regrid.h"
 
 #include <errno.h>
@@ -170,11 +171,11 @@ ib_status ib_source_open(ib_source **out, const ib_config *cfg, ib_vis_info *inf
     source->info = info;
     const fetching begun = begin_fetch();
     rc = choose(cfg->input, &source->format, err);
-    source->ops = ib_regrid_wanted(cfg) ? &ib_regrid_ops : source->format;
-    if (!rc)
-        rc = source->ops == source->format
-                 ? source->format->open(&source->self, cfg->input, cfg, info, err)
-                 : ib_regrid_open(&source->self, source->format, cfg->input, cfg, info, err);
+    if (!rc && ib_regrid_wanted(cfg)) {
+        source->ops = &ib_regrid_ops;
+        rc = ib_regrid_open(&source->self, source->format, cfg->input, cfg, info, err);
+    } else if (!rc)
+        rc = ib_period_open(&source->ops, &source->self, source->format, cfg->input, cfg, info, err);
     if (!rc && check_info(info, err))
         rc = ib_within(err, "open %.200s: ", cfg->input);
     if (rc) {

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "model/frame.h"
+#include "model/period.h"
 
 #include <math.h>
 #include <stdatomic.h>
@@ -630,8 +631,7 @@ ib_status ib_regrid_open(void **self, const ib_source_ops *source, const char *p
 
     if (!l)
         return err->status;
-    l->source = source;
-    ib_status rc = source->open(&l->self, path, cfg, &l->in, err);
+    ib_status rc = ib_period_open(&l->source, &l->self, source, path, cfg, &l->in, err);
     if (rc) {
         ib_vis_info_clear(&l->in);
         ib_free(l);

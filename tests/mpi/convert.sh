@@ -73,6 +73,50 @@ image 1 some-direct setups.uvfits --spw FQ4-IF* --channels 0-1 $small
 image 1 some some.h5 $small
 alike some
 
+# Times: the rows of two periods, and of a field that has none left; of rows one behind the other, and of rows that are not.
+cat >periods.py <<'P'
+import datetime, h5py, numpy, sys
+f = h5py.File(sys.argv[1])
+windows = [k for k in f if k.startswith("spw")]
+times = numpy.unique(numpy.concatenate([f[w]["time"][:] for w in windows]))
+n = len(times)
+text = lambda t, u: (datetime.datetime(1858, 11, 17) + datetime.timedelta(seconds=(t + u) / 2)).isoformat()
+periods = ((times[0] - 2, times[0], times[n // 3], times[n // 3 + 1]), (times[-2], times[-1], times[-1], times[-1] + 9))
+if len(sys.argv) == 2:
+    print(",".join(text(a, b) + "~" + text(c, d) for a, b, c, d in periods))
+    sys.exit()
+o = h5py.File(sys.argv[2])
+for w in windows:
+    time = f[w]["time"][:]
+    on = ((time > times[0] - 1) & (time <= times[n // 3])) | (time == times[-1])
+    assert on.any() and not on.all()
+    for key in f[w]:
+        a, b = f[w][key][()], o[w][key][()]
+        if key == "field":  # numbered anew
+            a, b = f["fields"]["name"][a], o["fields"]["name"][b]
+        if key in ("uvw", "antenna", "field", "time") or key == "weight" and a.ndim == 2:
+            a = a[on]
+        elif a.ndim == 3:
+            a = a[:, on]
+        assert a.tobytes() == b.tobytes(), (w, key)
+    print("ok", sys.argv[2], w, on.sum(), "of", len(on), "rows")
+P
+# chosen NAME INPUT: of NAME.h5, all that INPUT holds, the rows of periods.
+chosen() {
+    periods=$("$PYTHON" periods.py "$1.h5")
+    converted 2 "$1-times" "$2" --times "$periods" --memory 96MiB
+    "$PYTHON" periods.py "$1.h5" "$1-times.h5" || fail "$periods of $2"
+}
+chosen mixed mixed.ms
+# shellcheck disable=SC2086
+{
+    image 1 times mixed-times.h5 --spw 0 --stokes corr $small
+    image 3 times-direct mixed.ms --times "$periods" --read corner --spw 0 --stokes corr $small
+}
+alike times
+chosen setups setups.uvfits
+chosen hetero hetero.h5
+
 # Averages. 3 fields in turn, noise, flags; rows in the order of time, of baselines, and in none.
 sim=sim:aca-9eb,times=16,channels=11,imsize=48,cell=3arcsec,noise=0.3,flagged=0.2,flagged_rows=0.1,nan=yes
 on 2 simulate "$sim" time.h5 --quiet
@@ -132,6 +176,9 @@ for i, r in enumerate(rows):
 assert worst < 1.5e-7, worst  # re and im rounded once, 6e-8 each
 print("ok", sys.argv, o["visibility"].shape, "from", vis.shape, "worst", worst)
 P
+chosen baseline baseline.h5
+refused 2 'times: "2021-02-30~" is no period' baseline.h5 --times 2021-02-30~
+refused 2 'has no row then; .* is from 2021-01-01T' baseline.h5 --times 2020-01-01~2020-12-31
 for how in "time 4 0" "time 1 100" "baseline 1 45" "mess 3 100"; do
     # shellcheck disable=SC2086
     set -- $how
