@@ -4,6 +4,7 @@
 #include "base/comm.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "base/trace.h"
 
 #include <errno.h>
@@ -12,8 +13,6 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -246,17 +245,6 @@ static void meet(MPI_Comm comm, const place *here)
     watch.next.n_address = n;
 }
 
-static int start(void)
-{
-    sigset_t all, former;
-
-    sigfillset(&all); /* signals are the main thread's */
-    pthread_sigmask(SIG_SETMASK, &all, &former);
-    const int failed = pthread_create(&watch.thread, NULL, keep_watch, NULL);
-    pthread_sigmask(SIG_SETMASK, &former, NULL);
-    return failed;
-}
-
 ib_status ib_watch_begin(MPI_Comm comm, double timeout, ib_error *err)
 {
     place here;
@@ -277,7 +265,7 @@ ib_status ib_watch_begin(MPI_Comm comm, double timeout, ib_error *err)
     meet(comm, &here);
     atomic_store(&ending, false);
     watch.wake = eventfd(0, EFD_CLOEXEC);
-    const int failed = watch.wake < 0 ? errno : start();
+    const int failed = watch.wake < 0 ? errno : ib_thread_start(&watch.thread, keep_watch, NULL);
     watch.on = !failed;
     const ib_status rc =
         failed ? ib_fail(err, IB_EIO, "start the thread that watches ranks: %s", strerror(failed)) : IB_OK;

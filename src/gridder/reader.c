@@ -3,10 +3,9 @@
 #include "gridder/reader.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "base/trace.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 
 struct ib_reader {
@@ -28,6 +27,7 @@ static void *work(void *self)
     ib_reader *r = self;
 
     ib_track_name("reader", -1);
+    ib_thread_prompt();
     pthread_mutex_lock(&r->mutex);
     for (;;) {
         while (!r->asked && !r->end)
@@ -56,7 +56,6 @@ ib_status ib_reader_create(ib_reader **out,
                                              const ib_samples *into, ib_error *err),
                            void *self, ib_error *err)
 {
-    sigset_t   all, before;
     ib_reader *r = ib_alloc_zero(1, sizeof *r, "reader", err);
 
     *out = NULL;
@@ -66,10 +65,7 @@ ib_status ib_reader_create(ib_reader **out,
     r->self = self;
     pthread_mutex_init(&r->mutex, NULL);
     pthread_cond_init(&r->change, NULL);
-    sigfillset(&all); /* signals are the main thread's */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int failed = pthread_create(&r->thread, NULL, work, r);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    const int failed = ib_thread_start(&r->thread, work, r);
     if (failed) {
         pthread_cond_destroy(&r->change);
         pthread_mutex_destroy(&r->mutex);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "base/trace.h"
 #include "base/watch.h"
 #include "io/file.h"
@@ -11,8 +12,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -156,16 +155,12 @@ static void *keep_lock(void *unused)
 static int start_thread(pthread_t *thread, pthread_cond_t *change, void *(*body)(void *), void *self)
 {
     pthread_condattr_t clock;
-    sigset_t           all, before;
 
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_cond_init(change, &clock);
     pthread_condattr_destroy(&clock);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int failed = pthread_create(thread, NULL, body, self);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    const int failed = ib_thread_start(thread, body, self);
     if (failed)
         pthread_cond_destroy(change);
     return failed;

@@ -3,14 +3,13 @@
 #include "io/writer.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/thread.h"
 #include "base/trace.h"
 #include "base/watch.h"
 #include "io/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -132,6 +131,7 @@ static void *work(void *self)
     ib_writer *w = self;
 
     ib_track_name("writer", -1);
+    ib_thread_prompt();
     pthread_mutex_lock(&w->mutex);
     for (;;) {
         while (!w->waiting && !w->end)
@@ -162,17 +162,6 @@ static void *work(void *self)
 }
 
 /* ---- making ------------------------------------------------------------------------------------------------------- */
-
-static int start(ib_writer *w)
-{
-    sigset_t all, before;
-
-    sigfillset(&all); /* signals are the main thread's */
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    const int failed = pthread_create(&w->thread, NULL, work, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed;
-}
 
 static void release(ib_writer *w)
 {
@@ -210,7 +199,7 @@ ib_status ib_writer_create(ib_writer **out, size_t n_buffer, size_t bytes, size_
         pthread_mutex_init(&w->mutex, NULL);
         pthread_cond_init(&w->freed, NULL);
         pthread_cond_init(&w->filled, NULL);
-        const int failed = start(w);
+        const int failed = ib_thread_start(&w->thread, work, w);
         if (failed)
             rc = ib_fail(err, IB_EIO, "start the thread that writes: %s", strerror(failed));
     }
