@@ -9,6 +9,7 @@
 #include "bench/calibrate.h"
 #include "bench/facts.h"
 #include "bench/overhead.h"
+#include "bench/storage.h"
 #include "bench/table.h"
 #include "gridder/measure.h"
 
@@ -19,10 +20,10 @@ enum { MAX_LIST = 16, MAX_CASES = 256 };
 
 /* clang-format off */
 const ib_help_option ib_bench_options[] = {
-    {"supports",    "LIST", "",          "taps per axis; default: 7,17,31,51 for kernel, 15,51 for mosaic, 7 for others"},
+    {"supports",    "LIST", "",          "taps per axis; default: 7,17,31,51 for kernel, 15,51 for mosaic, 7,11 for storage, 7 for others"},
     {"precisions",  "LIST", "",          "single, double; default: both for kernel, mosaic and fft, single for others"},
     {"isas",        "LIST", "",          "instruction sets; default: all of this machine for kernel and mosaic, the best for others"},
-    {"threads",     "LIST", "",          "threads side by side, each with planes of its own; default: 1 and all processors"},
+    {"threads",     "LIST", "",          "threads side by side, each with planes of its own; default: 1 and all processors; storage takes the last"},
     {"workloads",   "LIST", "",          "A, A10, B; default: A for kernel and overhead, all for pipeline"},
     {"rows",        "N",    "0",         "rows of a workload instead of its own"},
     {"scale",       "F",    "1",         "of channels: 0.25 takes a quarter"},
@@ -30,6 +31,7 @@ const ib_help_option ib_bench_options[] = {
     {"epsilons",    "LIST", "1e-3,1e-4,1e-5", "accuracies of choice"},
     {"repetitions", "N",    "7",         "counted ones, after one that is not; cases take turns"},
     {"quick",       "",     "",          "3 repetitions, a quarter of the channels, sizes up to 2048, fewer candidates"},
+    {"folder",      "FOLDER", ".",       "where storage writes its files, up to 3 GB"},
     {"record",      "FOLDER", "results", "where calibrate left the limits of this machine"},
     {"format",      "NAME", "table",     "table, json or md (Markdown)"},
     {NULL, NULL, NULL, NULL},
@@ -639,24 +641,31 @@ static ib_status bench_chunks(request *r, ib_error *err)
 {
     static const ib_heading heading[] = {
         {"ranks", "ranks"},
+        {"schedule", "schedule"},
         {"chunks", "chunks"},
         {"seconds_few", "as many as ranks, s"},
         {"seconds_many", "one per channel, s"},
         {"ms_per_chunk_more", "dealing, ms/chunk"},
         {"ms_per_chunk", "everything, ms/chunk"},
     };
-    const double   scaled = 5000 * r->scale;
+    static const struct {
+        int  n_rank;
+        bool dynamic;
+    } way[] = {{1, false}, {2, false}, {2, true}};
+    enum { N_WAYS = sizeof way / sizeof *way };
+    const double   scaled = 3840 * r->scale;
     const size_t   n_chan = scaled < 100 ? 100 : (size_t)scaled;
-    ib_chunk_times times[2];
+    ib_chunk_times times[N_WAYS];
     ib_status      rc = IB_OK;
 
-    ib_progress_start("launches", 2, 0);
-    for (int n_rank = 1; n_rank <= 2 && !rc; n_rank++) {
-        rc = ib_measure_chunks(&times[n_rank - 1], n_rank, n_chan, r->n_repeat, err);
-        ib_progress_update((uint64_t)n_rank, NULL);
-        if (rc == IB_EUNSUPPORTED && n_rank > 1) { /* no mpirun, or one that refuses */
+    ib_progress_start("launches", N_WAYS, 0);
+    for (size_t i = 0; i < N_WAYS && !rc; i++) {
+        times[i].n_chunk = 0;
+        rc = ib_measure_chunks(&times[i], way[i].n_rank, way[i].dynamic, n_chan, r->n_repeat, err);
+        ib_progress_update(i + 1, NULL);
+        if (rc == IB_EUNSUPPORTED && way[i].n_rank > 1) { /* no mpirun, or one that refuses */
             ib_warn("bench overhead: %s; no row of 2 ranks", err->text);
-            times[1].n_chunk = 0;
+            times[i].n_chunk = 0;
             rc = IB_OK;
         }
     }
@@ -666,14 +675,15 @@ static ib_status bench_chunks(request *r, ib_error *err)
     ib_report_section(
         r->report, "What a chunk costs",
         "Launches of the whole program on one thread per rank: images of 32 x 32 pixels and 3 rows per channel, in as many "
-        "chunks as ranks,\nand in one per channel. Dealing: what the second took more than the first, per chunk. "
+        "chunks as ranks,\nand in one per channel. Dealing (or taking): what the second took more than the first, per chunk. "
         "Everything: all of the second, per chunk: open,\nplan, simulate, grid, transform, write, sync; an upper bound of "
         "whatever a chunk may cost beside its samples and pixels.");
     ib_report_table(r->report, "chunks", heading, sizeof heading / sizeof *heading);
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < N_WAYS; i++)
         if (times[i].n_chunk)
             ib_report_row(r->report, (const ib_cell[]){
-                                         ib_cell_count(i + 1),
+                                         ib_cell_count((size_t)way[i].n_rank),
+                                         ib_cell_text(way[i].dynamic ? "dynamic" : "static"),
                                          ib_cell_count(times[i].n_chunk),
                                          ib_cell_spread(times[i].few),
                                          ib_cell_spread(times[i].many),
@@ -778,6 +788,85 @@ static ib_status bench_overhead(request *r, ib_error *err)
 
     for (size_t w = 0; w < r->n_workload && !rc; w++)
         rc = bench_keeping(r, ib_workload_find(r->workload[w]), err);
+    return rc;
+}
+
+/* ---- storage --------------------------------------------------------------------------------------------- */
+
+static void report_storage(request *r, const ib_storage_input *input, const ib_storage_case *c,
+                           const ib_storage_times *x)
+{
+    const bool disk = x->share.median > x->computing;
+
+    ib_report_row(r->report, (const ib_cell[]){
+                                 ib_cell_text(input->name),
+                                 ib_cell_count(input->side),
+                                 ib_cell_count((size_t)c->support),
+                                 ib_cell_count((size_t)c->n_thread),
+                                 ib_cell_text(c->cold ? "disk" : "memory"),
+                                 ib_cell_real(1e-6 * x->read),
+                                 ib_cell_real(1e-6 * x->written),
+                                 ib_cell_spread(x->seconds),
+                                 ib_cell_spread(ib_spread_scale(x->disk_read, 1e-9)),
+                                 ib_cell_spread(ib_spread_scale(x->disk_write, 1e-9)),
+                                 ib_cell_spread(ib_spread_scale(x->share, 100)),
+                                 ib_cell_real(100 * x->computing),
+                                 ib_cell_real(100 * x->data),
+                                 ib_cell_real(100 * x->room),
+                                 ib_cell_text(disk ? "disk" : "computing"),
+                             });
+}
+
+static ib_status bench_storage(request *r, ib_error *err)
+{
+    static const ib_heading heading[] = {
+        {"input", "input"},
+        {"side", "pixels"},
+        {"support", "S"},
+        {"threads", "threads"},
+        {"from", "input from"},
+        {"megabytes_read", "read, MB"},
+        {"megabytes_written", "written, MB"},
+        {"seconds", "s"},
+        {"disk_read", "disk reads, GB/s"},
+        {"disk_write", "disk writes, GB/s"},
+        {"percent_storage", "% of storage"},
+        {"percent_computing", "computing, %"},
+        {"percent_data", "waiting for data, %"},
+        {"percent_room", "waiting for room, %"},
+        {"bound", "bound"},
+    };
+    static const ib_storage_input inputs[] = {
+        {"large planes", 142, 64, 1000}, {"small planes", 36, 256, 512}, {"CHILES", 2072, 24, 1000}};
+    ib_storage_case  cases[2 * MAX_LIST];
+    ib_storage_times times[2 * MAX_LIST];
+    size_t           n = 0;
+    ib_status        rc = IB_OK;
+
+    for (size_t s = 0; s < r->n_support; s++)
+        for (int cold = 1; cold >= 0; cold--)
+            cases[n++] = (ib_storage_case){(int)r->support[s], (int)r->n_thread[r->n_threads - 1], cold};
+    ib_report_section(
+        r->report, "At the speed of storage",
+        "Whole launches that read HDF5 visibilities, from the disk or from memory, and write cubes with their PSFs, synced; "
+        "w = 0. Large\nplanes: 49842 rows of 64 channels; small ones: 12636 of 256; CHILES: 727272 rows, as in the "
+        "published run, of 24 of its channels.\n% of storage: the time that the disk takes for as many bytes (those read "
+        "only where they are not in memory) over that of the\nlaunch. The disk is measured in the same repetition, with a new file of "
+        "as many bytes as are written, through the page cache\nand past it: the faster one counts. Computing: phases in which "
+        "threads work; waiting, for samples and for room to write, is the\nshare of the time in which they do not.");
+    ib_report_table(r->report, "storage", heading, sizeof heading / sizeof *heading);
+    ib_progress_start("launches", sizeof inputs / sizeof *inputs, 0);
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs && !rc; i++) {
+        ib_storage_input input = inputs[i];
+        const double     n_chan = (double)input.n_chan * r->scale;
+        input.n_chan = n_chan < 4 ? 4 : (size_t)n_chan;
+        rc = ib_measure_storage(&input, given(r, "folder"), cases, n, r->n_repeat, times, err);
+        for (size_t k = 0; k < n && !rc; k++)
+            report_storage(r, &input, &cases[k], &times[k]);
+        ib_progress_update(i + 1, NULL);
+    }
+    ib_progress_end();
+    ib_report_table_end(r->report);
     return rc;
 }
 
@@ -905,7 +994,7 @@ static ib_status bench_choice(request *r, ib_error *err)
 
 static const char preamble[] =
     "Written by `make bench`, which is `imgbench calibrate --quick` and `imgbench bench all --format md`; every table is one "
-    "of\n`imgbench bench kernel|mosaic|fft|pipeline|shapes|choice|overhead`, and `imgbench help bench` lists the matrices that they take. The work is the same "
+    "of\n`imgbench bench kernel|mosaic|fft|pipeline|shapes|choice|overhead|storage`, and `imgbench help bench` lists the matrices that they take. The work is the same "
     "on\nevery machine and in every run: made-up observations from a fixed seed.\n\n"
     "How to read: a time or rate is the median of its repetitions with the least and the most behind it, never a single one.\n"
     "The cases of a table take turns within each repetition, so that a disturbance meets all of them: **ratios are what\n"
@@ -960,6 +1049,7 @@ ib_status ib_bench(int argc, char *const *argv, FILE *out, ib_error *err)
         {"shapes", "7", "single", "auto", "A", bench_shapes},
         {"choice", "7", "single", "auto", "A", bench_choice},
         {"overhead", "7", "single", "auto", "A", bench_overhead},
+        {"storage", "7,11", "single", "auto", "A", bench_storage},
     };
     enum { N_PARTS = sizeof parts / sizeof *parts };
     const char *value[IB_MAX_ARGUMENTS], *name;
@@ -981,7 +1071,7 @@ ib_status ib_bench(int argc, char *const *argv, FILE *out, ib_error *err)
         }
     if (!rc && !known)
         rc = ib_fail(err, IB_EUSAGE,
-                     "bench takes kernel, mosaic, fft, pipeline, shapes, choice, overhead or all, not %s",
+                     "bench takes kernel, mosaic, fft, pipeline, shapes, choice, overhead, storage or all, not %s",
                      name ? name : "nothing");
     if (!rc)
         rc = ib_limits_find(given(&r, "record"), &r.limits, origin, err);

@@ -7,7 +7,7 @@
 
 extern const ib_help_option ib_bench_options[];
 
-/** The subcommand: kernel, mosaic, fft, pipeline, shapes, choice, overhead or all. @param argv  what follows its name */
+/** The subcommand: kernel, mosaic, fft, pipeline, shapes, choice, overhead, storage or all. @param argv  what follows its name */
 ib_status ib_bench(int argc, char *const *argv, FILE *out, ib_error *err);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#define _GNU_SOURCE /* O_DIRECT */
 #include "bench/calibrate.h"
 #include "base/error.h"
 #include "base/mem.h"
@@ -19,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WRITE_AT_ONCE = 8 << 20, MAX_REPEAT = 16 };
+enum { WRITE_AT_ONCE = 8 << 20, PAGE = 4096, MAX_REPEAT = 16 };
 
 /* clang-format off */
 const ib_help_option ib_calibrate_options[] = {
@@ -46,39 +47,51 @@ static uint32_t file_system(const char *path)
     return (uint32_t)(id ^ id >> 32) | 1;
 }
 
-static ib_status write_file(int file, char *buffer, size_t bytes, double *seconds)
-{
-    const double start = ib_now();
+typedef ssize_t transfer(int file, void *buffer, size_t bytes, off_t offset);
 
-    for (size_t at = 0; at < bytes; at += WRITE_AT_ONCE)
-        if (pwrite(file, buffer, WRITE_AT_ONCE, (off_t)at) != WRITE_AT_ONCE)
-            return IB_EIO;
-    if (fsync(file))
-        return IB_EIO;
-    *seconds = ib_now() - start;
-    return IB_OK;
+static ssize_t put(int file, void *buffer, size_t bytes, off_t offset)
+{
+    return pwrite(file, buffer, bytes, offset);
 }
 
-static ib_status read_file(int file, char *buffer, size_t bytes, double *seconds)
+/* Seconds of bringing all bytes to the device or of getting them from there; through the page cache, or past it. Negative: an
+   errno. */
+static double move(int file, transfer *by, void *buffer, size_t bytes, bool direct)
 {
-    if (posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED))
-        return IB_EIO;
+    const int flags = fcntl(file, F_GETFL);
+
+    if (posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED) || (direct && fcntl(file, F_SETFL, flags | O_DIRECT)) ||
+        (by == put && ftruncate(file, 0))) /* new blocks each time, as new files have */
+        return -1;
+    errno = 0;
     const double start = ib_now();
-    for (size_t at = 0; at < bytes; at += WRITE_AT_ONCE)
-        if (pread(file, buffer, WRITE_AT_ONCE, (off_t)at) != WRITE_AT_ONCE)
-            return IB_EIO;
-    *seconds = ib_now() - start;
-    return IB_OK;
+    size_t       at = 0;
+    while (at < bytes && by(file, buffer, WRITE_AT_ONCE, (off_t)at) == WRITE_AT_ONCE)
+        at += WRITE_AT_ONCE;
+    const bool   whole = at >= bytes && (by != put || !fsync(file));
+    const double seconds = ib_now() - start;
+    fcntl(file, F_SETFL, flags);
+    return whole ? seconds : -1;
+}
+
+/* Bytes per second of the faster way: not every file system has both. 0: neither. */
+static double rate(int file, transfer *by, void *buffer, size_t bytes)
+{
+    const double cached = move(file, by, buffer, bytes, false), direct = move(file, by, buffer, bytes, true);
+    const double best = direct > 0 && (direct < cached || !(cached > 0)) ? direct : cached;
+
+    return best > 0 ? (double)bytes / best : 0;
 }
 
 /* A file that nobody sees: it has no name by the time it is written. */
-static ib_status measure_disk(const char *folder, size_t bytes, size_t n_repeat, ib_disk *out, ib_error *err)
+ib_status ib_disk_measure(const char *folder, size_t bytes, size_t n_repeat, ib_disk *out, ib_error *err)
 {
     char      path[1024];
-    double    written[MAX_REPEAT], read_back[MAX_REPEAT], seconds;
-    char     *buffer = ib_alloc(WRITE_AT_ONCE, 1, "disk buffer", err);
+    double    written[MAX_REPEAT], read_back[MAX_REPEAT];
+    char     *room = ib_alloc(WRITE_AT_ONCE + PAGE, 1, "disk buffer", err);
+    char     *buffer = room + (PAGE - (uintptr_t)room % PAGE) % PAGE; /* as writes past the page cache need it */
     int       file = -1;
-    ib_status rc = buffer ? IB_OK : err->status;
+    ib_status rc = room ? IB_OK : err->status;
 
     if (rc)
         return rc;
@@ -92,11 +105,11 @@ static ib_status measure_disk(const char *folder, size_t bytes, size_t n_repeat,
     unlink(path);
     for (size_t i = 0; i < WRITE_AT_ONCE; i++)
         buffer[i] = (char)(i * 2654435761u >> 13); /* no zeros: some file systems do not store them */
+    bytes = (bytes + WRITE_AT_ONCE - 1) / WRITE_AT_ONCE * WRITE_AT_ONCE;
     for (size_t r = 0; r < n_repeat && !rc; r++) {
-        if (!(rc = write_file(file, buffer, bytes, &seconds)))
-            written[r] = (double)bytes / seconds;
-        if (!rc && !(rc = read_file(file, buffer, bytes, &seconds)))
-            read_back[r] = (double)bytes / seconds;
+        written[r] = rate(file, put, buffer, bytes);
+        read_back[r] = rate(file, pread, buffer, bytes);
+        rc = written[r] > 0 && read_back[r] > 0 ? IB_OK : IB_EIO;
     }
     if (rc) {
         ib_fail(err, rc, "--folder: write and read %s in %s: %s; choose another folder",
@@ -109,7 +122,7 @@ static ib_status measure_disk(const char *folder, size_t bytes, size_t n_repeat,
 done:
     if (file >= 0)
         close(file);
-    ib_free(buffer);
+    ib_free(room);
     return rc;
 }
 
@@ -341,7 +354,7 @@ ib_status ib_calibrate(int argc, char *const *argv, int all_argc, char *const *a
         n_thread = processors();
     rc = ib_limits_measure(&limits, (int)n_thread, quick ? 15 : 25, quick ? 0.008 : 0.03, true, err);
     if (!rc && *folder)
-        rc = measure_disk(folder, (size_t)(quick ? 64 : 512) << 20, quick ? 3 : 5, &limits.disk, err);
+        rc = ib_disk_measure(folder, (size_t)(quick ? 64 : 512) << 20, quick ? 3 : 5, &limits.disk, err);
     if (!rc && *results)
         rc = ib_record_write(results, "calibrate", all_argc, all_argv, "calib", limits_to_json(&limits),
                              ib_now() - start, path, sizeof path, err);

@@ -21,6 +21,11 @@ ib_status ib_limits_find(const char *folder, ib_limits *limits, char origin[80],
  *  @param day  receives its day, "2026-05-01"; age_days: days from then until now @return false: there is none */
 bool ib_limits_recorded(const char *folder, const char *machine, ib_limits *limits, char day[16], int *age_days);
 
+/** What the disk below a folder does: a nameless file of so many bytes, written and synced, then read after it was dropped from memory;
+ *  each through the page cache and past it, of which the faster one counts. @param n_repeat  up to 16
+ *  @return IB_EIO when there is no such file to be had. */
+ib_status ib_disk_measure(const char *folder, size_t bytes, size_t n_repeat, ib_disk *out, ib_error *err);
+
 /** Their table. */
 void ib_limits_report(ib_report *report, const ib_limits *limits);
 

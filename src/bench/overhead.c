@@ -4,84 +4,41 @@
 #include "base/mem.h"
 #include "base/trace.h"
 #include "bench/json.h"
-#include "bench/process.h"
 #include "bench/record.h"
+#include "bench/trial.h"
 #include "model/image.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 enum { MAX_REPEAT = 64, SPANS = 10000 };
 
-static ib_status make_folder(char *path, size_t size, ib_error *err)
-{
-    const char *parent = getenv("TMPDIR");
-
-    snprintf(path, size, "%s/imgbench-bench-XXXXXX", parent && *parent ? parent : "/tmp");
-    return mkdtemp(path) ? IB_OK : ib_fail(err, IB_EIO, "make folder %s: %s; set TMPDIR", path, strerror(errno));
-}
-
 /* ---- launches -------------------------------------------------------------------------------------------- */
 
 /* One launch in `n_chunk` chunks; its wall time as its summary tells it. */
-static ib_status launch(int n_rank, size_t n_chan, size_t n_chunk, const char *output, double *wall_s, ib_error *err)
+static ib_status launch(int n_rank, bool dynamic, size_t n_chan, size_t n_chunk, const char *output, double *wall_s,
+                        ib_error *err)
 {
-    char      input[100], ranks[12], chunks[24], program[1024], words[200] = "";
-    FILE     *out = tmpfile(), *complaint = tmpfile();
-    json_t   *summary = NULL;
-    ib_status rc = IB_OK;
+    ib_command_line line;
+    json_t         *summary = NULL;
 
-    if (!out || !complaint || !ib_process_self(program, sizeof program)) {
-        rc = ib_fail(err, IB_EIO, "start this program again: %s", strerror(errno));
-        goto done;
-    }
-    snprintf(input, sizeof input, "sim:point,channels=%zu,times=1,baselines=3,imsize=32,cell=1arcsec", n_chan);
-    snprintf(ranks, sizeof ranks, "%d", n_rank);
-    snprintf(chunks, sizeof chunks, "%zu", n_chunk);
-    char *const argv[] = {"mpirun",
-                          "-n",
-                          ranks,
-                          program,
-                          input,
-                          "--chunks",
-                          chunks,
-                          "--threads",
-                          "1",
-                          "--output",
-                          (char *)(uintptr_t)output,
-                          "--overwrite",
-                          "--quiet",
-                          "--check=no",
-                          "--psf=no",
-                          "--stokes=corr",
-                          "--record=",
-                          "--format=json",
-                          NULL};
-    const int   code = ib_process_run(argv + (n_rank > 1 ? 0 : 3), NULL, out, complaint);
-
-    rewind(out);
-    summary = json_loadf(out, JSON_DISABLE_EOF_CHECK, NULL);
+    if (ib_trial_begin(&line, n_rank, err))
+        return err->status;
+    ib_command_add(&line, "sim:point,channels=%zu,times=1,baselines=3,imsize=32,cell=1arcsec", n_chan);
+    ib_command_add_words(&line,
+                         "--threads 1 --overwrite --quiet --check=no --psf=no --stokes=corr --record= --format=json");
+    ib_command_add(&line, "--chunks=%zu", n_chunk);
+    ib_command_add(&line, "--schedule=%s", dynamic ? "dynamic" : "static");
+    ib_command_add(&line, "--output=%s", output);
+    if (ib_trial_run(&line, &summary, err))
+        return ib_within(err, "imgbench on %d rank%s: ", n_rank, n_rank == 1 ? "" : "s");
     *wall_s = json_number_value(json_object_get(summary, "wall_s"));
-    if (code || !(*wall_s > 0)) {
-        if (code == -1)
-            snprintf(words, sizeof words, "%s", strerror(errno));
-        else
-            ib_process_words(complaint, words, sizeof words);
-        rc = ib_fail(err, IB_EUNSUPPORTED, "%s on %d %s: %s", n_rank > 1 ? "mpirun imgbench" : "imgbench", n_rank,
-                     n_rank > 1 ? "ranks" : "rank", *words ? words : "it told no result");
-    }
-done:
     json_decref(summary);
-    if (out)
-        fclose(out);
-    if (complaint)
-        fclose(complaint);
-    return rc;
+    return IB_OK;
 }
 
-ib_status ib_measure_chunks(ib_chunk_times *out, int n_rank, size_t n_chan, size_t n_repeat, ib_error *err)
+ib_status ib_measure_chunks(ib_chunk_times *out, int n_rank, bool dynamic, size_t n_chan, size_t n_repeat,
+                            ib_error *err)
 {
     char         folder[900], output[1000];
     double       few[MAX_REPEAT], many[MAX_REPEAT], each[MAX_REPEAT], more[MAX_REPEAT], warm;
@@ -89,15 +46,15 @@ ib_status ib_measure_chunks(ib_chunk_times *out, int n_rank, size_t n_chan, size
 
     if (n_repeat < 1 || n_repeat > MAX_REPEAT)
         return ib_fail(err, IB_EUSAGE, "%zu repetitions: between 1 and %d are taken", n_repeat, MAX_REPEAT);
-    ib_status rc = make_folder(folder, sizeof folder, err);
+    ib_status rc = ib_trial_folder("", folder, sizeof folder, err);
     if (rc)
         return rc;
     snprintf(output, sizeof output, "%s/cube.hdf5", folder);
-    rc = launch(n_rank, n_chan, n_chan, output, &warm, err); /* plans of transforms are made once */
+    rc = launch(n_rank, dynamic, n_chan, n_chan, output, &warm, err); /* plans of transforms are made once */
     for (size_t r = 0; r < n_repeat && !rc; r++) {
-        rc = launch(n_rank, n_chan, (size_t)n_rank, output, &few[r], err);
+        rc = launch(n_rank, dynamic, n_chan, (size_t)n_rank, output, &few[r], err);
         if (!rc)
-            rc = launch(n_rank, n_chan, n_chan, output, &many[r], err);
+            rc = launch(n_rank, dynamic, n_chan, n_chan, output, &many[r], err);
         each[r] = many[r] * per_chunk;
         more[r] = (many[r] - few[r]) * per_chunk;
     }
@@ -152,7 +109,7 @@ ib_status ib_measure_keeping(ib_keeping *out, size_t side, size_t n_repeat, ib_e
 
     if (n_repeat < 1 || n_repeat > MAX_REPEAT)
         return ib_fail(err, IB_EUSAGE, "%zu repetitions: between 1 and %d are taken", n_repeat, MAX_REPEAT);
-    ib_status rc = make_folder(folder, sizeof folder, err);
+    ib_status rc = ib_trial_folder("", folder, sizeof folder, err);
     if (rc)
         return rc;
     rc = ib_summary_create(&summary, &cube, err);

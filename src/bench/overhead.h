@@ -6,6 +6,8 @@
 #include "base/spread.h"
 #include "imgbench.h"
 
+#include <stdbool.h>
+
 /** Launches of this program, each a process of its own, or two under mpirun: the same tiny images of the same few rows, in
  *  as few chunks as there are ranks and in as many as there are channels, in turns. Seconds are the wall time that the
  *  launch tells: reading and writing included, starting MPI left out. */
@@ -16,9 +18,11 @@ typedef struct ib_chunk_times {
     ib_spread more;      /* s: what many chunks took more than few, over their number */
 } ib_chunk_times;
 
-/** @param n_rank  above 1 needs mpirun
+/** @param n_rank   above 1 needs mpirun
+ *  @param dynamic  chunks are taken, not dealt
  *  @return IB_EUNSUPPORTED when the program could not be launched so; the sentence has its complaint. */
-ib_status ib_measure_chunks(ib_chunk_times *out, int n_rank, size_t n_chan, size_t n_repeat, ib_error *err);
+ib_status ib_measure_chunks(ib_chunk_times *out, int n_rank, bool dynamic, size_t n_chan, size_t n_repeat,
+                            ib_error *err);
 
 /** What is done for the sake of measuring and of trust, s. */
 typedef struct ib_keeping {

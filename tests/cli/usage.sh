@@ -26,7 +26,7 @@ refused 'simulate takes sim:' simulate a.ms -o x.h5
 refused 'simulate needs the file' simulate sim:point
 refused 'has no meaning here' simulate sim:point -o x.h5 --support 7
 refused 'view needs a cube' view
-refused 'bench takes kernel, mosaic, fft, pipeline, shapes, choice, overhead or all, not nothing' bench
+refused 'bench takes kernel, mosaic, fft, pipeline, shapes, choice, overhead, storage or all, not nothing' bench
 refused 'did you mean --supports' bench kernel --suports 7
 refused 'bench --supports: 2 is outside 3..129' bench kernel --supports 7,2
 refused 'is none of single|double' bench fft --precisions half
