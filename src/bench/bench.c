@@ -796,7 +796,7 @@ static ib_status bench_overhead(request *r, ib_error *err)
 static void report_storage(request *r, const ib_storage_input *input, const ib_storage_case *c,
                            const ib_storage_times *x)
 {
-    const bool disk = x->share.median > x->computing;
+    const bool waits = x->data + x->room > x->computing;
 
     ib_report_row(r->report, (const ib_cell[]){
                                  ib_cell_text(input->name),
@@ -813,7 +813,7 @@ static void report_storage(request *r, const ib_storage_input *input, const ib_s
                                  ib_cell_real(100 * x->computing),
                                  ib_cell_real(100 * x->data),
                                  ib_cell_real(100 * x->room),
-                                 ib_cell_text(disk ? "disk" : "computing"),
+                                 ib_cell_text(waits ? "storage" : "computing"),
                              });
 }
 
