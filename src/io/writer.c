@@ -18,7 +18,8 @@ enum {
     BLOCK = 4096,            /* what direct writes must be aligned to, in the file and in memory */
     LEAST_DIRECT = 64 << 10, /* bytes: less is handed to the page cache */
     MOST_PIECES = 64,
-    MOST_RECORDS = 16
+    MOST_RECORDS = 16,
+    HANDS = 2 /* threads: while one waits for a processor, the device has the other's write */
 };
 
 typedef struct piece {
@@ -44,16 +45,17 @@ typedef struct entry {
 struct ib_writer {
     size_t  n_buffer, room, payload; /* bytes of a buffer, and of what a record says about a unit */
     buffer *all;                     /* [n_buffer] */
-    char   *payloads;                /* [n_queue][payload] */
+    char   *payloads;                /* [n_queue + HANDS][payload] */
 
-    pthread_t       thread;
+    pthread_t       hand[HANDS];
+    size_t          n_hand;
     pthread_mutex_t mutex; /* of what follows */
     pthread_cond_t  freed, filled;
-    buffer        **idle;                            /* [n_buffer] a stack of n_idle */
-    entry          *queue;                           /* [n_queue] a ring */
-    size_t          n_idle, n_queue, first, waiting; /* waiting: the entry in work included */
+    buffer        **idle;                                    /* [n_buffer] a stack of n_idle */
+    entry          *queue;                                   /* [n_queue] a ring */
+    size_t          n_idle, n_queue, first, waiting, active; /* active: entries in work, not among those that wait */
     bool            end;
-    double          waited, busy;
+    double          waited, busy, since; /* since: something has been active */
     ib_error        error;
 };
 
@@ -126,6 +128,39 @@ static void serve(const entry *e, bool failed, ib_error *err)
         ib_journal_add(e->journal, e->unit, e->payload, err);
 }
 
+/* A record is about everything before it: that must be finished. */
+static bool is_ready(const ib_writer *w)
+{
+    return w->waiting && (!w->active || !w->queue[w->first].journal);
+}
+
+/* The first entry of the queue; a record's payload moves to the hand's own place. */
+static entry take_entry(ib_writer *w, char *own)
+{
+    entry e = w->queue[w->first];
+
+    if (e.journal)
+        e.payload = memcpy(own, e.payload, w->payload);
+    w->first = (w->first + 1) % w->n_queue;
+    w->waiting--;
+    if (!w->active++)
+        w->since = ib_now();
+    pthread_cond_broadcast(&w->freed);
+    return e;
+}
+
+static void finish_entry(ib_writer *w, const entry *e, const ib_error *error)
+{
+    if (!--w->active)
+        w->busy += ib_now() - w->since;
+    if (e->full)
+        w->idle[w->n_idle++] = e->full;
+    if (error->status && !w->error.status)
+        w->error = *error;
+    pthread_cond_broadcast(&w->freed);
+    pthread_cond_broadcast(&w->filled);
+}
+
 static void *work(void *self)
 {
     ib_writer *w = self;
@@ -133,29 +168,21 @@ static void *work(void *self)
     ib_track_name("writer", -1);
     ib_thread_prompt();
     pthread_mutex_lock(&w->mutex);
+    char *const own = w->payloads + (w->n_queue + w->n_hand++) * w->payload;
     for (;;) {
-        while (!w->waiting && !w->end)
+        while (!is_ready(w) && (w->waiting || !w->end))
             pthread_cond_wait(&w->filled, &w->mutex);
         if (!w->waiting)
             break;
-        const entry *e = &w->queue[w->first];
-        const bool   failed = w->error.status;
-        ib_error     error = {IB_OK, -1, ""};
+        const entry e = take_entry(w, own);
+        const bool  failed = w->error.status;
+        ib_error    error = {IB_OK, -1, ""};
         pthread_mutex_unlock(&w->mutex);
-        const double  begin = ib_now();
         const ib_stay stay = ib_enter(IB_STORING);
-        serve(e, failed, &error);
+        serve(&e, failed, &error);
         ib_leave(stay, "write planes", -1);
-        const double took = ib_now() - begin;
         pthread_mutex_lock(&w->mutex);
-        w->busy += took;
-        w->first = (w->first + 1) % w->n_queue;
-        w->waiting--;
-        if (e->full)
-            w->idle[w->n_idle++] = e->full;
-        if (error.status && !w->error.status)
-            w->error = error;
-        pthread_cond_broadcast(&w->freed);
+        finish_entry(w, &e, &error);
     }
     pthread_mutex_unlock(&w->mutex);
     return NULL;
@@ -174,6 +201,20 @@ static void release(ib_writer *w)
     ib_free(w);
 }
 
+/* What waits is written first. */
+static void stop(ib_writer *w, size_t n_hand)
+{
+    pthread_mutex_lock(&w->mutex);
+    w->end = true;
+    pthread_cond_broadcast(&w->filled);
+    pthread_mutex_unlock(&w->mutex);
+    for (size_t i = 0; i < n_hand; i++)
+        pthread_join(w->hand[i], NULL);
+    pthread_cond_destroy(&w->freed);
+    pthread_cond_destroy(&w->filled);
+    pthread_mutex_destroy(&w->mutex);
+}
+
 ib_status ib_writer_create(ib_writer **out, size_t n_buffer, size_t bytes, size_t payload, ib_error *err)
 {
     ib_writer *w = ib_alloc_zero(1, sizeof *w, "writer", err);
@@ -188,7 +229,7 @@ ib_status ib_writer_create(ib_writer **out, size_t n_buffer, size_t bytes, size_
     w->all = ib_alloc_zero(n_buffer, sizeof *w->all, "buffers to write", err);
     w->idle = ib_alloc(n_buffer, sizeof *w->idle, "buffers to write", err);
     w->queue = ib_alloc(w->n_queue, sizeof *w->queue, "buffers to write", err);
-    w->payloads = ib_alloc(w->n_queue, payload, "buffers to write", err);
+    w->payloads = ib_alloc(w->n_queue + HANDS, payload, "buffers to write", err);
     ib_status rc = w->all && w->idle && w->queue && w->payloads ? IB_OK : err->status;
     for (size_t i = 0; !rc && i < n_buffer; i++) {
         w->all[i].bytes = ib_alloc(bytes + BLOCK, 1, "buffers to write", err);
@@ -196,12 +237,17 @@ ib_status ib_writer_create(ib_writer **out, size_t n_buffer, size_t bytes, size_
         rc = w->all[i].bytes ? IB_OK : err->status;
     }
     if (!rc) {
+        size_t n = 0;
         pthread_mutex_init(&w->mutex, NULL);
         pthread_cond_init(&w->freed, NULL);
         pthread_cond_init(&w->filled, NULL);
-        const int failed = ib_thread_start(&w->thread, work, w);
-        if (failed)
-            rc = ib_fail(err, IB_EIO, "start the thread that writes: %s", strerror(failed));
+        for (; !rc && n < HANDS; n++) {
+            const int failed = ib_thread_start(&w->hand[n], work, w);
+            if (failed)
+                rc = ib_fail(err, IB_EIO, "start a thread that writes: %s", strerror(failed));
+        }
+        if (rc)
+            stop(w, n - 1);
     }
     if (rc) {
         release(w);
@@ -215,7 +261,7 @@ ib_status ib_writer_drain(ib_writer *w, ib_error *err)
 {
     const ib_stay stay = ib_enter(IB_STORING);
     pthread_mutex_lock(&w->mutex);
-    while (w->waiting)
+    while (w->waiting || w->active)
         pthread_cond_wait(&w->freed, &w->mutex);
     ib_leave(stay, "wait for the last planes", -1);
     if (w->error.status)
@@ -229,14 +275,7 @@ void ib_writer_destroy(ib_writer *w)
 {
     if (!w)
         return;
-    pthread_mutex_lock(&w->mutex);
-    w->end = true;
-    pthread_cond_signal(&w->filled);
-    pthread_mutex_unlock(&w->mutex);
-    pthread_join(w->thread, NULL);
-    pthread_cond_destroy(&w->filled);
-    pthread_cond_destroy(&w->freed);
-    pthread_mutex_destroy(&w->mutex);
+    stop(w, HANDS);
     release(w);
 }
 

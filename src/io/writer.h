@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/** Bytes on their way to files: packed into buffers by whoever makes them, written by one thread of a process.
+/** Bytes on their way to files: packed into buffers by whoever makes them, written by two threads of a process.
  *
  * The number of buffers is the credit of those who pack: with none left they wait, nothing is held anywhere else. Whole blocks of
  * long pieces go to the device past the page cache where the file system allows it, so that a flush finds little to do. */
@@ -39,7 +39,7 @@ void ib_writer_destroy(ib_writer *writer);
 ib_status ib_writer_finished(ib_writer *writer, ib_journal *journal, uint64_t unit, const void *payload,
                              ib_error *err);
 
-/** Seconds that packers waited for a buffer, all threads together, and that the thread has been writing. */
+/** Seconds that packers waited for a buffer, all threads together, and that something was being written. */
 void ib_writer_times(ib_writer *writer, double *waited, double *busy);
 
 /** What one thread packs. Begin, add, send; nothing is written for sure before ib_writer_drain. */
