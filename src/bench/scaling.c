@@ -963,8 +963,10 @@ static void put_script(FILE *out, const scaling *s, bool svg)
     fprintf(
         out,
         "set multiplot layout %d,1\nset logscale x 2\nset tics out nomirror\nset grid linetype 1 linecolor '#dddddd'\n"
-        "set xrange [%g:%g]\nset key left bottom Left reverse\nset lmargin 10\nset xlabel '%s'\n",
+        "set xrange [%g:%g]\nset key left bottom Left reverse opaque\nset lmargin 10\nset xlabel '%s'\n",
         s->workers ? 2 : 1, 0.9 * first, last, s->over);
+    for (size_t k = 0; k < one->n_size && !s->workers; k++) /* settings: what was measured */
+        fprintf(out, "%s%g%s", k ? ", " : "set xtics (", one->at[k].n, k + 1 < one->n_size ? "" : ")\n");
     fprintf(out, "set logscale y\nset ylabel 'T (s)'\nset title ");
     ib_gnuplot_quote(out, *s->launch->campaign ? s->launch->campaign : s->launch->input);
     for (size_t p = 0; p < N_PUBLISHED && !one->weak; p++)
@@ -973,7 +975,7 @@ static void put_script(FILE *out, const scaling *s, bool svg)
                     "\nset label '%s, %d cores, for as many samples' at graph 0.99,first %.9g right offset 0,0.5",
                     published[p].what, published[p].cores, published_seconds(one, p));
     fprintf(out, "\nplot ");
-    put_lines(out, s, "1:2:3:4 with yerrorbars", 2, true);
+    put_lines(out, s, s->workers ? "1:2:3:4 with yerrorbars" : "1:2:3:4 with yerrorlines", 2, true);
     for (size_t p = 0; p < N_PUBLISHED && !one->weak; p++)
         if (published_seconds(one, p) > 0)
             fprintf(out, "%.9g with lines dashtype 4 linecolor '#888888' notitle, ", published_seconds(one, p));
