@@ -3,7 +3,7 @@
 # timeout: 300
 # The promise of memory: what a rank really had at most (VmHWM) is never above the printed plan, the plan never above
 # --memory, and the plan not generous: within a tenth, or $within where samples leave columns of grids empty, which take
-# memory only where the system has huge pages to give. IMGBENCH_TABLE: a file that receives the table of docs/memory.md.
+# memory only where the system has huge pages to give, or buffers for writes that a fast disk does not fill weigh much. IMGBENCH_TABLE: a file that receives the table of docs/memory.md.
 . "${IMGBENCH_SOURCE:?}/tests/common.sh"
 [ -z "$IMGBENCH_SANITIZED" ] || skip "sanitizers have memory of their own"
 
@@ -40,7 +40,7 @@ keeps 2 128MiB 'the same, 16 chunks' sim:chiles,times=100,imsize=128,channels=25
 keeps 1 128MiB 'cube, 3840 channels of 64² pixels, 3840 chunks' $many
 keeps 2 128MiB 'the same, 256 chunks, dealt as ranks are free' $many --chunks 256 --schedule dynamic
 keeps 1 512MiB 'cube, double precision, support 31' $full,channels=4 --precision double --support 31
-keeps 1 256MiB 'cube, weights that depend on all channels' sim:chiles,times=10,imsize=500,cell=4arcsec,channels=12 --weighting uniform --density all
+within=0.2 keeps 1 256MiB 'cube, weights that depend on all channels' sim:chiles,times=10,imsize=500,cell=4arcsec,channels=12 --weighting uniform --density all
 within=0.2 keeps 1 256MiB 'one image of 32 channels (mfs), with w' $chiles,channels=32 --mode mfs
 within=0.2 keeps 2 256MiB 'one image of 32 channels (mfs)' $chiles,channels=32 --mode mfs --wterm none --weighting uniform
 within=0.2 keeps 4 256MiB 'the same, natural weights' $chiles,channels=32 --mode mfs --wterm none
