@@ -86,7 +86,7 @@ struct ib_imager {
     ib_tree       grids, densities;
     uint8_t      *checked;       /* [n_chan] plane to check, plus one; 0: not checked */
     int           owed;          /* checks that planes without a signal had nothing to say to: of channels to come */
-    size_t        checked_share; /* of an mfs image, where one is */
+    size_t        checked_share; /* of an mfs image, where one is: the first that has samples */
     ib_direct_sum whole[IB_DIRECT_MAX]; /* what the grid of all shares has at the pixels */
     size_t        peak[2];              /* pixel of a PSF's peak */
     double        promise, rounding;    /* accuracy of the convolution function; amplification of rounding */
@@ -117,7 +117,6 @@ static void choose_checked(ib_imager *im)
             im->checked[first + scramble(k) % n] =
                 (uint8_t)(1 + (plan->n_check > 1 ? scramble(k + 1000) % (uint64_t)plan->n_stokes : 0));
     }
-    im->checked_share = scramble(2000) % plan->n_unit;
 }
 
 /* The i-th pair of columns or rows to be checked: so many pixels to either side of the centre; one in each of n_pixel / 2
@@ -1273,7 +1272,10 @@ static ib_status work_on_all(ib_imager *im, ib_range units, ib_range chans, int 
     double start = ib_now();
     for (size_t k = 0; k < units.n && tasks & SUM && im->plan->check_share; k++)
         if (im->lane[k]->direct_plane >= 0) {
-            sum_grid(im, im->lane[k], im->lane[k]->direct.grid);
+            if (im->lane[k]->direct.weight > 0)
+                sum_grid(im, im->lane[k], im->lane[k]->direct.grid);
+            else /* flagged altogether */
+                im->checked_share = units.first + units.n;
             ib_book(&im->timers, IB_PHASE_CHECK, &start);
         }
     for (size_t k = 0; k < units.n && tasks & SUM && !all.first.status; k++) /* all threads add */

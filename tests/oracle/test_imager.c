@@ -377,16 +377,20 @@ static void an_mfs_image_agrees_with_the_direct_sum_of_all_channels(ib_test *t)
     cfg.support = 12;
     cfg.oversampling = 5000;
     cfg.check = 1;
-    for (int n_rank = 1; n_rank <= 3; n_rank++) { /* the share that is checked is anyone's */
+    for (int run = 0; run < 4; run++) {
         ib_verdict verdict;
-        spoilt = n_rank == 2 ? 1e-4 : 0;
-        IB_CHECK(t, image(&data, &cfg, 2, n_rank, &planes, outcome, &plan, &verdict, &err) == IB_OK);
-        errors(&data, &cfg, &planes, -1, 0, &rms, &largest);
-        IB_NEAR(t, rms, 0, 1e-6);
-        IB_NEAR(t, largest, 0, 1e-5);
+        spoilt = run == 1 ? 1e-4 : 0;
+        if (run == 3) /* the first share has nothing to compare */
+            memset(data.flag[0], 1, sizeof data.flag[0]);
+        IB_CHECK(t, image(&data, &cfg, 2, run < 3 ? 1 + run : 1, &planes, outcome, &plan, &verdict, &err) == IB_OK);
         IB_CHECK(t, plan.check_share && verdict.n_plane == 1);
         IB_CHECK(t, (verdict.measured <= 3 * verdict.promised) == (spoilt == 0));
         ib_plan_clear(&plan, &data.info);
+        if (run == 3)
+            break;
+        errors(&data, &cfg, &planes, -1, 0, &rms, &largest);
+        IB_NEAR(t, rms, 0, 1e-6);
+        IB_NEAR(t, largest, 0, 1e-5);
     }
     spoilt = 0;
 }
