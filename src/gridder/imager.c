@@ -83,85 +83,14 @@ struct ib_imager {
     ib_mosaic_kernels kernels;     /* of a mosaic */
     double           *kind_weight; /* [input channel as plan->part][n_stokes][kind] */
 
-    ib_tree       grids, densities;
-    uint8_t      *checked;       /* [n_chan] plane to check, plus one; 0: not checked */
-    int           owed;          /* checks that planes without a signal had nothing to say to: of channels to come */
-    size_t        checked_share; /* of an mfs image, where one is: the first that has samples */
-    ib_direct_sum whole[IB_DIRECT_MAX]; /* what the grid of all shares has at the pixels */
-    size_t        peak[2];              /* pixel of a PSF's peak */
-    double        promise, rounding;    /* accuracy of the convolution function; amplification of rounding */
-    ib_timers     timers;
-    bool          shared_density;
+    ib_tree   grids, densities;
+    ib_check  check;
+    size_t    peak[2]; /* pixel of a PSF's peak */
+    ib_timers timers;
+    bool      shared_density;
 };
 
 /* ---- making ------------------------------------------------------------------------------------------------ */
-
-/* A number that depends on its arguments alone: which planes and pixels are checked must not depend on ranks. */
-static uint64_t scramble(uint64_t x)
-{
-    x += 0x9e3779b97f4a7c15u;
-    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
-    x = (x ^ x >> 27) * 0x94d049bb133111ebu;
-    return x ^ x >> 31;
-}
-
-/* One channel in each of n_check equal runs, one of its planes: the first where there is but one check, since V of a source
-   that has none, say, tells nothing. */
-static void choose_checked(ib_imager *im)
-{
-    const ib_plan *plan = im->plan;
-
-    for (size_t k = 0; k < plan->n_check; k++) {
-        const size_t first = plan->n_chan * k / plan->n_check, n = plan->n_chan * (k + 1) / plan->n_check - first;
-        if (n)
-            im->checked[first + scramble(k) % n] =
-                (uint8_t)(1 + (plan->n_check > 1 ? scramble(k + 1000) % (uint64_t)plan->n_stokes : 0));
-    }
-}
-
-/* The i-th pair of columns or rows to be checked: so many pixels to either side of the centre; one in each of n_pixel / 2
-   runs of them, so that every part of the field is looked at. What no beam of a mosaic sees cannot be compared: a single
-   pair is within half of what the pointings reach. */
-static size_t check_offset(const ib_plan *plan, size_t chan, int axis, size_t i)
-{
-    const size_t n_pair = (size_t)plan->n_pixel / 2, half = ((axis ? plan->geometry.ny : plan->geometry.nx) - 1) / 2;
-    size_t       n = half;
-
-    if (plan->mosaic.primary) {
-        const double reach =
-            ib_mosaic_extent(&plan->mosaic, plan->freq[chan], 0.25, axis) / plan->geometry.cell[axis];
-        n = (size_t)fmin((double)half, fmax(1, n_pair > 1 ? reach : 0.5 * reach));
-    }
-    const size_t first = n * i / n_pair, length = n * (i + 1) / n_pair - first;
-    return 1 + first + (length ? scramble(chan * 64 + (size_t)axis * 32 + i) % length : 0);
-}
-
-/* A grid at the pixels of a check. */
-static void sum_grid(const ib_imager *im, const ib_lane *lane, ib_direct_sum *sum)
-{
-    size_t right[IB_DIRECT_MAX], up[IB_DIRECT_MAX];
-
-    for (size_t i = 0; i < lane->direct.n_l; i++) {
-        right[i] = check_offset(im->plan, 0, 0, i);
-        up[i] = check_offset(im->plan, 0, 1, i);
-    }
-    ib_transform_sum(im->transform, lane->grid, &lane->touched, lane->direct_plane, lane->direct.n_l, right,
-                     lane->direct.n_m, up, sum, im->n_thread);
-}
-
-static void begin_check(const ib_plan *plan, size_t chan, ib_direct *d)
-{
-    const ib_geometry *g = &plan->geometry;
-
-    memset(d, 0, sizeof *d);
-    d->w = g->w.n_term > 0;
-    d->n_l = d->n_m = (size_t)plan->n_pixel / 2;
-    for (size_t i = 0; i < d->n_l; i++) {
-        d->l[i] = (double)check_offset(plan, chan, 0, i) * g->cell[0];
-        d->m[i] = (double)check_offset(plan, chan, 1, i) * g->cell[1];
-    }
-    ib_direct_begin(d);
-}
 
 static ib_status make_benches(ib_imager *im, ib_error *err)
 {
@@ -271,8 +200,7 @@ ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config
     if (!rc) {
         im->lane = ib_alloc_zero(plan->n_lane, sizeof *im->lane, "grids", err);
         im->recipe = ib_alloc_zero(info->n_spw, sizeof *im->recipe, "planes", err);
-        im->checked = ib_alloc_zero(plan->n_chan, sizeof *im->checked, "checks", err);
-        rc = im->lane && im->recipe && im->checked ? IB_OK : err->status;
+        rc = im->lane && im->recipe ? ib_check_create(&im->check, plan, cfg, im->fn, err) : err->status;
     }
     for (size_t i = 0; !rc && i < plan->n_lane; i++)
         rc = ib_lane_create(&im->lane[i], plan, cfg, err);
@@ -293,17 +221,11 @@ ib_status ib_imager_create(ib_imager **out, const ib_plan *plan, const ib_config
             if (!ib_plane_recipe_make(&info->spw[s], plan->stokes[p], &im->recipe[s][p]))
                 im->recipe[s][p].n_in = 0;
     const ib_geometry *g = &plan->geometry;
-    const double half_x = 0.5 * (double)g->nx / (double)g->grid_nx, half_y = 0.5 * (double)g->ny / (double)g->grid_ny;
-    const bool   mosaic = plan->mosaic.primary != NULL;
-    im->promise = mosaic       ? plan->mosaic.promise
-                  : cfg->check ? hypot(ib_convfn_promise(im->fn, half_x, half_y), g->w.error)
-                               : 0;
-    im->rounding = cfg->check && !mosaic ? ib_convfn_rounding(im->fn, half_x, half_y, 1) : 0;
+    const bool         mosaic = plan->mosaic.primary != NULL;
     im->peak[0] = mosaic ? plan->mosaic.peak[0] : g->nx / 2;
     im->peak[1] = mosaic ? plan->mosaic.peak[1] : g->ny / 2;
-    choose_checked(im);
     for (size_t i = 0; i < plan->n_lane; i++)
-        begin_check(plan, 0, &im->lane[i]->direct);
+        ib_check_begin(&im->check, 0, &im->lane[i]->direct);
     im->gridder = (ib_gridder){.plan = plan,
                                .cfg = cfg,
                                .isa = ib_isa_find(cfg->isa),
@@ -347,7 +269,7 @@ void ib_imager_destroy(ib_imager *im)
     ib_free(im->work);
     ib_free(im->bench);
     ib_free(im->recipe);
-    ib_free(im->checked);
+    ib_check_clear(&im->check);
     ib_free(im->uvw);
     ib_free(im->antenna);
     ib_free(im->row_weight);
@@ -657,72 +579,6 @@ static double add_unit(ib_imager *im, size_t unit, ib_range chans, task what, in
 
 /* ---- planes --------------------------------------------------------------------------------------------------- */
 
-/* Compare a finished plane with the direct sum at the chosen pixels (imaging-spec 2.3, 3.11a); where that is of one share, its
-   grid with it, and the plane with the grid of all. */
-static void check_plane(const ib_imager *im, size_t chan, const ib_direct *d, const float *image,
-                        const ib_tally *tally, const ib_plane_stats *stats, size_t columns, ib_verdict *verdict)
-{
-    const ib_geometry *g = &im->plan->geometry;
-    double             square = 0;
-
-    if (!(d->weight > 0))
-        return;
-    for (size_t j = 0; j < d->n_m; j++)
-        for (size_t i = 0; i < d->n_l; i++) {
-            const size_t right = check_offset(im->plan, chan, 0, i), up = check_offset(im->plan, chan, 1, j);
-            for (int side = 0; side < 4; side++) { /* l grows to the left */
-                const size_t x = side % 2 ? g->nx / 2 + right : g->nx / 2 - right;
-                const size_t y = side / 2 ? g->ny / 2 - up : g->ny / 2 + up;
-                const bool   seen = !d->w || hypot(d->l[i], d->m[j]) < 1;
-                const double want = seen ? d->sum[j][side / 2][i][side % 2] / d->weight : 0;
-                const double have = (double)image[y * g->nx + x];
-                if (im->plan->check_share)
-                    square += pow(d->grid[j][side / 2][i][side % 2] / d->weight - want, 2) +
-                              pow(im->whole[j][side / 2][i][side % 2] / tally->weight - have, 2);
-                else
-                    square += pow(have - want, 2);
-            }
-        }
-    const double n = (double)im->plan->n_pixel * im->plan->n_pixel;
-    const double unit = sqrt(0.5 * d->square) / d->weight; /* rms of a plane of random phases */
-    if (!(unit > 0))
-        return;
-    const double measured = sqrt(square / n) / unit;
-
-    const double epsilon = im->cfg->precision == IB_DOUBLE ? 0x1p-53 : 0x1p-24;
-    const double cells = (double)columns * (double)g->grid_ny;
-    const double rounding =
-        im->rounding * epsilon * ib_convfn_roundings(im->fn, (double)tally->counts.gridded, cells);
-    const double rms = sqrt(stats->sum_sq / (double)(g->nx * g->ny)), peak = fmax(fabs(stats->min), fabs(stats->max));
-    const double coherence = fmax(1, rms / unit); /* what is promised for random phases grows with the image */
-    /* pixels are float32 in the end */
-    const double promised = hypot(hypot(im->promise, rounding) * coherence, 0x1p-24 * peak / unit);
-
-    /* NaN is the worst of all */
-    if (!verdict->n_plane || !(measured * verdict->promised <= verdict->measured * promised)) {
-        verdict->promised = promised;
-        verdict->measured = measured;
-    }
-    verdict->n_plane++;
-    verdict->n_pixel += (size_t)n;
-}
-
-/* What every plane must be: finite, and a PSF one at its centre. */
-static ib_status check_numbers(const ib_imager *im, int product, const ib_plane *plane, ib_error *err)
-{
-    const ib_geometry *g = &im->plan->geometry;
-
-    if (plane->stats.n_nan || !isfinite(plane->stats.min) || !isfinite(plane->stats.max))
-        return ib_fail(err, IB_ECHECK,
-                       "channel %zu is not finite: weights times visibilities leave the range of its grid%s",
-                       plane->chan, im->cfg->precision == IB_SINGLE ? "; use --precision double" : "");
-    const double peak = (double)plane->pixel[im->peak[1] * g->nx + im->peak[0]];
-    if (product == IB_PSF && im->cfg->check && !(fabs(peak - 1) <= IB_GATE * (im->promise + im->rounding * 0x1p-20)))
-        return ib_fail(err, IB_ECHECK, "the PSF of channel %zu is %.6g at its centre, not 1; no file was kept",
-                       plane->chan, peak);
-    return IB_OK;
-}
-
 static void blank(float *image, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -839,16 +695,6 @@ static void make_plane(const ib_imager *im, const ib_lane *lane, sheet *what, be
     ib_summary_close(summary, plane);
 }
 
-void ib_verdict_merge(ib_verdict *to, const ib_verdict *from)
-{
-    const size_t n_plane = to->n_plane + from->n_plane, n_pixel = to->n_pixel + from->n_pixel;
-
-    if (from->n_plane && (!to->n_plane || !(from->measured * to->promised <= to->measured * from->promised)))
-        *to = *from; /* NaN is the worst of all */
-    to->n_plane = n_plane;
-    to->n_pixel = n_pixel;
-}
-
 /* ---- weight images of a mosaic ---------------------------------------------------------------------------------- */
 
 /* Q over the sum of weights: its largest value, that where the PSF's source is, and what the source's unit visibilities add
@@ -930,62 +776,6 @@ static ib_shade shade_of(const ib_imager *im, const veil *v, int product, double
     return s;
 }
 
-/* N of a pixel, over the sum of weights. */
-static double numerator(const ib_shade *shade, float pixel, float inverse)
-{
-    const double s = (double)inverse;
-
-    return (double)pixel / ((double)shade->factor * (shade->power == 2 ? s * s : shade->power == 1 ? s : 1));
-}
-
-/* Compare N with the direct sum where the promise holds, in units of the rms that random phases would give, as of any
-   other image. What kernels do wrong to the samples is the same for all, but for their place in a cell: like the
-   response itself it is large where the image is, so that the promise goes with the rms of N, not with its maximum. */
-static void check_mosaic(const ib_imager *im, size_t chan, const ib_direct *d, const float *image, const sheet *what,
-                         const veil *v, ib_verdict *verdict)
-{
-    const ib_geometry *g = &im->plan->geometry;
-    const double       bound = 1 / (fmax(im->cfg->pblimit, 0.2) * sqrt(v->most));
-    const double       unit = d->weight > 0 ? sqrt(0.5 * d->square) / d->weight : 0;
-    double             off = 0, all = 0;
-    size_t             n = 0, n_all = 0;
-
-    if (!(unit > 0))
-        return;
-    for (size_t j = 0; j < d->n_m; j++)
-        for (size_t i = 0; i < d->n_l; i++) {
-            const size_t right = check_offset(im->plan, chan, 0, i), up = check_offset(im->plan, chan, 1, j);
-            for (int side = 0; side < 4; side++) { /* l grows to the left */
-                const size_t x = side % 2 ? g->nx / 2 + right : g->nx / 2 - right;
-                const size_t y = side / 2 ? g->ny / 2 - up : g->ny / 2 + up;
-                const size_t k = y * g->nx + x;
-                if (!((double)v->inverse[k] <= bound))
-                    continue;
-                const double want = d->sum[j][side / 2][i][side % 2] / d->weight;
-                off += pow(numerator(&what->shade, image[k], v->inverse[k]) - want, 2);
-                n++;
-            }
-        }
-    if (!n)
-        return;
-    for (size_t k = 0; k < g->nx * g->ny; k++)
-        if ((double)v->inverse[k] <= bound) {
-            const double value = numerator(&what->shade, image[k], v->inverse[k]);
-            all += value * value;
-            n_all++;
-        }
-    const double measured = sqrt(off / (double)n) / unit, coherence = fmax(1, sqrt(all / (double)n_all) / unit);
-    /* pixels are float32 in the end */
-    const double promised = im->promise * coherence + 0x1p-22 * (double)what->most / unit;
-
-    if (!verdict->n_plane || !(measured * verdict->promised <= verdict->measured * promised)) {
-        verdict->promised = promised;
-        verdict->measured = measured;
-    }
-    verdict->n_plane++;
-    verdict->n_pixel += n;
-}
-
 /* Primary beam and weight image of a plane. */
 static ib_status write_veil(ib_imager *im, size_t chan, int p, const ib_outcome *outcome, const veil *v, bench *b,
                             void *const *work, int n_thread, ib_error *err)
@@ -1052,7 +842,8 @@ static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_ou
                 what.shade = shade_of(im, &v[p], product, tally->weight);
             const bool nothing = empty || !(what.shade.factor > 0);
             make_plane(im, lane, &what, b, work, n_thread, &plane);
-            ib_status rc = nothing ? IB_OK : check_numbers(im, product, &plane, err);
+            ib_status rc =
+                nothing ? IB_OK : ib_check_numbers(&im->check, &plane, product == IB_PSF ? im->peak : NULL, err);
             if (rc)
                 return rc;
             ib_book(&b->timers, IB_PHASE_FFT, &start);
@@ -1065,9 +856,10 @@ static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_ou
             if (product == IB_DIRTY && !nothing && lane->direct_plane == p) {
                 const size_t columns = im->n_pass > 1 ? plan->columns : lane->touched.columns;
                 if (mosaic)
-                    check_mosaic(im, chan, &lane->direct, plane.pixel, &what, &v[p], &verdict);
+                    ib_check_mosaic(&im->check, &plane, &lane->direct, &what.shade, v[p].inverse, v[p].most,
+                                    (double)what.most, &verdict);
                 else
-                    check_plane(im, chan, &lane->direct, plane.pixel, tally, &plane.stats, columns, &verdict);
+                    ib_check_image(&im->check, &plane, &lane->direct, tally, columns, &verdict);
                 ib_book(&b->timers, IB_PHASE_CHECK, &start);
             }
             rc = im->port->write(im->port->self, (ib_product)product, &plane, err);
@@ -1083,45 +875,19 @@ static ib_status finish_channel(ib_imager *im, size_t chan, ib_lane *lane, ib_ou
         }
     }
     ib_verdict_merge(&b->verdict, &verdict);
-    if (lane->direct_plane >= 0 && !verdict.n_plane) {
-#pragma omp atomic
-        im->owed++;
-    }
+    if (lane->direct_plane >= 0 && !verdict.n_plane)
+        ib_check_postpone(&im->check);
     return im->port->finished ? im->port->finished(im->port->self, chan, outcome, &verdict, err) : IB_OK;
 }
 
 /* ---- sweeps over samples ------------------------------------------------------------------------------------------ */
 
-/* Is there a check that an earlier channel has left? Then it is the caller's. */
-static bool takes_over(ib_imager *im)
-{
-    int left;
-
-#pragma omp atomic read
-    left = im->owed;
-    if (left < 1)
-        return false;
-#pragma omp atomic capture
-    left = im->owed--;
-    if (left < 1) { /* another thread was quicker */
-#pragma omp atomic
-        im->owed++;
-    }
-    return left > 0;
-}
-
 static void begin_unit(ib_imager *im, size_t unit, ib_lane *lane)
 {
     const ib_plan *plan = im->plan;
-    const size_t   chan = plan->mode == IB_MFS ? 0 : unit;
 
     ib_lane_begin(lane);
-    if (!plan->check_share || unit == im->checked_share)
-        lane->direct_plane = im->checked[chan] - 1;
-    if (lane->direct_plane < 0 && plan->mode == IB_CUBE && takes_over(im))
-        lane->direct_plane = (int)(chan % (size_t)plan->n_stokes); /* another one every time */
-    if (lane->direct_plane >= 0 && plan->mode == IB_CUBE)
-        begin_check(plan, chan, &lane->direct);
+    lane->direct_plane = ib_check_plane(&im->check, unit, &lane->direct);
     for (int p = 0; p < plan->n_stokes && plan->needs_density && !im->shared_density; p++)
         ib_density_clear(lane->density[p]);
 }
@@ -1272,10 +1038,7 @@ static ib_status work_on_all(ib_imager *im, ib_range units, ib_range chans, int 
     double start = ib_now();
     for (size_t k = 0; k < units.n && tasks & SUM && im->plan->check_share; k++)
         if (im->lane[k]->direct_plane >= 0) {
-            if (im->lane[k]->direct.weight > 0)
-                sum_grid(im, im->lane[k], im->lane[k]->direct.grid);
-            else /* flagged altogether */
-                im->checked_share = units.first + units.n;
+            ib_check_share(&im->check, im->transform, im->lane[k], units.first + units.n, im->n_thread);
             ib_book(&im->timers, IB_PHASE_CHECK, &start);
         }
     for (size_t k = 0; k < units.n && tasks & SUM && !all.first.status; k++) /* all threads add */
@@ -1446,7 +1209,7 @@ ib_status ib_imager_mfs(ib_imager *im, ib_range units, int pass, ib_outcome *out
     }
     for (size_t i = 1; i < im->plan->n_lane && pass == 0; i++) { /* once: more units may follow */
         ib_direct_merge(&im->lane[0]->direct, &im->lane[i]->direct);
-        begin_check(im->plan, 0, &im->lane[i]->direct);
+        ib_check_begin(&im->check, 0, &im->lane[i]->direct);
     }
     return rc;
 }
@@ -1492,11 +1255,11 @@ ib_status ib_imager_finish(ib_imager *im, int pass, ib_outcome *outcome, ib_erro
         return ib_fail(err, IB_EINTERNAL, "a share of the mfs image was not gridded");
     lane->touched = (ib_touched){g->stride, total->first / row, (total->end + row - 1) / row};
     lane->grid = ib_tree_take(&im->grids);
-    lane->direct_plane = im->checked[0] - 1;
+    lane->direct_plane = im->check.checked[0] - 1;
     memset(&im->bench[0].timers, 0, sizeof im->bench[0].timers);
     if (lane->direct_plane >= 0 && im->plan->check_share) {
         double start = ib_now();
-        sum_grid(im, lane, im->whole);
+        ib_check_whole(&im->check, im->transform, lane, im->n_thread);
         ib_book(&im->bench[0].timers, IB_PHASE_CHECK, &start);
     }
     ib_status rc = IB_OK;

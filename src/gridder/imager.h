@@ -4,7 +4,7 @@
 #define IB_GRIDDER_IMAGER_H
 
 #include "base/trace.h"
-#include "gridder/grid.h"
+#include "gridder/check.h"
 #include "gridder/tree.h"
 
 typedef enum ib_product { IB_DIRTY, IB_PSF, IB_PB, IB_WEIGHT, IB_N_PRODUCTS } ib_product;
@@ -14,12 +14,6 @@ typedef struct ib_outcome {
     ib_tally tally[IB_MAX_STOKES];
     double   beam[IB_MAX_STOKES][3]; /* rad; 0: none; NaN: blank plane */
 } ib_outcome;
-
-/** Comparison with the direct sum. */
-typedef struct ib_verdict {
-    double promised, measured; /* of the worst plane: the one with the largest measured / promised */
-    size_t n_plane, n_pixel;
-} ib_verdict;
 
 /** Where samples come from and planes go. */
 typedef struct ib_port {
@@ -36,9 +30,6 @@ typedef struct ib_port {
     ib_status (*finished)(void *self, size_t chan, const ib_outcome *outcome, const ib_verdict *verdict,
                           ib_error *err);
 } ib_port;
-
-/** The worse of two; counts are added. */
-void ib_verdict_merge(ib_verdict *to, const ib_verdict *from);
 
 typedef struct ib_imager ib_imager;
 
