@@ -31,11 +31,11 @@ least() {
     sed -n 's/.* \([0-9]*\) MiB would do.*/\1/p' least.log
 }
 
-# little OPTIONS...: little more than corner turns of one rank and of three need.
+# little RANKS OPTIONS...: little more than their corner turns need.
 little() {
-    memory=64
-    until on 1 --record "" --plan --memory "${memory}MiB" --read corner "$@" >least.log 2>&1 &&
-        on 3 --record "" --plan --memory "${memory}MiB" --read corner "$@" >least.log 2>&1; do
+    memory=64 ranks_of=$1
+    shift
+    until on "$ranks_of" --record "" --plan --memory "${memory}MiB" --read corner "$@" >least.log 2>&1; do
         memory=$((memory + 3))
         [ "$memory" -lt 400 ] || fail "no memory is enough: $(cat least.log)"
     done
@@ -56,26 +56,24 @@ for run in "cube --stokes corr --bin 3" "briggs --weighting briggs --density all
     turns "$way" 3 $input ${run#* }
     if [ "$input" = "$sim" ]; then
         # shellcheck disable=SC2086 # words
-        turns "$way" 1 $input ${run#* } --memory "$(little $input ${run#* })"
+        turns "$way" 1 $input ${run#* } --memory "$(little 1 $input ${run#* })"
         [ "$way" != cube ] || several
     fi
 done
 
 # Tiles of a few channels, of all channels, none at all; files of whole rows.
 "$PYTHON" "$IMGBENCH_SOURCE/tests/make_tiles.py" few.ms 256 40 8 100
-"$PYTHON" "$IMGBENCH_SOURCE/tests/make_tiles.py" all.ms 512 40 512 16
+"$PYTHON" "$IMGBENCH_SOURCE/tests/make_tiles.py" all.ms 512 120 512 16
 "$PYTHON" "$IMGBENCH_SOURCE/tests/make_tiles.py" none.ms 64 10 0 0
 "$PYTHON" "$IMGBENCH_SOURCE/tests/make_uvfits.py" wide.fits wide
 "$PYTHON" "$IMGBENCH_SOURCE/tests/make_uvfits.py" bands.fits bands
 size="--imsize 32 --cell 20arcsec --no-psf --no-check"
-# shellcheck disable=SC2086 # words
-memory=$(little $size all.ms)
 for input in few.ms all.ms none.ms wide.fits bands.fits; do
     # shellcheck disable=SC2086 # words
     image 1 "$input" --read slices $input $size
     for ranks in 1 2 3; do
         # shellcheck disable=SC2086 # words
-        turns $input $ranks $input $size --memory "$memory"
+        turns $input $ranks $input $size --memory "$(little $ranks $size all.ms)"
         [ "$input$ranks" != all.ms1 ] || several
     done
 done
