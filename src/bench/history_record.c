@@ -49,6 +49,15 @@ static double number_at(const json_t *object, const char *key)
     return json_is_number(value) ? json_number_value(value) : (double)NAN;
 }
 
+/* A whole number that an INTEGER column takes; NaN, which becomes NULL, for anything else. */
+static double whole_at(const json_t *object, const char *key)
+{
+    const json_int_t most = INT64_C(1) << 53, value = json_integer_value(json_object_get(object, key));
+
+    return json_is_integer(json_object_get(object, key)) && value >= -most && value <= most ? (double)value
+                                                                                            : (double)NAN;
+}
+
 static int64_t integer_at(const json_t *object, const char *key)
 {
     return (int64_t)json_integer_value(json_object_get(object, key));
@@ -95,7 +104,7 @@ static json_t *environment(const lines *l)
 static ib_validity worth(const lines *l, const char **why)
 {
     const char   *word = text_at(l->end, "validity");
-    const json_t *check;
+    const json_t *check, *rep;
     size_t        i;
     ib_validity   validity = IB_INVALID;
     bool          unchecked = json_array_size(l->check) == 0;
@@ -115,6 +124,14 @@ static ib_validity worth(const lines *l, const char **why)
     for (int v = IB_REPORTABLE; v <= IB_INVALID; v++)
         if (!strcmp(word, ib_validity_name((ib_validity)v)))
             validity = (ib_validity)v;
+    json_array_foreach(l->rep, i, rep)
+    {
+        const double T = number_at(rep, "T_s");
+        if (!(T > 0 && isfinite(T))) {
+            *why = "a repetition has no time above 0";
+            return IB_INVALID;
+        }
+    }
     json_array_foreach(l->check, i, check)
     {
         const json_t *pass = json_object_get(check, "pass");
@@ -331,7 +348,7 @@ static ib_status put_run(ib_history *h, int64_t source, const lines *l, bool run
             shape ? text_at(shape, "shape_id") : NULL, status,
             (int64_t)json_integer_value(json_object_get(l->end, "exit_code")), ib_validity_name(validity),
             reason_text, params, around_text, job, json_string_value(json_object_get(l->run, "campaign_id")),
-            json_string_value(json_object_get(l->run, "point")), number_at(l->run, "launch"),
+            json_string_value(json_object_get(l->run, "point")), whole_at(l->run, "launch"),
             (int64_t)!strcmp(text_at(l->run, "scaling"), "weak"), number_at(l->end, "wall_s"));
         rc = ib_db_finish(h, s, err);
     }

@@ -213,6 +213,17 @@ for word in "$(printf 'tag=\033[31mred\033]0;x\007')" "$(printf '\302\2331m')"; 
     ! LC_ALL=C grep -q "[$(printf '\001-\011\013-\037\177-\237')]" err.txt || fail "a sentence acts on the terminal: $(cat -v err.txt)"
 done
 
+# Numbers that no launch has: the others can be asked nevertheless, and a time that is none counts nowhere.
+make_records odd >odd.txt <<'J'
+{"T": 100}
+{"T": 100, "launch": 1e300}
+{"T": -1}
+J
+"$IMGBENCH" ls --record odd --format json >odd.json 2>err.txt || fail "odd numbers: $(cat err.txt)"
+[ "$(grep -c '"run_id"' odd.json)" = 3 ] || fail "odd numbers: $(cat odd.json)"
+"$IMGBENCH" show --record odd last >show.txt
+grep -q '^worth: invalid (a repetition has no time above 0' show.txt || fail "a time below 0 counts: $(cat show.txt)"
+
 # A launch that runs is told from one that was lost.
 "$IMGBENCH" sim:chiles,time=0.2,channel=0.2 --output b.hdf5 --quiet >/dev/null 2>&1 &
 job=$!
