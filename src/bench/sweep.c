@@ -447,6 +447,13 @@ static ib_status look_up(sweep *s, ib_error *err)
     size_t       n;
     ib_status    rc = ib_launched_read(&known, &n, own(s, "record"), s->campaign, err);
 
+    /* points do not name the simulation, which weak scaling makes anew for each */
+    for (size_t k = 0; k < n && !rc && !s->grid.weak; k++)
+        if (is_simulated(s) != !strncmp(known[k].input, "sim:", 4) ||
+            (is_simulated(s) && strncmp(known[k].input, s->input, sizeof known->input - 1) != 0))
+            rc = ib_fail(err, IB_EUSAGE,
+                         "sweep: campaign %s holds launches of %s, not of %s; choose another --campaign", s->campaign,
+                         known[k].input, s->input);
     for (size_t k = 0; k < n; k++)
         for (size_t i = 0; i < s->n_point; i++)
             if (known[k].ok && !strcmp(known[k].point, s->point[i].name)) {

@@ -98,6 +98,9 @@ S
 chmod +x hasty/mpirun
 PATH=$PWD/hasty:$PATH sweep $tiny --seed 4 --launches 2 --campaign hasty >/dev/null 2>err.txt || fail "an mpirun that fails now and then: $(cat err.txt)"
 
+rc=0 # what another simulation took is no answer
+sweep ${tiny%% *},seed=9 --seed 4 --launches 2 --campaign hasty >/dev/null 2>err.txt || rc=$?
+[ "$rc" = 2 ] && grep -q "campaign hasty holds launches of sim:.*, not of sim:.*seed=9; choose another --campaign" err.txt || fail "another input in a campaign: $rc, $(cat err.txt)"
 sweep $tiny --weak --ranks 1,2 --launches 1 --oversubscribe --warmup 0 --campaign grow >/dev/null 2>err.txt || fail "$(cat err.txt)"
 "$PYTHON" - <<'P'
 import collections, glob, json
