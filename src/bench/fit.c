@@ -150,7 +150,10 @@ static double peak_of(ib_law law, const double c[IB_MAX_COEF])
 {
     const double rest = 1 - serial_of(law, c);
 
-    return law == IB_LAW_USL ? sqrt((rest > 0 ? rest : 0) / kappa_of(law, c)) : NAN;
+    return law == IB_LAW_USL      ? sqrt((rest > 0 ? rest : 0) / kappa_of(law, c))
+           : law == IB_LAW_LOG    ? c[1] * M_LN2 / c[2]
+           : law == IB_LAW_LINEAR ? sqrt(c[1] / c[2])
+                                  : NAN;
 }
 
 /* Sorts the values. Fits that have none (NaN) are no fits of the law. */

@@ -12,8 +12,8 @@
  *      ideal    b/N
  *      Amdahl   a + b/N                                          serial share s = a/(a+b), speed-up at most 1/s
  *      USL      c/N (1 + sigma (N-1) + kappa N (N-1))             (Gunther) peak at sqrt((1-sigma)/kappa)
- *      log      a + b/N + c log2 N                               trees of messages
- *      linear   a + b/N + d N                                    every worker with every other */
+ *      log      a + b/N + c log2 N                               trees of messages; peak at b ln2 / c
+ *      linear   a + b/N + d N                                    every worker with every other; peak at sqrt(b/d) */
 typedef enum ib_law { IB_LAW_IDEAL, IB_LAW_AMDAHL, IB_LAW_USL, IB_LAW_LOG, IB_LAW_LINEAR, IB_N_LAWS } ib_law;
 
 enum { IB_MAX_COEF = 3, IB_MAX_SIZES = 64, IB_RESAMPLED = 2000 };
@@ -56,7 +56,8 @@ typedef struct ib_fit {
     double      coef[IB_MAX_COEF];
     double      error;       /* of ib_law_error */
     ib_estimate serial;      /* s of Amdahl, log and linear; sigma of USL */
-    ib_estimate kappa, peak; /* of USL */
+    ib_estimate kappa;       /* of USL */
+    ib_estimate peak;        /* of USL, log and linear: the number of workers that is fastest */
     bool        determined;  /* the law predicts what was left out, the interval of serial spans a factor of three at
                                 most, and ideal was not the only law that so few sizes allow */
     bool        descriptive; /* fewer than five launches somewhere: intervals mean little */

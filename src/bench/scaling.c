@@ -73,8 +73,9 @@ typedef struct scaling {
     const char  *value[IB_MAX_ARGUMENTS];
     ib_launched *launch;
     size_t       n_launch;
-    char         over[24]; /* what grows: ranks, threads or another setting */
-    bool         workers;  /* ranks or threads: what grows shares the work */
+    char         over[24];                 /* what grows: ranks, threads or another setting */
+    bool         workers;                  /* ranks or threads: what grows shares the work */
+    bool         inputs, builds, machines; /* a campaign of this name has several: series of their own */
     ib_law       law;
     int64_t      seed;
     size_t       n_series;
@@ -125,9 +126,9 @@ static void name_series(const scaling *s, const ib_launched *l, char *name, size
     size_t used = (size_t)snprintf(name, room, "%s", *l->campaign ? "" : l->input);
 
     if (!*l->campaign) {
-        snprintf(name + used, used < room ? room - used : 0, " %s=%d (problem %.8s, build %.8s)",
+        snprintf(name + used, used < room ? room - used : 0, " %s=%d%s%s (problem %.8s, build %.8s)",
                  strcmp(s->over, "ranks") ? "ranks" : "threads", strcmp(s->over, "ranks") ? l->ranks : l->threads,
-                 l->workload, l->build);
+                 s->machines ? " machine=" : "", s->machines ? l->machine : "", l->workload, l->build);
         return;
     }
     snprintf(copy, sizeof copy, "%s", l->point);
@@ -138,6 +139,14 @@ static void name_series(const scaling *s, const ib_launched *l, char *name, size
         if (!grows && used < room)
             used += (size_t)snprintf(name + used, room - used, "%s%s", used ? " " : "", word);
     }
+    const struct {
+        bool        differs;
+        const char *what, *value;
+    } also[] = {{s->inputs, "input", l->input}, {s->builds, "build", l->build}, {s->machines, "machine", l->machine}};
+    for (size_t i = 0; i < sizeof also / sizeof *also; i++)
+        if (also[i].differs && used < room)
+            used += (size_t)snprintf(name + used, room - used, "%s%s=%.64s", used ? " " : "", also[i].what,
+                                     also[i].value);
 }
 
 static bool counts(const ib_launched *l)
@@ -189,6 +198,12 @@ static ib_status choose_launches(scaling *s, const char *campaign, ib_error *err
                    ? ib_fail(err, IB_ENODATA, "no launch of campaign %s counts in %s", campaign, option(s, "record"))
                    : ib_fail(err, IB_ENODATA, "no launch that counts is recorded in %s", option(s, "record"));
     s->n_launch = n;
+    s->inputs = s->builds = s->machines = false;
+    for (size_t i = 1; i < n; i++) {
+        s->inputs |= !s->launch->weak && strcmp(s->launch[i].input, s->launch->input) != 0;
+        s->builds |= strcmp(s->launch[i].build, s->launch->build) != 0;
+        s->machines |= strcmp(s->launch[i].machine, s->launch->machine) != 0;
+    }
     if (strcmp(option(s, "over"), "auto") != 0)
         snprintf(s->over, sizeof s->over, "%s", option(s, "over"));
     else
@@ -676,6 +691,8 @@ static void fact(ib_report *report, const char *key, size_t number, const char *
 static void describe_fit(const series *one, char *text, size_t room)
 {
     const ib_fit *f = &one->fit;
+    const size   *first = &one->at[0], *last = &one->at[one->n_size - 1];
+    const double  efficiency = first->n * first->T / (last->n * last->T);
 
     if (!one->fitted)
         snprintf(text, room, "no law can be judged by %zu sizes; Amdahl needs %zu, USL %zu", one->n_size,
@@ -686,22 +703,34 @@ static void describe_fit(const series *one, char *text, size_t room)
     else if (!(f->error <= IB_LAW_MISSES))
         snprintf(
             text, room,
-            "not determined by these data: %s misses the times that it was not shown by %.2g %%; times that scatter "
+            "not determined by these data: %s misses the times that it was not shown by %.3g %%; times that scatter "
             "want more launches, others more sizes",
             ib_law_name(f->law), 100 * f->error);
+    else if (f->law == IB_LAW_IDEAL && efficiency > 1.1)
+        snprintf(
+            text, room,
+            "none of these laws: speed grows faster than the number (efficiency %.3g on %g), as where less work for "
+            "each fits caches",
+            efficiency, last->n);
     else if (f->law == IB_LAW_IDEAL)
         snprintf(text, room, "ideal: no loss that these times could show");
     else if (!f->determined)
         snprintf(
             text, room,
-            "%s, serial share %.2g %% (%.2g..%.2g): not determined by these data; launches on %g would help most",
+            "%s, serial share %.3g %% (%.3g..%.3g): not determined by these data; launches on %g would help most",
             ib_law_name(f->law), 100 * f->serial.value, 100 * f->serial.low, 100 * f->serial.high, f->ask);
     else if (f->law == IB_LAW_USL)
-        snprintf(text, room, "USL, contention %.2g %% (%.2g..%.2g), most speed on %.0f (%.0f..%.0f)",
+        snprintf(text, room, "USL, contention %.3g %% (%.3g..%.3g), most speed on %.0f (%.0f..%.0f)",
                  100 * f->serial.value, 100 * f->serial.low, 100 * f->serial.high, f->peak.value, f->peak.low,
                  f->peak.high);
+    else if (isfinite(f->peak.value)) /* overhead that grows: the serial share is no bound that is ever reached */
+        snprintf(text, room,
+                 "%s, serial share %.3g %% (%.3g..%.3g): %.3g times as fast at most, on %.0f (%.0f..%.0f)",
+                 ib_law_name(f->law), 100 * f->serial.value, 100 * f->serial.low, 100 * f->serial.high,
+                 ib_law_time(f->law, f->coef, 1) / ib_law_time(f->law, f->coef, fmax(1, f->peak.value)),
+                 f->peak.value, f->peak.low, f->peak.high);
     else
-        snprintf(text, room, "%s, serial share %.2g %% (%.2g..%.2g): %.3g times as fast at most", ib_law_name(f->law),
+        snprintf(text, room, "%s, serial share %.3g %% (%.3g..%.3g): %.3g times as fast at most", ib_law_name(f->law),
                  100 * f->serial.value, 100 * f->serial.low, 100 * f->serial.high, 1 / f->serial.value);
     if (one->fitted && f->descriptive)
         snprintf(text + strlen(text), room - strlen(text), "; descriptive: fewer than 5 launches of a size");

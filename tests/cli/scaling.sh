@@ -5,7 +5,7 @@
 "$PYTHON" - <<'P'
 import json, os
 number = 0
-def record(campaign, scaling, n, launch, phases, samples=1000, validity="valid", more="support=7"):
+def record(campaign, scaling, n, launch, phases, samples=1000, validity="valid", more="support=7", machine="made-up", build="b"):
     global number
     number += 1
     folder = "results/made-up/2026-11"
@@ -13,8 +13,8 @@ def record(campaign, scaling, n, launch, phases, samples=1000, validity="valid",
     seconds = sum(phases.values())
     run = {"v": 1, "t": "run", "run_id": f"{number:08d}", "started": f"2026-11-01T00:{number // 60:02d}:{number % 60:02d}Z", "intent": "sweep",
            "campaign_id": campaign, "scaling": scaling, "point": f"ranks={n} threads=2 {more}", "launch": launch,
-           "workload": {"workload_id": "w", "inputs": [{"name": "sim:chiles,channel=0.01"}]}, "build": {"build_id": "b"},
-           "machine": {"alias": "made-up"}, "shape": {"shape_id": f"s{n}", "ranks": n, "nodes": 1, "threads": 2}}
+           "workload": {"workload_id": "w", "inputs": [{"name": "sim:chiles,channel=0.01"}]}, "build": {"build_id": build},
+           "machine": {"alias": machine}, "shape": {"shape_id": f"s{n}", "ranks": n, "nodes": 1, "threads": 2}}
     rep = {"v": 1, "t": "rep", "T_s": seconds, "phases": {k: {"mean_s": v} for k, v in phases.items()}, "counts": {"gridded": samples}, "warm": launch < 1}
     end = {"v": 1, "t": "end", "status": "ok", "validity": validity, "wall_s": seconds}
     with open(f"{folder}/{number:08d}.jsonl", "w") as f:
@@ -29,6 +29,11 @@ for n in 1, 2, 4, 8:
     record("three", "strong", n, 1, {"grid": 100.0}) if n < 8 else None
     record("wild", "strong", n, 1, {"grid": {1: 9, 2: 90, 4: 9, 8: 90}[n]})
 for n in 1, 2, 4, 8, 16:
+    record("growing", "strong", n, 1, {"grid": 96.0 / n + 4, "close": 0.24 * n})
+    record("caches", "strong", n, 1, {"grid": 100 / n**1.15})
+    record("flat", "strong", n, 1, {"grid": 100.0})
+    record("two", "strong", n, 1, {"grid": 100.0 / n}, machine="old" if n < 4 else "new", build="b" if n < 8 else "c")
+for n in 1, 2, 4, 8, 16:
     record("strong", "strong", n, 0, {"grid": 1e-3})                     # a warm-up
     record("strong", "strong", n, 9, {"grid": 1e-3}, validity="invalid")  # too fast to be true
     for launch in range(1, 6):
@@ -36,7 +41,7 @@ for n in 1, 2, 4, 8, 16:
 open("results/made-up/2026-11/damaged.jsonl", "w").write("{}\n{\n")
 P
 mkdir -p results/copies && cat results/made-up/2026-11/0*.jsonl >results/copies/all.jsonl # copies count once
-for campaign in strong weak few three wild; do
+for campaign in strong weak few three wild growing caches flat two; do
     "$IMGBENCH" scaling "$campaign" --format json >$campaign.json 2>err.txt || fail "$(cat err.txt)"
 done
 "$IMGBENCH" scaling --format json >newest.json
@@ -68,6 +73,16 @@ for name in "three", "wild": # no gain at all, and no order in the times: nothin
     one = json.load(open(f"{name}.json"))
     assert one["fit_1"].startswith("not determined") and all(row["determined"] == "no" for row in one["fits"]), one
 assert "next_bottleneck_1" not in json.load(open("three.json"))
+# Overhead that grows with the ranks: fastest where it is, not as fast as the serial share alone would let it be.
+growing = json.load(open("growing.json"))
+best = next(row for row in growing["fits"] if row["best"] == "*")
+assert best["law"] in ("USL", "linear") and near(best["peak"]["median"], 20), best
+assert best["law"] == "USL" or "7.38 times as fast at most, on 20" in growing["fit_1"], growing["fit_1"]
+assert "efficiency 1.52 on 16" in json.load(open("caches.json"))["fit_1"]
+assert "serial share 100 % (100..100): 1 times" in json.load(open("flat.json"))["fit_1"]
+two = json.load(open("two.json"))  # no ratio between machines or builds
+assert [row["series"] for row in two["times"]] == [1, 1, 2, 3, 3], two["times"]
+assert "build=b machine=old" in two["series_1"] and "build=c machine=new" in two["series_3"], two
 few = json.load(open("few.json"))
 assert few["fits"] == [] and "no law can be judged by 2 sizes" in few["fit_1"], few
 P
