@@ -507,11 +507,15 @@ ib_status ib_doctor(int argc, char *const *argv, FILE *out, ib_error *err)
     if (!rc && operand)
         rc = ib_fail(err, IB_EUSAGE, "doctor takes no input, and was given %.100s", operand);
     rc = rc ? rc : ib_form_parse(ib_argument(ib_doctor_options, d->value, "format"), &form, err);
+    const char *folder = ib_argument(ib_doctor_options, d->value, "folder");
+    if (!rc && access(folder, F_OK))
+        rc =
+            ib_fail(err, IB_EIO, "doctor --folder: %s: %s; choose the one that cubes go to", folder, strerror(errno));
     if (rc)
         goto done;
     records = ib_argument(ib_doctor_options, d->value, "record");
     ib_machine_facts(&d->machine);
-    ib_system_read(&d->system, "", ib_argument(ib_doctor_options, d->value, "folder"));
+    ib_system_read(&d->system, "", folder);
     ib_place here;
     ib_place_here(&here);
     const int           all = d->machine.cores > 0 && d->machine.cores < here.n_cpu ? d->machine.cores : here.n_cpu;

@@ -33,3 +33,6 @@ grep -q 'broken, mpirun: a launch failed: mpirun: this cluster is closed' out.tx
 rc=0
 "$IMGBENCH" doctor here >/dev/null 2>err.txt || rc=$?
 [ "$rc" = 2 ] && grep -q 'takes no input' err.txt || fail "an operand: $rc"
+rc=0
+"$IMGBENCH" doctor --folder nowhere >/dev/null 2>err.txt || rc=$?
+[ "$rc" = 74 ] && grep -q 'doctor --folder: nowhere: No such file' err.txt || fail "a folder that is not there: $rc, $(cat err.txt)"
