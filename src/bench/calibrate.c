@@ -343,6 +343,9 @@ ib_status ib_calibrate(int argc, char *const *argv, int all_argc, char *const *a
         rc = ib_fail(err, IB_EUSAGE, "calibrate takes no input, and was given %s", operand);
     if (!rc && !ib_numbers(ib_argument(option, value, "threads"), 0, 4096, &n_thread, 1, err))
         rc = ib_within(err, "calibrate --threads: ");
+    if (!rc && n_thread > processors())
+        rc = ib_fail(err, IB_EUSAGE, "calibrate --threads: %d threads share %d processors; give as many at most",
+                     (int)n_thread, processors());
     if (!rc)
         rc = ib_form_parse(ib_argument(option, value, "format"), &form, err);
     if (rc)

@@ -691,8 +691,8 @@ static void fact(ib_report *report, const char *key, size_t number, const char *
 static void describe_fit(const series *one, char *text, size_t room)
 {
     const ib_fit *f = &one->fit;
-    const size   *first = &one->at[0], *last = &one->at[one->n_size - 1];
-    const double  efficiency = first->n * first->T / (last->n * last->T);
+    const size   *last = &one->at[one->n_size - 1];
+    const double  efficiency = efficiency_of(one, one->n_size - 1);
 
     if (!one->fitted)
         snprintf(text, room, "no law can be judged by %zu sizes; Amdahl needs %zu, USL %zu", one->n_size,
@@ -1124,15 +1124,15 @@ static void put_card(const scaling *s, ib_report *report)
             one = &s->one[i];
     const size     *first = &one->at[0], *last = &one->at[one->n_size - 1];
     const double    efficiency = efficiency_of(one, one->n_size - 1);
-    const char     *next = report_phases(one, 0, NULL);
+    const char     *next = one->n_size < ib_law_least(IB_LAW_AMDAHL) ? "" : report_phases(one, 0, NULL);
     const ib_spread ratio = ratio_of(first, last);
     if (one->fitted)
         describe_fit(one, fit, sizeof fit);
-    snprintf(title, sizeof title, "%g %s: %.0f %% efficient", last->n, s->over, 100 * efficiency);
-    snprintf(text, sizeof text, "%.2f times as fast as %g (%s, then %s%s).%s%s%s%s%s%s %.60s%s%s.", 1 / ratio.median,
-             first->n, ib_text_seconds(first->shown.median).s, ib_text_seconds(last->shown.median).s,
-             one->weak ? ", for equal work" : "", *fit ? " Law: " : "", fit, *fit ? "." : "",
-             *next ? " Next bottleneck: " : "", next, *next ? "." : "",
+    snprintf(title, sizeof title, "%.10g %s: %.0f %% efficient", last->n, s->over, 100 * efficiency);
+    snprintf(text, sizeof text, "%.3g times as fast as on %.10g (%s, then %s%s).%s%s%s%s%s%s %.60s%s%s.",
+             1 / ratio.median, first->n, ib_text_seconds(first->shown.median).s,
+             ib_text_seconds(last->shown.median).s, one->weak ? ", for equal work" : "", *fit ? " Law: " : "", fit,
+             *fit ? "." : "", *next ? " Next bottleneck: " : "", next, *next ? "." : "",
              *s->launch->campaign ? s->launch->campaign : s->launch->input, *one->name ? ", " : "", one->name);
     ib_report_verdict(report, efficiency >= 0.8 ? IB_GOOD : efficiency >= 0.5 ? IB_NEUTRAL : IB_WARN, title, text);
 }

@@ -22,7 +22,7 @@ P
 "$PYTHON" "$IMGBENCH_SOURCE/tests/make_records.py" many <many.in >/dev/null
 "$IMGBENCH" report --record many -o many.html --title 'Times <of> "us"' >out.txt 2>err.txt || fail "$(cat err.txt)"
 grep -q '97 launches' out.txt || fail "$(cat out.txt)"
-check many.html 'Times <of> "us"' 'T: regressed' '2 ranks: ' 'times as fast as 1 (' 'Most time: grid, 70 %' 'of sim:chiles, 2 x 1, quiet' 'Launches of no campaign over ranks' 'Efficiency' 'kernel: Linux 6 -> Linux 7' \
+check many.html 'Times <of> "us"' 'T: regressed' '2 ranks: ' 'times as fast as on 1 (' 'Most time: grid, 70 %' 'of sim:chiles, 2 x 1, quiet' 'Launches of no campaign over ranks' 'Efficiency' 'kernel: Linux 6 -> Linux 7' \
     'mpirun -n 2 build/imgbench' '</style><img src=x onerror=alert(2)>' '<script>alert(1)</script>' 'imgbench calibrate' 'imgbench ab main my-branch'
 "$IMGBENCH" report --record many -o again.html --title 'Times <of> "us"' >/dev/null
 same many.html again.html

@@ -86,6 +86,10 @@ assert "build=b machine=old" in two["series_1"] and "build=c machine=new" in two
 few = json.load(open("few.json"))
 assert few["fits"] == [] and "no law can be judged by 2 sizes" in few["fit_1"], few
 P
+# Three sizes foretell nothing, on the page neither.
+mkdir three && cp $(grep -l '"campaign_id": "three"' results/made-up/2026-11/0*.jsonl) three
+"$IMGBENCH" report --record three -o three.html >/dev/null
+grep -q 'times as fast as on 1 (' three.html && ! grep -q 'Next bottleneck' three.html || fail "three sizes on a page"
 # What does not share the work is told by its times alone.
 "$IMGBENCH" scaling settings --format json >settings.json
 "$IMGBENCH" scaling settings --over chunks --format json >chunks.json

@@ -32,6 +32,7 @@ refused 'bench --supports: 2 is outside 3..129' bench kernel --supports 7,2
 refused 'is none of single|double' bench fft --precisions half
 refused 'is none of table|json|md' calibrate --format xml
 refused 'calibrate takes no input' calibrate now
+refused 'calibrate --threads: 4096 threads share' calibrate --threads 4096
 refused 'did you mean --support' sweep point --suport 7
 refused '--support: 2 is outside 3..129' sweep point --support 2,7
 refused '7 is given twice' sweep point --support 7,7
