@@ -72,6 +72,7 @@ static ib_status fill(ib_history *h, sqlite3_stmt *s, ib_launched *l, ib_error *
     copy(validity, sizeof validity, s, 15);
     copy(l->validity, sizeof l->validity, s, 15);
     copy(l->machine, sizeof l->machine, s, 16);
+    copy(l->commit, sizeof l->commit, s, 17);
     l->warm = !(l->seconds > 0); /* the history keeps no time of what is not to count */
     l->ok = !strcmp(status, "ok") && strcmp(validity, ib_validity_name(IB_INVALID)) != 0;
     l->shares = (ib_shares){.T = l->seconds, .ranks = l->ranks, .threads = l->threads};
@@ -95,7 +96,7 @@ ib_status ib_launched_read(ib_launched **out, size_t *n, const char *folder, con
         s = ib_db_prepare(
             h,
             "SELECT id, ranks, nodes, threads, launch, weak, T_s, wall_s, samples, campaign, point, workload_id,"
-            " build_id, input, status, validity, alias FROM v_launch WHERE ?1 IS NULL OR campaign = ?1"
+            " build_id, input, status, validity, alias, commit_hash FROM v_launch WHERE ?1 IS NULL OR campaign = ?1"
             " ORDER BY started, run_id",
             "s", campaign);
         if (!s)

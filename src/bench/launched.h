@@ -11,7 +11,7 @@
 typedef struct ib_launched {
     char      validity[16];
     char      campaign[64], point[160]; /* of a sweep; "" otherwise */
-    char      workload[24], build[24], machine[64], input[256];
+    char      workload[24], build[24], commit[48], machine[64], input[256];
     int       ranks, nodes, threads;
     int       launch;             /* number within its point; below 1: a warm-up; 0 also without a sweep */
     bool      warm;               /* it does not count */

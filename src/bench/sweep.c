@@ -441,16 +441,39 @@ static ib_status name_campaign(sweep *s, ib_error *err)
     return IB_OK;
 }
 
+/* Is it what these launches are to be of? Of files the name tells, wherever they lie now. */
+static bool is_input(const sweep *s, const char *known)
+{
+    const char *own_name = strrchr(s->input, '/'), *name = strrchr(known, '/');
+
+    if (is_simulated(s) || !strncmp(known, "sim:", 4))
+        return is_simulated(s) && !strncmp(known, s->input, sizeof((ib_launched *)NULL)->input - 1);
+    return !strcmp(own_name ? own_name + 1 : s->input, name ? name + 1 : known);
+}
+
+/* The campaign's launches by this build: what another one took is no answer. ib_free ends them. */
+static ib_status read_launches(const sweep *s, ib_launched **out, size_t *n, ib_error *err)
+{
+    const char *commit = ib_build_facts()->commit;
+    size_t      n_all;
+    ib_status   rc = ib_launched_read(out, &n_all, own(s, "record"), s->campaign, err);
+
+    *n = 0;
+    for (size_t k = 0; k < n_all && !rc; k++)
+        if (!strcmp((*out)[k].commit, commit))
+            (*out)[(*n)++] = (*out)[k];
+    return rc;
+}
+
 static ib_status look_up(sweep *s, ib_error *err)
 {
     ib_launched *known;
     size_t       n;
-    ib_status    rc = ib_launched_read(&known, &n, own(s, "record"), s->campaign, err);
+    ib_status    rc = read_launches(s, &known, &n, err);
 
     /* points do not name the simulation, which weak scaling makes anew for each */
     for (size_t k = 0; k < n && !rc && !s->grid.weak; k++)
-        if (is_simulated(s) != !strncmp(known[k].input, "sim:", 4) ||
-            (is_simulated(s) && strncmp(known[k].input, s->input, sizeof known->input - 1) != 0))
+        if (!is_input(s, known[k].input))
             rc = ib_fail(err, IB_EUSAGE,
                          "sweep: campaign %s holds launches of %s, not of %s; choose another --campaign", s->campaign,
                          known[k].input, s->input);
@@ -621,7 +644,7 @@ static ib_status report_results(const sweep *s, ib_report *report, ib_error *err
     ib_cell       cell[IB_MAX_AXES + 6];
     ib_launched  *l;
     size_t        n_launch, n = head_point(s, heading);
-    ib_status     rc = ib_launched_read(&l, &n_launch, own(s, "record"), s->campaign, err);
+    ib_status     rc = read_launches(s, &l, &n_launch, err);
 
     if (rc)
         return rc;

@@ -101,6 +101,18 @@ PATH=$PWD/hasty:$PATH sweep $tiny --seed 4 --launches 2 --campaign hasty >/dev/n
 rc=0 # what another simulation took is no answer
 sweep ${tiny%% *},seed=9 --seed 4 --launches 2 --campaign hasty >/dev/null 2>err.txt || rc=$?
 [ "$rc" = 2 ] && grep -q "campaign hasty holds launches of sim:.*, not of sim:.*seed=9; choose another --campaign" err.txt || fail "another input in a campaign: $rc, $(cat err.txt)"
+"$IMGBENCH" simulate "sim:$tiny" -o one.h5 --quiet >/dev/null && cp one.h5 other.h5
+sweep one.h5 --launches 1 --warmup 0 --campaign files >/dev/null 2>err.txt || fail "$(cat err.txt)"
+refuses 'campaign files holds launches of .*one.h5, not of .*other.h5' other.h5 --launches 1 --campaign files
+"$PYTHON" - <<'P' # nor is what another build took
+import sqlite3
+d = sqlite3.connect("results/imgbench.db")
+d.execute("UPDATE build SET commit_hash = 'another'")
+d.commit()
+P
+sweep one.h5 --launches 1 --campaign files --plan >/dev/null 2>err.txt || fail "$(cat err.txt)"
+grep -q ' 0 recorded' err.txt || fail "another build: $(cat err.txt)"
+"$IMGBENCH" db rebuild >/dev/null 2>&1
 sweep $tiny --weak --ranks 1,2 --launches 1 --oversubscribe --warmup 0 --campaign grow >/dev/null 2>err.txt || fail "$(cat err.txt)"
 "$PYTHON" - <<'P'
 import collections, glob, json
