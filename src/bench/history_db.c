@@ -116,6 +116,18 @@ ib_status ib_db_finish(ib_history *h, sqlite3_stmt *statement, ib_error *err)
     return sqlite3_finalize(statement) == SQLITE_OK && statement ? IB_OK : ib_db_refused(h, "SQLite", err);
 }
 
+void ib_db_copy(char *out, size_t size, sqlite3_stmt *s, int column)
+{
+    const char *text = (const char *)sqlite3_column_text(s, column);
+
+    snprintf(out, size, "%s", text ? text : "");
+}
+
+double ib_db_real(sqlite3_stmt *s, int column)
+{
+    return sqlite3_column_type(s, column) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(s, column);
+}
+
 int64_t ib_db_number(ib_history *h, const char *sql)
 {
     sqlite3_stmt *statement = ib_db_prepare(h, sql, "");

@@ -47,6 +47,10 @@ sqlite3_stmt *ib_db_prepare(ib_history *history, const char *sql, const char *ty
 ib_status ib_db_finish(ib_history *history, sqlite3_stmt *statement, ib_error *err);
 ib_status ib_db_execute(ib_history *history, const char *sql, ib_error *err);
 
+/** A column of the row that a statement stands on: text, cut to size, "" for NULL; a number, NaN for NULL. */
+void   ib_db_copy(char *out, size_t size, sqlite3_stmt *statement, int column);
+double ib_db_real(sqlite3_stmt *statement, int column);
+
 /** The number that a query gives; -1: none. */
 int64_t ib_db_number(ib_history *history, const char *sql);
 

@@ -274,18 +274,6 @@ void ib_past_differences(const ib_past *a, const ib_past *b, char *text, size_t 
     json_decref(of_b);
 }
 
-static void copy(char *to, size_t size, sqlite3_stmt *s, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(s, column);
-
-    snprintf(to, size, "%s", text ? text : "");
-}
-
-static double real(sqlite3_stmt *s, int column)
-{
-    return sqlite3_column_type(s, column) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(s, column);
-}
-
 static ib_status put_phases(ib_history *h, int64_t id, ib_past *p, ib_error *err)
 {
     sqlite3_stmt *s = ib_db_prepare(
@@ -306,31 +294,31 @@ static ib_status fill(ib_history *h, sqlite3_stmt *s, ib_past *p, ib_error *err)
     char validity[16];
 
     memset(p, 0, sizeof *p);
-    copy(p->run_id, sizeof p->run_id, s, 1);
-    copy(p->started, 20, s, 2); /* without fractions of seconds */
-    copy(p->machine, sizeof p->machine, s, 3);
-    copy(p->status, sizeof p->status, s, 4);
-    copy(p->tag, sizeof p->tag, s, 5);
-    copy(p->commit, sizeof p->commit, s, 6);
-    copy(p->describe, sizeof p->describe, s, 7);
-    copy(p->build_id, sizeof p->build_id, s, 8);
-    copy(p->commit_time, sizeof p->commit_time, s, 9);
+    ib_db_copy(p->run_id, sizeof p->run_id, s, 1);
+    ib_db_copy(p->started, 20, s, 2); /* without fractions of seconds */
+    ib_db_copy(p->machine, sizeof p->machine, s, 3);
+    ib_db_copy(p->status, sizeof p->status, s, 4);
+    ib_db_copy(p->tag, sizeof p->tag, s, 5);
+    ib_db_copy(p->commit, sizeof p->commit, s, 6);
+    ib_db_copy(p->describe, sizeof p->describe, s, 7);
+    ib_db_copy(p->build_id, sizeof p->build_id, s, 8);
+    ib_db_copy(p->commit_time, sizeof p->commit_time, s, 9);
     p->dirty = sqlite3_column_int(s, 10);
     p->ranks = sqlite3_column_int(s, 11);
     p->nodes = sqlite3_column_int(s, 12);
     p->threads = sqlite3_column_int(s, 13);
-    copy(validity, sizeof validity, s, 14);
+    ib_db_copy(validity, sizeof validity, s, 14);
     p->validity = IB_INVALID;
     for (int v = IB_REPORTABLE; v <= IB_INVALID; v++)
         if (!strcmp(validity, ib_validity_name((ib_validity)v)))
             p->validity = (ib_validity)v;
     p->wrong = (sqlite3_column_type(s, 15) != SQLITE_NULL && !sqlite3_column_int(s, 15)) ||
                sqlite3_column_int(s, 22) == ib_exit_code(IB_ECHECK);
-    copy(p->reason, sizeof p->reason, s, 16);
-    p->total = real(s, 17);
-    p->peak_bytes = real(s, 19);
-    p->error = real(s, 20);
-    copy(p->input, sizeof p->input, s, 21);
+    ib_db_copy(p->reason, sizeof p->reason, s, 16);
+    p->total = ib_db_real(s, 17);
+    p->peak_bytes = ib_db_real(s, 19);
+    p->error = ib_db_real(s, 20);
+    ib_db_copy(p->input, sizeof p->input, s, 21);
     const char *problem = (const char *)sqlite3_column_text(s, 23),
                *around = (const char *)sqlite3_column_text(s, 24);
     p->problem = ib_db_keep(h, problem ? problem : "{}", err);
@@ -338,7 +326,7 @@ static ib_status fill(ib_history *h, sqlite3_stmt *s, ib_past *p, ib_error *err)
     if (!p->environment)
         return err->status;
     const ib_status rc = put_phases(h, sqlite3_column_int64(s, 0), p, err);
-    p->rate = real(s, 18) / p->phase[IB_PHASE_GRID] / (p->ranks * p->threads);
+    p->rate = ib_db_real(s, 18) / p->phase[IB_PHASE_GRID] / (p->ranks * p->threads);
     return rc;
 }
 
@@ -423,12 +411,12 @@ bool ib_history_settled(ib_history *h, const ib_past *b, const char *metric, ib_
     const bool found = s && sqlite3_step(s) == SQLITE_ROW;
 
     if (found) {
-        copy(out->verdict, sizeof out->verdict, s, 0);
-        copy(out->a_commit, sizeof out->a_commit, s, 1);
-        copy(out->started, sizeof out->started, s, 2);
-        out->ratio = real(s, 3);
-        out->low = real(s, 4);
-        out->high = real(s, 5);
+        ib_db_copy(out->verdict, sizeof out->verdict, s, 0);
+        ib_db_copy(out->a_commit, sizeof out->a_commit, s, 1);
+        ib_db_copy(out->started, sizeof out->started, s, 2);
+        out->ratio = ib_db_real(s, 3);
+        out->low = ib_db_real(s, 4);
+        out->high = ib_db_real(s, 5);
     }
     sqlite3_finalize(s);
     return found;
@@ -459,13 +447,13 @@ ib_status ib_history_notes(ib_history *h, ib_past_note **out, size_t *n, ib_erro
         rc = err->status;
     while (!rc && sqlite3_step(s) == SQLITE_ROW) {
         ib_past_note *note = &(*out)[*n];
-        copy(note->run_id, sizeof note->run_id, s, 0);
-        copy(note->started, 20, s, 1);
-        copy(note->commit, sizeof note->commit, s, 2);
-        copy(note->metric, sizeof note->metric, s, 3);
-        copy(note->where, sizeof note->where, s, 4);
-        copy(note->text, sizeof note->text, s, 5);
-        copy(note->author, sizeof note->author, s, 6);
+        ib_db_copy(note->run_id, sizeof note->run_id, s, 0);
+        ib_db_copy(note->started, 20, s, 1);
+        ib_db_copy(note->commit, sizeof note->commit, s, 2);
+        ib_db_copy(note->metric, sizeof note->metric, s, 3);
+        ib_db_copy(note->where, sizeof note->where, s, 4);
+        ib_db_copy(note->text, sizeof note->text, s, 5);
+        ib_db_copy(note->author, sizeof note->author, s, 6);
         const char *kind = (const char *)sqlite3_column_text(s, 7);
         for (note->kind = IB_NOTE_ACCEPTED; note->kind < IB_N_NOTES && strcmp(kind, ib_note_name(note->kind));
              note->kind++) {
@@ -508,19 +496,19 @@ ib_status ib_history_verdicts(ib_history *h, size_t campaigns, ib_past_verdict *
                                .threads = sqlite3_column_int(s, 10),
                                .n_a = (size_t)sqlite3_column_int64(s, 11),
                                .n_b = (size_t)sqlite3_column_int64(s, 12),
-                               .ratio = real(s, 13),
-                               .low = real(s, 14),
-                               .high = real(s, 15),
-                               .p = real(s, 16),
-                               .margin = real(s, 17)};
-        copy(v->run_id, sizeof v->run_id, s, 0);
-        copy(v->started, 20, s, 1);
-        copy(v->kind, sizeof v->kind, s, 2);
-        copy(v->a, sizeof v->a, s, 3);
-        copy(v->b, sizeof v->b, s, 4);
-        copy(v->machine, sizeof v->machine, s, 5);
-        copy(v->metric, sizeof v->metric, s, 6);
-        copy(v->verdict, sizeof v->verdict, s, 7);
+                               .ratio = ib_db_real(s, 13),
+                               .low = ib_db_real(s, 14),
+                               .high = ib_db_real(s, 15),
+                               .p = ib_db_real(s, 16),
+                               .margin = ib_db_real(s, 17)};
+        ib_db_copy(v->run_id, sizeof v->run_id, s, 0);
+        ib_db_copy(v->started, 20, s, 1);
+        ib_db_copy(v->kind, sizeof v->kind, s, 2);
+        ib_db_copy(v->a, sizeof v->a, s, 3);
+        ib_db_copy(v->b, sizeof v->b, s, 4);
+        ib_db_copy(v->machine, sizeof v->machine, s, 5);
+        ib_db_copy(v->metric, sizeof v->metric, s, 6);
+        ib_db_copy(v->verdict, sizeof v->verdict, s, 7);
         const char *problem = (const char *)sqlite3_column_text(s, 8);
         json_t     *facts = json_loads(problem ? problem : "{}", 0, NULL);
         put_problem(json_string_value(json_object_get(facts, "input")), facts, v->problem, sizeof v->problem);

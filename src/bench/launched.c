@@ -7,18 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-static void copy(char *out, size_t size, sqlite3_stmt *s, int column)
-{
-    const char *text = (const char *)sqlite3_column_text(s, column);
-
-    snprintf(out, size, "%s", text ? text : "");
-}
-
-static double real(sqlite3_stmt *s, int column)
-{
-    return sqlite3_column_type(s, column) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(s, column);
-}
-
 /* What its repetitions took in each phase, and what became of the time of all threads. */
 static ib_status put_times(ib_history *h, int64_t id, ib_launched *l, ib_error *err)
 {
@@ -60,19 +48,19 @@ static ib_status fill(ib_history *h, sqlite3_stmt *s, ib_launched *l, ib_error *
                        .threads = sqlite3_column_int(s, 3),
                        .launch = sqlite3_column_int(s, 4),
                        .weak = sqlite3_column_int(s, 5),
-                       .seconds = real(s, 6),
-                       .wall_s = real(s, 7),
+                       .seconds = ib_db_real(s, 6),
+                       .wall_s = ib_db_real(s, 7),
                        .samples = (uint64_t)sqlite3_column_int64(s, 8)};
-    copy(l->campaign, sizeof l->campaign, s, 9);
-    copy(l->point, sizeof l->point, s, 10);
-    copy(l->workload, sizeof l->workload, s, 11);
-    copy(l->build, sizeof l->build, s, 12);
-    copy(l->input, sizeof l->input, s, 13);
-    copy(status, sizeof status, s, 14);
-    copy(validity, sizeof validity, s, 15);
-    copy(l->validity, sizeof l->validity, s, 15);
-    copy(l->machine, sizeof l->machine, s, 16);
-    copy(l->commit, sizeof l->commit, s, 17);
+    ib_db_copy(l->campaign, sizeof l->campaign, s, 9);
+    ib_db_copy(l->point, sizeof l->point, s, 10);
+    ib_db_copy(l->workload, sizeof l->workload, s, 11);
+    ib_db_copy(l->build, sizeof l->build, s, 12);
+    ib_db_copy(l->input, sizeof l->input, s, 13);
+    ib_db_copy(status, sizeof status, s, 14);
+    ib_db_copy(validity, sizeof validity, s, 15);
+    ib_db_copy(l->validity, sizeof l->validity, s, 15);
+    ib_db_copy(l->machine, sizeof l->machine, s, 16);
+    ib_db_copy(l->commit, sizeof l->commit, s, 17);
     l->warm = !(l->seconds > 0); /* the history keeps no time of what is not to count */
     l->ok = !strcmp(status, "ok") && strcmp(validity, ib_validity_name(IB_INVALID)) != 0;
     l->shares = (ib_shares){.T = l->seconds, .ranks = l->ranks, .threads = l->threads};
