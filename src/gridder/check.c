@@ -167,6 +167,17 @@ void ib_check_whole(ib_check *check, const ib_transform *transform, const ib_lan
 
 /* ---- what they say ------------------------------------------------------------------------------------------------ */
 
+/* Where the sum [j][side / 2][i][side % 2] stands in the image: l grows to the left. */
+static size_t pixel_of(const ib_plan *plan, size_t chan, size_t i, size_t j, int side)
+{
+    const ib_geometry *g = &plan->geometry;
+    const size_t       right = offset(plan, chan, 0, i), up = offset(plan, chan, 1, j);
+    const size_t       x = side % 2 ? g->nx / 2 + right : g->nx / 2 - right;
+    const size_t       y = side / 2 ? g->ny / 2 - up : g->ny / 2 + up;
+
+    return y * g->nx + x;
+}
+
 void ib_check_image(const ib_check *check, const ib_plane *plane, const ib_direct *d, const ib_tally *tally,
                     size_t columns, ib_verdict *verdict)
 {
@@ -178,13 +189,10 @@ void ib_check_image(const ib_check *check, const ib_plane *plane, const ib_direc
         return;
     for (size_t j = 0; j < d->n_m; j++)
         for (size_t i = 0; i < d->n_l; i++) {
-            const size_t right = offset(check->plan, plane->chan, 0, i), up = offset(check->plan, plane->chan, 1, j);
-            for (int side = 0; side < 4; side++) { /* l grows to the left */
-                const size_t x = side % 2 ? g->nx / 2 + right : g->nx / 2 - right;
-                const size_t y = side / 2 ? g->ny / 2 - up : g->ny / 2 + up;
+            for (int side = 0; side < 4; side++) {
                 const bool   seen = !d->w || hypot(d->l[i], d->m[j]) < 1;
                 const double want = seen ? d->sum[j][side / 2][i][side % 2] / d->weight : 0;
-                const double have = (double)plane->pixel[y * g->nx + x];
+                const double have = (double)plane->pixel[pixel_of(check->plan, plane->chan, i, j, side)];
                 if (check->plan->check_share)
                     square += pow(d->grid[j][side / 2][i][side % 2] / d->weight - want, 2) +
                               pow(check->whole[j][side / 2][i][side % 2] / tally->weight - have, 2);
@@ -234,11 +242,8 @@ void ib_check_mosaic(const ib_check *check, const ib_plane *plane, const ib_dire
         return;
     for (size_t j = 0; j < d->n_m; j++)
         for (size_t i = 0; i < d->n_l; i++) {
-            const size_t right = offset(check->plan, plane->chan, 0, i), up = offset(check->plan, plane->chan, 1, j);
-            for (int side = 0; side < 4; side++) { /* l grows to the left */
-                const size_t x = side % 2 ? g->nx / 2 + right : g->nx / 2 - right;
-                const size_t y = side / 2 ? g->ny / 2 - up : g->ny / 2 + up;
-                const size_t k = y * g->nx + x;
+            for (int side = 0; side < 4; side++) {
+                const size_t k = pixel_of(check->plan, plane->chan, i, j, side);
                 if (!((double)inverse[k] <= bound))
                     continue;
                 const double want = d->sum[j][side / 2][i][side % 2] / d->weight;
