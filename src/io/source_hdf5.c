@@ -88,29 +88,13 @@ static ib_status read_bytes(const source_hdf5 *source, int set, uint64_t at, siz
     return IB_OK;
 }
 
-/* The run that holds a selected row. */
-static size_t run_of(const window *w, size_t row)
-{
-    size_t low = 0, high = w->n_run;
-
-    while (high - low > 1) {
-        const size_t middle = low + (high - low) / 2;
-
-        if (w->first[middle] <= row)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* Selected rows of one channel of a data set, `chan` counting in the file. */
 static ib_status read_rows(const source_hdf5 *source, const window *w, int set, size_t chan, ib_range rows,
                            void *into, ib_error *err)
 {
     const size_t row_bytes = ib_vis_row_bytes(&w->file, set);
     char        *to = into;
-    size_t       run = run_of(w, rows.first);
+    size_t       run = ib_run_of(w->first, w->n_run, rows.first);
 
     for (size_t done = 0; done < rows.n; run++) {
         const size_t skip = rows.first + done - w->first[run];

@@ -116,25 +116,11 @@ static ib_status read_periods(const char *text, double first, period *list, size
 
 /* ---- reading ------------------------------------------------------------------------------------------------ */
 
-/* The run that holds a selected row. */
-static size_t run_of(const window *w, size_t row)
-{
-    size_t low = 0, high = w->n_run;
-
-    while (high - low > 1) {
-        const size_t middle = low + (high - low) / 2;
-        if (w->first[middle] <= row)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* Rows of the source that are together, from a selected row on. */
 static ib_range part_of(const window *w, ib_range rows)
 {
-    const size_t r = run_of(w, rows.first), skip = rows.first - w->first[r], rest = w->run[r].n - skip;
+    const size_t r = ib_run_of(w->first, w->n_run, rows.first), skip = rows.first - w->first[r],
+                 rest = w->run[r].n - skip;
 
     return (ib_range){w->run[r].first + skip, rest < rows.n ? rest : rows.n};
 }

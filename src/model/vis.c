@@ -286,3 +286,17 @@ ib_status ib_select(const char *text, const char *what, size_t n, const char *co
             return IB_OK;
     }
 }
+
+size_t ib_run_of(const size_t *first, size_t n_run, size_t row)
+{
+    size_t low = 0, high = n_run;
+
+    while (high - low > 1) {
+        const size_t middle = low + (high - low) / 2;
+        if (first[middle] <= row)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}

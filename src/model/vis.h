@@ -23,6 +23,9 @@ typedef struct ib_range {
     size_t first, n;
 } ib_range;
 
+/** The run of rows that holds a selected row. @param first  [n_run], ascending from 0: selected rows before each run */
+size_t ib_run_of(const size_t *first, size_t n_run, size_t row);
+
 /** How the samples of a spectral window lie in a file: in tiles, of which a part costs as much to read as the whole. */
 typedef struct ib_tiling {
     size_t n_chan,
